@@ -1,0 +1,116 @@
+/**
+ * The nouns that the rooms hand to one another: networks, environments and their wishes, what was observed of them,
+ * and how they stand. Values only; all of `EnvironmentSpec` is JSON, as the ledger keeps it.
+ */
+import type { ErrorBody } from '../errors.ts';
+import type { Ipv4 } from '../net/ipv4.ts';
+import type { Mac } from '../net/mac.ts';
+import type { Prefix } from '../net/prefix.ts';
+import type { Range } from '../net/range.ts';
+
+/** How an address is probed before use: three probes within 300 ms, RFC 5227's own times, or not at all. */
+export type ProbeProfile = 'fast' | 'rfc5227' | 'off';
+
+/** A LAN network of landline.yaml: a layer-2 segment behind a bridge of this host. */
+export interface LanNetwork {
+  readonly name: string;
+  readonly bridge: string;
+  readonly subnet: Prefix;
+  readonly gateway?: Ipv4;
+  /** Where addresses come from that nobody asks for by name; empty: only fixed addresses. */
+  readonly pool: readonly Range[];
+  /** Never taken from the pool; a fixed address may still be one of these. */
+  readonly exclude: readonly Range[];
+  readonly resolvers: readonly Ipv4[];
+  readonly domain?: string;
+  readonly probe: ProbeProfile;
+}
+
+/** landline.yaml, checked. */
+export interface Configuration {
+  /** The installation's id when the file sets it; otherwise the ledger's own random one counts. */
+  readonly id?: string;
+  readonly networks: readonly LanNetwork[];
+}
+
+/** Another way out of the sandbox: `to` a prefix, `via` a router in the endpoint's subnet. */
+export interface RouteSpec {
+  readonly to: string;
+  readonly via: string;
+}
+
+/** The wish for one endpoint. */
+export interface EndpointSpec {
+  readonly network: string;
+  /** Name of the link in the sandbox. */
+  readonly interface: string;
+  /** A fixed address without prefix, or the word `pool`. */
+  readonly address: string;
+  /** A chosen MAC; left out: derived from installation, network and environment. */
+  readonly mac?: Mac;
+  /** An address, or the word `none`; left out: the network's, on the first endpoint only. */
+  readonly gateway?: string;
+  readonly routes: readonly RouteSpec[];
+}
+
+export type RestartPolicy = 'no' | 'always' | 'on-failure' | 'unless-stopped';
+
+/** The wish for one service of the native engine, in Compose's meaning of the words. */
+export interface ServiceSpec {
+  readonly name: string;
+  /** Program and arguments, as exec takes them. */
+  readonly command: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  /** Absolute; left out: the directory of the environment file. */
+  readonly workingDir?: string;
+  /** Services that have to run before this one is started. */
+  readonly dependsOn: readonly string[];
+  readonly restart: RestartPolicy;
+  /** A signal's name with `SIG`, by default SIGTERM. */
+  readonly stopSignal: string;
+  /** Milliseconds from the stop signal to SIGKILL, by default 10 000. */
+  readonly stopGraceMs: number;
+}
+
+/** The wish for one environment: what `up` was asked for, checked and complete. */
+export interface EnvironmentSpec {
+  readonly name: string;
+  readonly hostname: string;
+  /** Absolute path that relative paths and services without `working_dir` start from. */
+  readonly directory: string;
+  /** Empty for the network `none`: the sandbox then has lo alone. */
+  readonly endpoints: readonly EndpointSpec[];
+  readonly services: readonly ServiceSpec[];
+}
+
+/** Where an address came from. */
+export type LeaseSource = 'static' | 'pool';
+
+/** The ledger's promise: this address is that endpoint's. */
+export interface Lease {
+  readonly network: string;
+  readonly address: Ipv4;
+  readonly environment: string;
+  readonly interface: string;
+  readonly mac: Mac;
+  readonly source: LeaseSource;
+  /** Milliseconds since 1970. */
+  readonly since: number;
+}
+
+/** How one service stands, as the engine sees it. */
+export interface ServiceStatus {
+  readonly name: string;
+  readonly state: 'running' | 'exited' | 'absent';
+  /** The service's own process as this host counts it, while it runs. */
+  readonly pid?: number;
+  /** 0 to 255; 128 + the signal's number when a signal ended it; undefined while it runs, or when nobody saw the end. */
+  readonly exitStatus?: number;
+  /** Milliseconds since 1970. */
+  readonly startedAt?: number;
+  /** Tells two starts of one service apart. */
+  readonly generation?: string;
+}
+
+/** Standing trouble: what is wrong, and what to do about it. */
+export type Problem = Pick<ErrorBody, 'code' | 'message' | 'next'>;

@@ -1,0 +1,57 @@
+/**
+ * What runs services. Knows processes, not networks: a sandbox is handed to it ready.
+ *
+ * Promises: a service outlives the daemon, and is found again; starting one that runs is an error of ours; stopping
+ * one that is gone is success; nothing but a service's own processes is ever signalled.
+ */
+import type { ServiceSpec, ServiceStatus } from '../core/model.ts';
+
+/** Where a service is to live: a namespace, and the files that tell it who it is. */
+export interface SandboxView {
+  readonly environment: string;
+  readonly hostname: string;
+  /** Path of the network namespace, as the daemon sees it. */
+  readonly netns: string;
+  /** Whole text of its /etc/hosts and /etc/resolv.conf. */
+  readonly hosts: string;
+  readonly resolvConf: string;
+  /** Working directory of services that name none. */
+  readonly directory: string;
+}
+
+export interface LogLine {
+  readonly service: string;
+  readonly text: string;
+}
+
+export interface LogOptions {
+  /** Only these services; empty: all. */
+  readonly services: readonly string[];
+  /** Last lines of each; undefined: all. */
+  readonly tail?: number;
+  readonly follow: boolean;
+  readonly signal: AbortSignal;
+}
+
+export interface Engine {
+  readonly name: 'native' | 'docker';
+  /** Finds what an earlier daemon left; ends half-made starts. Called once, before anything else. */
+  open(): Promise<void>;
+  /** Names of environments of which the engine has anything: processes, logs, files. */
+  environments(): Promise<readonly string[]>;
+  /** How the services of an environment stand, those it knows of. */
+  observe(environment: string): Promise<readonly ServiceStatus[]>;
+  /** Writes hosts and resolv.conf again for running services too (in place). */
+  refresh(view: SandboxView): Promise<void>;
+  /** Starts it, and returns when it runs. @throws LandlineError COMMAND_MISSING, SERVICE_FAILED. */
+  start(view: SandboxView, service: ServiceSpec): Promise<void>;
+  /** Stop signal, grace, SIGKILL; returns when every process of it is gone. */
+  stop(environment: string, service: string, how: { readonly signal: string; readonly graceMs: number }): Promise<void>;
+  /** Ends every process of the environment (SIGKILL after `graceMs`), and removes what the engine keeps of it. */
+  remove(environment: string, graceMs: number): Promise<void>;
+  logs(environment: string, options: LogOptions): AsyncIterable<LogLine>;
+  /** Told whenever a service may have ended; only a hint to observe. */
+  onExit(listener: (environment: string, service: string) => void): void;
+  /** Lets go of everything, and leaves every service running. */
+  close(): Promise<void>;
+}

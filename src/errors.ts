@@ -1,0 +1,424 @@
+/**
+ * The one catalogue of what can go wrong, and the error that carries an entry of it.
+ *
+ * An entry says what is (`says`) and what to do next (`next`), and decides the HTTP status, the exit status and
+ * whether the reconciler tries again. `docs/errors.md` lists every code; a test keeps the two in step.
+ * A mistake of our own is not here: it is a plain `Error` with its stack.
+ */
+
+/** When the reconciler tries again: on its own after a while, only once something has changed, or never. */
+export type Retry = 'later' | 'after-change' | 'never';
+
+interface Entry<D> {
+  /** HTTP status of the API's answer. */
+  readonly status: number;
+  /** Exit status of the command: 1 the operation failed, 2 usage or an invalid file, 3 no daemon. */
+  readonly exit: 1 | 2 | 3;
+  readonly retry: Retry;
+  readonly says: (details: D) => string;
+  readonly next: (details: D) => string;
+}
+
+const entry = <D>(it: Entry<D>): Entry<D> => it;
+
+/** One mistake in a file that a person wrote. Line and column count from 1. */
+export interface FileProblem {
+  readonly line: number;
+  readonly column: number;
+  /** What is wrong. */
+  readonly message: string;
+  /** What to write instead. */
+  readonly next: string;
+}
+
+/** One address of a full pool and who has it. */
+export interface Holder {
+  readonly address: string;
+  readonly holder: string;
+}
+
+const list = (items: readonly string[], most = 8): string =>
+  items.length <= most ? items.join(', ') : `${items.slice(0, most).join(', ')} and ${items.length - most} more`;
+
+const didYouMean = (suggestion: string | undefined): string =>
+  suggestion === undefined ? '' : `did you mean '${suggestion}'? `;
+
+export const catalogue = {
+  // What the user typed or wrote.
+  USAGE: entry<{ problem: string; advice: string }>({
+    status: 400,
+    exit: 2,
+    retry: 'never',
+    says: (d) => d.problem,
+    next: (d) => d.advice,
+  }),
+  FILE_UNREADABLE: entry<{ file: string; reason: string }>({
+    status: 400,
+    exit: 2,
+    retry: 'never',
+    says: (d) => `${d.file} cannot be read: ${d.reason}`,
+    next: () => 'check the path and its permissions',
+  }),
+  FILE_INVALID: entry<{ file: string; problems: readonly FileProblem[] }>({
+    status: 400,
+    exit: 2,
+    retry: 'never',
+    says: (d) => d.problems.map((p) => `${d.file}:${p.line}:${p.column}: ${p.message}`).join('\n'),
+    next: (d) => d.problems[0]?.next ?? 'mend the file',
+  }),
+
+  // The way to the daemon.
+  DAEMON_UNREACHABLE: entry<{ socket: string; reason: string }>({
+    status: 503,
+    exit: 3,
+    retry: 'later',
+    says: (d) => `no daemon answers at ${d.socket}: ${d.reason}`,
+    next: () => 'start it with `landline daemon`, or name its socket in LANDLINE_SOCKET',
+  }),
+  DAEMON_FORBIDDEN: entry<{ socket: string }>({
+    status: 403,
+    exit: 3,
+    retry: 'never',
+    says: (d) => `this user may not open ${d.socket}`,
+    next: () => 'use `sudo`, or join the group `landline` and log in again',
+  }),
+  DAEMON_RUNNING: entry<{ what: string; pid?: number }>({
+    status: 409,
+    exit: 1,
+    retry: 'never',
+    says: (d) => `another daemon${d.pid === undefined ? '' : ` (pid ${d.pid})`} already uses ${d.what}`,
+    next: () => 'stop that one first, or give this one its own --socket and --state-dir',
+  }),
+  ROUTE_UNKNOWN: entry<{ method: string; path: string }>({
+    status: 404,
+    exit: 1,
+    retry: 'never',
+    says: (d) => `the API has no ${d.path}`,
+    next: () => 'docs/api.md lists the routes; a newer command may need a newer daemon (`landline version`)',
+  }),
+  METHOD_UNKNOWN: entry<{ method: string; path: string; allowed: readonly string[] }>({
+    status: 405,
+    exit: 1,
+    retry: 'never',
+    says: (d) => `${d.path} does not take ${d.method}`,
+    next: (d) => `use ${d.allowed.join(' or ')}`,
+  }),
+  REQUEST_FOREIGN: entry<{ header: string; value: string }>({
+    status: 403,
+    exit: 1,
+    retry: 'never',
+    says: (d) => `a request with ${d.header} ${d.value} comes from a web page elsewhere`,
+    next: () => 'call the API from a program, without Origin or Referer and with Host: landline',
+  }),
+  BODY_TOO_LARGE: entry<{ limit: number }>({
+    status: 413,
+    exit: 1,
+    retry: 'never',
+    says: (d) => `the request's body is larger than ${d.limit} bytes`,
+    next: () => 'send less: an environment file is a few kilobytes',
+  }),
+
+  // What is asked for does not exist.
+  ENVIRONMENT_UNKNOWN: entry<{ name: string; suggestion?: string }>({
+    status: 404,
+    exit: 1,
+    retry: 'never',
+    says: (d) => `there is no environment '${d.name}'`,
+    next: (d) => `${didYouMean(d.suggestion)}\`landline ps\` lists them`,
+  }),
+  SERVICE_UNKNOWN: entry<{ environment: string; service: string; services: readonly string[] }>({
+    status: 404,
+    exit: 1,
+    retry: 'never',
+    says: (d) => `environment '${d.environment}' has no service '${d.service}'`,
+    next: (d) => (d.services.length === 0 ? 'it has no services' : `it has ${list(d.services)}`),
+  }),
+  SERVICE_UNCLEAR: entry<{ environment: string; services: readonly string[] }>({
+    status: 400,
+    exit: 2,
+    retry: 'never',
+    says: (d) => `environment '${d.environment}' has ${d.services.length} services`,
+    next: (d) => `name one: ${list(d.services.map((s) => `${d.environment}/${s}`))}`,
+  }),
+  SERVICE_STOPPED: entry<{ environment: string; service: string }>({
+    status: 409,
+    exit: 1,
+    retry: 'after-change',
+    says: (d) => `service '${d.service}' of environment '${d.environment}' is not running`,
+    next: (d) => `\`landline logs ${d.environment}/${d.service}\` shows what it said`,
+  }),
+  NETWORK_UNKNOWN: entry<{ name: string; networks: readonly string[]; suggestion?: string }>({
+    status: 404,
+    exit: 1,
+    retry: 'after-change',
+    says: (d) => `there is no network '${d.name}'`,
+    next: (d) =>
+      `${didYouMean(d.suggestion)}${d.networks.length === 0 ? 'configure one in landline.yaml' : `there are ${list(d.networks)}`}`,
+  }),
+  TARGET_GONE: entry<{ target: string }>({
+    status: 404,
+    exit: 1,
+    retry: 'after-change',
+    says: (d) => `${d.target} is no network namespace`,
+    next: () => 'give the pid of a running process, or the path of a namespace',
+  }),
+
+  // Addresses.
+  ADDRESS_OUTSIDE: entry<{ address: string; network: string; subnet: string }>({
+    status: 400,
+    exit: 1,
+    retry: 'after-change',
+    says: (d) => `${d.address} is not in ${d.subnet}, the subnet of network '${d.network}'`,
+    next: (d) => `choose an address in ${d.subnet}, or leave it out and get one from the pool`,
+  }),
+  ADDRESS_UNUSABLE: entry<{ address: string; network: string; reason: string }>({
+    status: 409,
+    exit: 1,
+    retry: 'after-change',
+    says: (d) => `${d.address} is ${d.reason} of network '${d.network}', and never handed out`,
+    next: () => 'choose another address, or leave it out and get one from the pool',
+  }),
+  ADDRESS_HELD: entry<{ address: string; network: string; environment: string }>({
+    status: 409,
+    exit: 1,
+    retry: 'after-change',
+    says: (d) => `${d.address} on network '${d.network}' belongs to environment '${d.environment}'`,
+    next: (d) => `choose another, or end that one with \`landline down ${d.environment}\``,
+  }),
+  ADDRESS_RESERVED: entry<{ address: string; network: string; holder: string }>({
+    status: 409,
+    exit: 1,
+    retry: 'after-change',
+    says: (d) => `${d.address} on network '${d.network}' is reserved for '${d.holder}'`,
+    next: (d) => `choose another, or give it back with \`landline address release ${d.address}\``,
+  }),
+  ADDRESS_QUARANTINED: entry<{ address: string; network: string; environment: string; until: string }>({
+    status: 409,
+    exit: 1,
+    retry: 'later',
+    says: (d) =>
+      `${d.address} on network '${d.network}' was ${d.environment}'s a moment ago and rests until ${d.until}, so that neighbours forget it`,
+    next: () => 'wait until then, or choose another address',
+  }),
+  ADDRESS_TAKEN: entry<{ address: string; network: string; holder: string }>({
+    status: 409,
+    exit: 1,
+    retry: 'after-change',
+    says: (d) => `${d.address} already answers ARP from ${d.holder} on network '${d.network}'`,
+    next: () => 'choose another with --address, or free it on that machine',
+  }),
+  ADDRESS_UNKNOWN: entry<{ address: string }>({
+    status: 404,
+    exit: 1,
+    retry: 'never',
+    says: (d) => `${d.address} is not reserved`,
+    next: () => '`landline address ls` lists who has what',
+  }),
+  POOL_FULL: entry<{ network: string; size: number; holders: readonly Holder[] }>({
+    status: 409,
+    exit: 1,
+    retry: 'after-change',
+    says: (d) =>
+      `the pool of network '${d.network}' is full: ${list(
+        d.holders.map((h) => `${h.address} ${h.holder}`),
+        300,
+      )}`,
+    next: () => 'end an environment with `landline down`, or widen `pool` in landline.yaml and send the daemon SIGHUP',
+  }),
+  POOL_MISSING: entry<{ network: string }>({
+    status: 409,
+    exit: 1,
+    retry: 'after-change',
+    says: (d) => `network '${d.network}' has no pool to take an address from`,
+    next: () => 'give the environment an address, or configure `pool` in landline.yaml',
+  }),
+
+  // The host and its kernel.
+  BRIDGE_MISSING: entry<{ network: string; bridge: string }>({
+    status: 409,
+    exit: 1,
+    retry: 'after-change',
+    says: (d) => `network '${d.network}' needs the bridge ${d.bridge}, and this host has no such bridge`,
+    next: (d) => `make it (\`ip link add ${d.bridge} type bridge\`, the NIC as its port), or name another in landline.yaml`,
+  }),
+  BRIDGE_FULL: entry<{ bridge: string; ports: number }>({
+    status: 409,
+    exit: 1,
+    retry: 'after-change',
+    says: (d) => `bridge ${d.bridge} has ${d.ports} ports, and Linux allows no more than 1023`,
+    next: () => 'end an environment, or put the next ones on a second bridge',
+  }),
+  BRIDGE_NEARLY_FULL: entry<{ bridge: string; ports: number }>({
+    status: 200,
+    exit: 1,
+    retry: 'after-change',
+    says: (d) => `bridge ${d.bridge} has ${d.ports} of the 1023 ports that Linux allows`,
+    next: () => 'put further environments on a second bridge before it is full',
+  }),
+  BRIDGE_DOWN: entry<{ network: string; bridge: string }>({
+    status: 409,
+    exit: 1,
+    retry: 'after-change',
+    says: (d) => `bridge ${d.bridge} of network '${d.network}' is down`,
+    next: (d) => `\`ip link set ${d.bridge} up\``,
+  }),
+  INTERFACE_TAKEN: entry<{ interface: string; target: string }>({
+    status: 409,
+    exit: 1,
+    retry: 'after-change',
+    says: (d) => `${d.target} already has a link named ${d.interface}`,
+    next: () => 'choose another name with --interface',
+  }),
+  KERNEL_REFUSED: entry<{ doing: string; errno: string; kernelSays?: string }>({
+    status: 500,
+    exit: 1,
+    retry: 'later',
+    says: (d) => `the kernel refused to ${d.doing}: ${d.errno}${d.kernelSays === undefined ? '' : ` (${d.kernelSays})`}`,
+    next: (d) =>
+      d.errno === 'EPERM' || d.errno === 'EACCES'
+        ? 'run it as root'
+        : '`LANDLINE_DEBUG=netlink landline daemon` shows the whole exchange',
+  }),
+  PROGRAM_MISSING: entry<{ program: string; purpose: string }>({
+    status: 500,
+    exit: 1,
+    retry: 'after-change',
+    says: (d) => `${d.program} is needed ${d.purpose}, and is not in the PATH`,
+    next: (d) => `install it (Debian: \`apt-get install ${d.program === 'nsenter' || d.program === 'unshare' ? 'util-linux' : d.program}\`)`,
+  }),
+  NOT_ROOT: entry<{ command: string }>({
+    status: 403,
+    exit: 1,
+    retry: 'never',
+    says: (d) => `\`${d.command}\` needs root`,
+    next: (d) => `use \`sudo ${d.command}\``,
+  }),
+  STATE_BROKEN: entry<{ file: string; reason: string }>({
+    status: 500,
+    exit: 1,
+    retry: 'never',
+    says: (d) => `the state in ${d.file} cannot be used: ${d.reason}`,
+    next: () => 'start the version of Landline that wrote it, or move the file away and begin anew',
+  }),
+
+  // Running things.
+  SERVICE_FAILED: entry<{ environment: string; service: string; ended: string; log: readonly string[] }>({
+    status: 500,
+    exit: 1,
+    retry: 'after-change',
+    says: (d) =>
+      `service '${d.service}' of environment '${d.environment}' ${d.ended}${d.log.length === 0 ? '' : `; it said: ${d.log.join(' | ')}`}`,
+    next: (d) => `\`landline logs ${d.environment}/${d.service}\` shows all of it; mend it and run \`landline up\` again`,
+  }),
+  COMMAND_MISSING: entry<{ environment: string; service: string; command: string }>({
+    status: 400,
+    exit: 1,
+    retry: 'after-change',
+    says: (d) => `service '${d.service}' of environment '${d.environment}' cannot start: there is no program ${d.command}`,
+    next: () => "give its path, or install it; native services run with the host's files and the daemon's PATH",
+  }),
+  WAIT_EXPIRED: entry<{ environment: string; seconds: number; waitsFor: string }>({
+    status: 504,
+    exit: 1,
+    retry: 'later',
+    says: (d) => `environment '${d.environment}' is not ready after ${d.seconds} s: it waits for ${d.waitsFor}`,
+    next: (d) => `\`landline ps ${d.environment}\` shows where it stands; the daemon goes on trying`,
+  }),
+  SUPERSEDED: entry<{ environment: string; by: string }>({
+    status: 409,
+    exit: 1,
+    retry: 'never',
+    says: (d) => `the request for environment '${d.environment}' was overtaken by ${d.by}`,
+    next: () => 'look with `landline ps` and ask again if it is still wanted',
+  }),
+
+  // The lab.
+  LAB_UNKNOWN: entry<{ name: string; labs: readonly string[] }>({
+    status: 404,
+    exit: 1,
+    retry: 'never',
+    says: (d) => `there is no lab '${d.name}'`,
+    next: (d) => (d.labs.length === 0 ? 'make it with `landline lab up`' : `there are ${list(d.labs)}; name one with --name`),
+  }),
+  LAB_HOST_UNKNOWN: entry<{ host: string; hosts: readonly string[] }>({
+    status: 404,
+    exit: 2,
+    retry: 'never',
+    says: (d) => `the office has no machine '${d.host}'`,
+    next: (d) => `it has ${list(d.hosts)}`,
+  }),
+  LAB_FAILED: entry<{ doing: string; reason: string }>({
+    status: 500,
+    exit: 1,
+    retry: 'never',
+    says: (d) => `the lab could not ${d.doing}: ${d.reason}`,
+    next: () => '`landline lab down` clears away what was made; then try again',
+  }),
+
+  // Ours.
+  INTERNAL: entry<{ message: string }>({
+    status: 500,
+    exit: 1,
+    retry: 'later',
+    says: (d) => `something in Landline itself went wrong: ${d.message}`,
+    next: () => "the daemon's log has the stack; please report it",
+  }),
+} as const;
+
+/** A code of the catalogue. */
+export type Code = keyof typeof catalogue;
+
+/** The details that a code needs. */
+export type Details<C extends Code> = (typeof catalogue)[C] extends Entry<infer D> ? D : never;
+
+/** What the API, the CLI's --json and standing problems show of an error. */
+export interface ErrorBody {
+  readonly code: string;
+  readonly message: string;
+  readonly next: string;
+  readonly details: unknown;
+}
+
+/** An error of the catalogue: what is, what to do next, and the values that both were made of. */
+export class LandlineError<C extends Code = Code> extends Error {
+  override readonly name = 'LandlineError';
+  readonly code: C;
+  readonly details: Details<C>;
+  readonly next: string;
+
+  constructor(code: C, details: Details<C>, options?: ErrorOptions) {
+    const it = catalogue[code] as unknown as Entry<Details<C>>;
+    super(it.says(details), options);
+    this.code = code;
+    this.details = details;
+    this.next = it.next(details);
+  }
+
+  get status(): number {
+    return catalogue[this.code].status;
+  }
+
+  get exit(): number {
+    return catalogue[this.code].exit;
+  }
+
+  get retry(): Retry {
+    return catalogue[this.code].retry;
+  }
+
+  toJSON(): ErrorBody {
+    return { code: this.code, message: this.message, next: this.next, details: this.details };
+  }
+}
+
+/** Whether `error` is of the catalogue, and of this code where one is given. */
+export function isLandlineError<C extends Code>(error: unknown, code?: C): error is LandlineError<C> {
+  return error instanceof LandlineError && (code === undefined || error.code === code);
+}
+
+/** Any thrown value as an error of the catalogue; what is not one is ours, and becomes INTERNAL with its cause kept. */
+export function asLandlineError(error: unknown): LandlineError {
+  if (error instanceof LandlineError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new LandlineError('INTERNAL', { message }, { cause: error });
+}

@@ -1,0 +1,220 @@
+/**
+ * The one door to the Linux kernel: links, addresses, routes, neighbours, network namespaces, ARP.
+ *
+ * Promises: the same behaviour from `openHost()` (the real kernel, FFI) and from `fakeHost()` (tables in memory),
+ * held to by one contract suite; a refusal is a `KernelError` with the errno and the kernel's own words; creating
+ * and deleting never blocks the event loop. It decides nothing and remembers nothing.
+ * Lengths are bytes, times milliseconds, indexes the kernel's.
+ */
+import type { Ipv4 } from '../net/ipv4.ts';
+import type { Mac } from '../net/mac.ts';
+import type { Prefix } from '../net/prefix.ts';
+
+/** A refusal by the kernel (errno(3)), with the extended acknowledgement of netlink(7) where it sent one. */
+export class KernelError extends Error {
+  override readonly name = 'KernelError';
+  /** What was asked, as an `ip` command or a system call: `ip link add ll0 type veth`. */
+  readonly doing: string;
+  /** `EEXIST`, `ENODEV`, … */
+  readonly errno: string;
+  /** NLMSGERR_ATTR_MSG, where the kernel sent one. */
+  readonly kernelSays?: string;
+
+  constructor(doing: string, errno: string, kernelSays?: string, options?: ErrorOptions) {
+    super(`${doing}: ${errno}${kernelSays === undefined ? '' : ` (${kernelSays})`}`, options);
+    this.doing = doing;
+    this.errno = errno;
+    if (kernelSays !== undefined) this.kernelSays = kernelSays;
+  }
+}
+
+export function isKernelError(error: unknown, ...errnos: readonly string[]): error is KernelError {
+  return error instanceof KernelError && (errnos.length === 0 || errnos.includes(error.errno));
+}
+
+/** A link as `ip -d link show` shows it. */
+export interface Link {
+  readonly index: number;
+  readonly name: string;
+  readonly mac: Mac;
+  readonly mtu: number;
+  /** IFF_UP: the administrator's wish. */
+  readonly up: boolean;
+  /** IFF_LOWER_UP: the other end is there and up. */
+  readonly carrier: boolean;
+  /** `veth`, `bridge`, …; undefined for hardware and lo. */
+  readonly kind?: string;
+  /** ifalias: where Landline puts its mark. */
+  readonly alias?: string;
+  /** Index of the bridge whose port this is (IFLA_MASTER). */
+  readonly controller?: number;
+  /** Index of the other end of a veth (IFLA_LINK), in its own namespace. */
+  readonly peer?: number;
+  /** State of a bridge port (BR_STATE_* of linux/if_bridge.h): `forwarding` is the only one that passes frames. */
+  readonly portState?: 'disabled' | 'listening' | 'learning' | 'forwarding' | 'blocking';
+}
+
+export interface VethSpec {
+  readonly kind: 'veth';
+  readonly name: string;
+  readonly mac?: Mac;
+  readonly mtu?: number;
+  readonly alias?: string;
+  /** Index of a bridge to be a port of. */
+  readonly controller?: number;
+  readonly up?: boolean;
+  /** The other end; in `netns` (any {@link NetnsRef}) where one is given. */
+  readonly peer: { readonly name: string; readonly mac?: Mac; readonly netns?: NetnsRef };
+}
+
+export interface BridgeSpec {
+  readonly kind: 'bridge';
+  readonly name: string;
+  /** Pinned: a bridge without one takes the lowest MAC of its ports, and changes it with them. */
+  readonly mac?: Mac;
+  readonly mtu?: number;
+  readonly alias?: string;
+  readonly up?: boolean;
+  /** Spanning tree; off unless wished (a fresh port waits 30 s with it). */
+  readonly stp?: boolean;
+}
+
+export type LinkSpec = VethSpec | BridgeSpec;
+
+/** What of a link is to change; `controller: 0` takes a port off its bridge. */
+export interface LinkChange {
+  readonly name?: string;
+  readonly mac?: Mac;
+  readonly mtu?: number;
+  readonly alias?: string;
+  readonly controller?: number;
+  readonly up?: boolean;
+  readonly netns?: NetnsRef;
+  /** Link group (`ip link set group`), for deleting many at once. */
+  readonly group?: number;
+}
+
+/** An IPv4 address on a link. */
+export interface LinkAddress {
+  readonly link: number;
+  readonly address: Prefix;
+}
+
+/** An IPv4 route of the main table; `to` of length 0 is the default route. */
+export interface Route {
+  readonly to: Prefix;
+  readonly via?: Ipv4;
+  readonly link?: number;
+  /** RTA_PRIORITY; 0 where none is set. */
+  readonly metric?: number;
+  /** RTA_PREFSRC. */
+  readonly source?: Ipv4;
+  /** `kernel` for the ones that an address brings with it (RTPROT_KERNEL). */
+  readonly protocol?: 'kernel' | 'boot' | 'static' | 'other';
+}
+
+export interface Neighbour {
+  readonly link: number;
+  readonly address: Ipv4;
+  readonly mac?: Mac;
+  readonly state: 'reachable' | 'stale' | 'permanent' | 'failed' | 'other';
+}
+
+/** An entry of a bridge's forwarding database: behind which port a MAC lives. */
+export interface ForwardingEntry {
+  readonly port: number;
+  readonly mac: Mac;
+  readonly permanent: boolean;
+}
+
+/** rtnetlink(7) in one network namespace. Every call names its `ip` equivalent in the error it throws. */
+export interface Kernel {
+  /** `ip -d link show` */
+  listLinks(): Promise<readonly Link[]>;
+  /** `ip -d link show dev NAME`; undefined when there is none. */
+  getLink(nameOrIndex: string | number): Promise<Link | undefined>;
+  /** `ip link add …` @throws KernelError EEXIST, ENODEV, EXFULL (a bridge takes 1,023 ports), … */
+  addLink(spec: LinkSpec): Promise<void>;
+  /** `ip link set dev INDEX …` */
+  setLink(index: number, change: LinkChange): Promise<void>;
+  /** `ip link delete dev INDEX`; takes 16 to 20 ms of the kernel's time for one veth. */
+  deleteLink(index: number): Promise<void>;
+  /** `ip link delete group N`: 200 in 90 ms. */
+  deleteLinkGroup(group: number): Promise<void>;
+  /** `ip -4 address show` */
+  listAddresses(): Promise<readonly LinkAddress[]>;
+  /** `ip address add ADDRESS/LEN dev LINK` */
+  addAddress(it: LinkAddress): Promise<void>;
+  deleteAddress(it: LinkAddress): Promise<void>;
+  /** `ip -4 route show table main` */
+  listRoutes(): Promise<readonly Route[]>;
+  /** `ip route replace …` */
+  addRoute(route: Route): Promise<void>;
+  deleteRoute(route: Route): Promise<void>;
+  /** `ip -4 neighbour show` */
+  listNeighbours(): Promise<readonly Neighbour[]>;
+  deleteNeighbour(it: Pick<Neighbour, 'link' | 'address'>): Promise<void>;
+  /** `bridge fdb show br BRIDGE` */
+  listForwarding(bridge: number): Promise<readonly ForwardingEntry[]>;
+  /**
+   * The configuration of one link of this namespace in one send: up (lo too), address, routes. Not atomic: each
+   * request runs, and the first refusal is thrown after all have run.
+   */
+  configure(link: number, wish: { readonly address?: Prefix; readonly routes: readonly Route[]; readonly up: boolean }): Promise<void>;
+}
+
+/** Path of a network namespace: `/run/landline/netns/shop`, `/proc/4711/ns/net`, `/proc/self/fd/9`. */
+export type NetnsRef = string;
+
+/** An Ethernet socket (packet(7), ETH_P_ARP) on one link. */
+export interface ArpSocket {
+  /** Sends a whole frame, synchronously. @throws KernelError ENETDOWN, … */
+  send(frame: Uint8Array): void;
+  close(): void;
+}
+
+/** What is open while one works inside a namespace; everything is closed when the work ends. */
+export interface Inside {
+  readonly kernel: Kernel;
+  /** Inode of the namespace (nsfs), as `stat -L /proc/PID/ns/net` shows it. */
+  readonly inode: number;
+  /** Opens an ARP socket on a link of this namespace; the caller closes it. */
+  openArp(link: number, onFrame: (frame: Uint8Array) => void): ArpSocket;
+  /** `sysctl net.NAME=VALUE` in this namespace; NAME with slashes: `ipv4/ip_forward`. Missing names are ignored where `optional`. */
+  sysctl(name: string, value: string, options?: { readonly optional?: boolean }): void;
+}
+
+/** Something changed. Only a hint to look: the kernel is the truth. */
+export type KernelEvent =
+  | { readonly kind: 'link'; readonly change: 'new' | 'deleted'; readonly link: Link }
+  | { readonly kind: 'address'; readonly change: 'new' | 'deleted'; readonly address: LinkAddress }
+  | { readonly kind: 'route'; readonly change: 'new' | 'deleted' }
+  /** Events were lost (ENOBUFS): look at everything again. */
+  | { readonly kind: 'overrun' };
+
+export interface Watch {
+  close(): void;
+}
+
+export interface Host {
+  /** The daemon's own namespace. */
+  readonly kernel: Kernel;
+  /** `sysctl` in the daemon's own namespace. */
+  sysctl(name: string, value: string, options?: { readonly optional?: boolean }): void;
+  /** Runs `body` with sockets inside the namespace, and closes them whatever happens. @throws KernelError ENOENT when it is gone. */
+  within<T>(netns: NetnsRef, body: (inside: Inside) => Promise<T>): Promise<T>;
+  /** Makes a namespace and binds it to `path`, whose folder is made too. @throws KernelError EEXIST. */
+  addNetns(path: NetnsRef): Promise<{ readonly inode: number }>;
+  /** Unbinds it; the kernel ends it, links and all, with its last process and socket. Gone already is success. */
+  deleteNetns(path: NetnsRef): Promise<void>;
+  /** Names in a folder of namespaces that are bound there; leftovers without a namespace are removed on the way. */
+  listNetns(folder: string): Promise<readonly string[]>;
+  /** Inode of the namespace at `path`, or undefined when there is none. */
+  netnsInode(path: NetnsRef): number | undefined;
+  /**
+   * Link, address and route changes in this namespace and in those reachable from it by veth
+   * (NETLINK_LISTEN_ALL_NSID); indexes in events of others are theirs.
+   */
+  watch(onEvent: (event: KernelEvent) => void): Promise<Watch>;
+  close(): void;
+}

@@ -1,0 +1,99 @@
+/**
+ * The ledger: the one durable record of what is wished for, and of who has, and who had, which address.
+ *
+ * Promises: one SQLite file, one writer; a call that returned survives kill -9 and power loss; a call that threw
+ * changed nothing; no address is ever two endpoints'. It never looks at the clock or the kernel: `now` is handed in,
+ * in milliseconds since 1970.
+ */
+import type { EnvironmentSpec, Lease, LanNetwork, LeaseSource } from '../core/model.ts';
+import type { Ipv4 } from '../net/ipv4.ts';
+import type { Mac } from '../net/mac.ts';
+
+/** What stands in the ledger of one environment. */
+export interface EnvironmentRecord {
+  readonly spec: EnvironmentSpec;
+  /** `creating` until it has been plumbed once: what fails before that is taken back whole. */
+  readonly phase: 'creating' | 'up' | 'removing';
+  readonly createdAt: number;
+}
+
+/** A promise of an address to a name, whether or not that environment exists. */
+export interface Reservation {
+  readonly network: string;
+  readonly address: Ipv4;
+  /** Name of the environment that may have it. */
+  readonly holder: string;
+  readonly note: string;
+  readonly since: number;
+}
+
+/** An address that rests: only the environment that had it may have it again before `until`. */
+export interface Quarantine {
+  readonly network: string;
+  readonly address: Ipv4;
+  readonly environment: string;
+  readonly until: number;
+}
+
+/** One line of who had what, when. */
+export interface HistoryEntry {
+  readonly network: string;
+  readonly address: Ipv4;
+  readonly environment: string;
+  readonly interface: string;
+  readonly mac: Mac;
+  readonly source: LeaseSource;
+  readonly from: number;
+  /** Undefined while it is held. */
+  readonly to?: number;
+}
+
+/** One endpoint's ask for an address. */
+export interface Ask {
+  readonly network: LanNetwork;
+  readonly environment: string;
+  readonly interface: string;
+  readonly mac: Mac;
+  /** A fixed address, or `pool`. */
+  readonly wish: Ipv4 | 'pool';
+  /** This host's own addresses on the network, never handed out. */
+  readonly hostAddresses: readonly Ipv4[];
+  /** Addresses found taken on the wire by this very ask: the pool walks around them. */
+  readonly avoid: readonly Ipv4[];
+  readonly now: number;
+}
+
+export interface Store {
+  /** Random id of this installation, made once. */
+  readonly installation: string;
+  environments(): readonly EnvironmentRecord[];
+  environment(name: string): EnvironmentRecord | undefined;
+  /** Writes the wish for an environment, new or changed. */
+  putEnvironment(spec: EnvironmentSpec, phase: EnvironmentRecord['phase'], now: number): void;
+  /**
+   * Gives an endpoint its address, in one transaction: the one it has if that fits the wish, else a new one (the
+   * former is released into quarantine). Of a pool: its reservation, else the one it had last, else the lowest free.
+   * @throws LandlineError ADDRESS_OUTSIDE, ADDRESS_UNUSABLE, ADDRESS_HELD, ADDRESS_RESERVED, ADDRESS_QUARANTINED, POOL_FULL, POOL_MISSING
+   */
+  take(ask: Ask): Lease;
+  /** All leases, of all networks. */
+  leases(): readonly Lease[];
+  /** The leases of one environment. */
+  leasesOf(environment: string): readonly Lease[];
+  /** Gives back one endpoint's address; it rests for `quarantineMs` (0: not at all). Nothing held is success. */
+  release(it: { environment: string; interface: string; now: number; quarantineMs: number }): void;
+  /**
+   * Forgets the environment and gives back its addresses, in one transaction. With `keepAddresses` they become
+   * reservations in its name.
+   */
+  removeEnvironment(it: { name: string; now: number; quarantineMs: number; keepAddresses: boolean }): void;
+  /** @throws LandlineError ADDRESS_OUTSIDE, ADDRESS_UNUSABLE, ADDRESS_HELD, ADDRESS_RESERVED */
+  reserve(it: { network: LanNetwork; address: Ipv4; holder: string; note: string; hostAddresses: readonly Ipv4[]; now: number }): Reservation;
+  /** @throws LandlineError ADDRESS_UNKNOWN */
+  unreserve(it: { network?: string; address: Ipv4 }): void;
+  reservations(): readonly Reservation[];
+  quarantined(now: number): readonly Quarantine[];
+  /** Newest first. `at`: only what was held at that moment. */
+  history(filter: { network?: string; address?: Ipv4; environment?: string; at?: number; most: number }): readonly HistoryEntry[];
+  close(): void;
+}
