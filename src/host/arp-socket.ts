@@ -1,0 +1,43 @@
+/** AF_PACKET sockets for ARP (packet(7)): whole Ethernet frames on one link. */
+import { ETH_P_ARP } from '../wire/arp/arp.ts';
+import { ByteWriter } from '../wire/bytes.ts';
+import {
+  AF_PACKET,
+  bindSocket,
+  closeFd,
+  openSocket,
+  PACKET_IGNORE_OUTGOING,
+  SOCK_RAW,
+  SOL_PACKET,
+  sendNow,
+  setOption,
+} from './ffi.ts';
+import type { ArpSocket } from './index.ts';
+import { receiveFrom } from './receive.ts';
+
+/** struct sockaddr_ll: family, protocol (network order), link, and nothing else that bind reads. */
+function packetAddress(link: number): Uint8Array {
+  return new ByteWriter().u16le(AF_PACKET).u16(ETH_P_ARP).s32le(link).zeros(12).finish();
+}
+
+/**
+ * Opens the fd in the namespace that the calling thread is in. It is made with protocol 0 and hears nothing until it
+ * is bound, so that no other link's frame slips in between.
+ */
+export function openArpFd(link: number): number {
+  const fd = openSocket(AF_PACKET, SOCK_RAW, 0);
+  try {
+    setOption(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1);
+    bindSocket(fd, packetAddress(link));
+    return fd;
+  } catch (error) {
+    closeFd(fd);
+    throw error;
+  }
+}
+
+/** Listens and sends on such an fd, and owns it. A link that goes down is heard as silence. */
+export function arpSocketOn(fd: number, onFrame: (frame: Uint8Array) => void): ArpSocket {
+  const receiver = receiveFrom(fd, onFrame, () => undefined);
+  return { send: (frame) => sendNow(receiver.fd, frame), close: receiver.close };
+}

@@ -1,0 +1,114 @@
+/** {@link Kernel} on a rtnetlink socket: the real one. */
+import fs from 'node:fs';
+import { decodeAddress, encodeAddress, RTM_GETADDR } from '../wire/netlink/address.ts';
+import { attributes } from '../wire/netlink/attribute.ts';
+import { decodeLink, encodeLink, RTEXT_FILTER_SKIP_STATS, RTM_GETLINK } from '../wire/netlink/link.ts';
+import { decodeNeighbour, encodeNeighbour, RTM_GETNEIGH } from '../wire/netlink/neighbour.ts';
+import { decodeRoute, encodeRoute, RT_TABLE_MAIN, RTM_GETROUTE, RTN_UNICAST } from '../wire/netlink/route.ts';
+import { AF_INET } from './ffi.ts';
+import type { Kernel, Link } from './index.ts';
+import { toForwardingEntry, toLink, toLinkAddress, toNeighbour, toRoute } from './meanings.ts';
+import { openNetns } from './netns.ts';
+import {
+  addAddressRequest,
+  addLinkRequest,
+  addRouteRequest,
+  deleteAddressRequest,
+  deleteLinkGroupRequest,
+  deleteLinkRequest,
+  deleteNeighbourRequest,
+  deleteRouteRequest,
+  setLinkRequest,
+} from './requests.ts';
+import type { Request, RtnetlinkSocket } from './rtnetlink-socket.ts';
+
+const AF_BRIDGE = 7;
+
+const skipStats = { IFLA_EXT_MASK: RTEXT_FILTER_SKIP_STATS };
+const emptyLink = { family: 0, hardwareType: 0, index: 0, flags: 0, change: 0 };
+
+/** Makes a kernel of a socket; the caller closes the socket. */
+export function kernelOn(socket: RtnetlinkSocket): Kernel {
+  const present = <T>(it: T | undefined): readonly T[] => (it === undefined ? [] : [it]);
+
+  const getLink = async (nameOrIndex: string | number): Promise<Link | undefined> => {
+    const reply = socket.get(getLinkRequest(nameOrIndex));
+    return reply === undefined ? undefined : toLink(decodeLink(reply.payload));
+  };
+
+  return {
+    getLink,
+    listLinks: async () => {
+      const payload = encodeLink({ ...emptyLink, attributes: attributes(skipStats) });
+      return socket.dump(read('ip link show', RTM_GETLINK, payload)).map((it) => toLink(decodeLink(it.payload)));
+    },
+    addLink: (spec) => {
+      const peerNetns = spec.kind === 'veth' ? spec.peer.netns : undefined;
+      return withNetnsFd(peerNetns, (fd) => socket.change(addLinkRequest(spec, fd)));
+    },
+    setLink: (index, change) => withNetnsFd(change.netns, (fd) => socket.change(setLinkRequest(index, change, fd))),
+    deleteLink: (index) => socket.change(deleteLinkRequest(index)),
+    deleteLinkGroup: (group) => socket.change(deleteLinkGroupRequest(group)),
+    listAddresses: async () => {
+      const payload = encodeAddress({ family: AF_INET, prefixLength: 0, flags: 0, scope: 0, link: 0, attributes: attributes({}) });
+      const messages = socket.dump(read('ip -4 address show', RTM_GETADDR, payload));
+      return messages.flatMap((it) => present(toLinkAddress(decodeAddress(it.payload))));
+    },
+    addAddress: (it) => socket.change(addAddressRequest(it)),
+    deleteAddress: (it) => socket.change(deleteAddressRequest(it)),
+    listRoutes: async () => {
+      const messages = socket.dump(read('ip -4 route show', RTM_GETROUTE, mainRoutesPayload()));
+      const routes = messages.map((it) => decodeRoute(it.payload));
+      return routes.filter((it) => it.table === RT_TABLE_MAIN && it.type === RTN_UNICAST).map(toRoute);
+    },
+    addRoute: (route) => socket.change(addRouteRequest(route)),
+    deleteRoute: (route) => socket.change(deleteRouteRequest(route)),
+    listNeighbours: async () => {
+      const messages = socket.dump(read('ip -4 neighbour show', RTM_GETNEIGH, neighboursPayload(AF_INET)));
+      return messages.flatMap((it) => present(toNeighbour(decodeNeighbour(it.payload))));
+    },
+    deleteNeighbour: (it) => socket.change(deleteNeighbourRequest(it)),
+    listForwarding: async (bridge) => {
+      const messages = socket.dump(read('bridge fdb show', RTM_GETNEIGH, neighboursPayload(AF_BRIDGE, bridge)));
+      return messages.flatMap((it) => present(toForwardingEntry(decodeNeighbour(it.payload))));
+    },
+    configure: (link, wish) => {
+      const requests: Request[] = [];
+      if (wish.up) requests.push(setLinkRequest(1, { up: true }, undefined), setLinkRequest(link, { up: true }, undefined));
+      if (wish.address !== undefined) requests.push(addAddressRequest({ link, address: wish.address }));
+      requests.push(...wish.routes.map(addRouteRequest));
+      return socket.changeAll(requests);
+    },
+  };
+}
+
+const read = (doing: string, type: number, payload: Uint8Array): Request => ({ doing, type, flags: 0, payload });
+
+function getLinkRequest(nameOrIndex: string | number): Request {
+  const byName = typeof nameOrIndex === 'string';
+  const list = attributes({ ...skipStats, ...(byName ? { IFLA_IFNAME: nameOrIndex } : {}) });
+  const payload = encodeLink({ ...emptyLink, index: byName ? 0 : nameOrIndex, attributes: list });
+  return read(`ip link show dev ${nameOrIndex}`, RTM_GETLINK, payload);
+}
+
+function mainRoutesPayload(): Uint8Array {
+  const nothing = { fromLength: 0, tos: 0, protocol: 0, scope: 0, type: 0, flags: 0 };
+  return encodeRoute({ family: AF_INET, toLength: 0, table: RT_TABLE_MAIN, ...nothing, attributes: attributes({}) });
+}
+
+function neighboursPayload(family: number, bridge?: number): Uint8Array {
+  const list = attributes(bridge === undefined ? {} : { NDA_MASTER: bridge });
+  return encodeNeighbour({ family, link: 0, state: 0, flags: 0, type: 0, attributes: list });
+}
+
+/** Opens a namespace for the length of a request that names it by fd. */
+async function withNetnsFd<T>(path: string | undefined, body: (fd: number | undefined) => Promise<T>): Promise<T> {
+  if (path === undefined) return body(undefined);
+  const fd = openNetns(path);
+  try {
+    return await body(fd);
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+

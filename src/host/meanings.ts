@@ -1,0 +1,80 @@
+/** rtnetlink messages → what they mean to Landline. */
+import { zeroMac } from '../net/mac.ts';
+import type { AddressMessage } from '../wire/netlink/address.ts';
+import { IFF_LOWER_UP, IFF_UP, type LinkMessage } from '../wire/netlink/link.ts';
+import { NUD_FAILED, NUD_NOARP, NUD_PERMANENT, NUD_REACHABLE, NUD_STALE, type NeighbourMessage } from '../wire/netlink/neighbour.ts';
+import { RTPROT_BOOT, RTPROT_KERNEL, RTPROT_STATIC, type RouteMessage } from '../wire/netlink/route.ts';
+import type { ForwardingEntry, Link, LinkAddress, Neighbour, Route } from './index.ts';
+
+const portStates = ['disabled', 'listening', 'learning', 'forwarding', 'blocking'] as const;
+
+/** An object without its undefined fields, as exact optional properties want it. */
+type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
+const defined = <T extends object>(it: T): Defined<T> =>
+  // The entries are those of `it`, less the undefined ones.
+  Object.fromEntries(Object.entries(it).filter(([, value]) => value !== undefined)) as Defined<T>;
+
+export function toLink(message: LinkMessage): Link {
+  const { attributes } = message;
+  const info = attributes.nested('IFLA_LINKINFO');
+  const portState = info?.nested('IFLA_INFO_SLAVE_DATA')?.number('IFLA_BRPORT_STATE');
+  return {
+    index: message.index,
+    name: attributes.text('IFLA_IFNAME') ?? '',
+    mac: attributes.text('IFLA_ADDRESS') ?? zeroMac,
+    mtu: attributes.number('IFLA_MTU') ?? 0,
+    up: (message.flags & IFF_UP) !== 0,
+    carrier: (message.flags & IFF_LOWER_UP) !== 0,
+    ...defined({
+      kind: info?.text('IFLA_INFO_KIND'),
+      alias: attributes.text('IFLA_IFALIAS'),
+      controller: attributes.number('IFLA_MASTER'),
+      peer: attributes.number('IFLA_LINK'),
+      portState: portState === undefined ? undefined : portStates[portState],
+    }),
+  };
+}
+
+export function toLinkAddress(message: AddressMessage): LinkAddress | undefined {
+  const address = message.attributes.number('IFA_LOCAL') ?? message.attributes.number('IFA_ADDRESS');
+  return address === undefined ? undefined : { link: message.link, address: { address, length: message.prefixLength } };
+}
+
+const protocols = new Map<number, NonNullable<Route['protocol']>>([
+  [RTPROT_KERNEL, 'kernel'],
+  [RTPROT_BOOT, 'boot'],
+  [RTPROT_STATIC, 'static'],
+]);
+
+export function toRoute(message: RouteMessage): Route {
+  const { attributes } = message;
+  return {
+    to: { address: attributes.number('RTA_DST') ?? 0, length: message.toLength },
+    metric: attributes.number('RTA_PRIORITY') ?? 0,
+    protocol: protocols.get(message.protocol) ?? 'other',
+    ...defined({
+      via: attributes.number('RTA_GATEWAY'),
+      link: attributes.number('RTA_OIF'),
+      source: attributes.number('RTA_PREFSRC'),
+    }),
+  };
+}
+
+const neighbourStates: readonly (readonly [bit: number, state: Neighbour['state']])[] = [
+  [NUD_PERMANENT, 'permanent'],
+  [NUD_REACHABLE, 'reachable'],
+  [NUD_STALE, 'stale'],
+  [NUD_FAILED, 'failed'],
+];
+
+export function toNeighbour(message: NeighbourMessage): Neighbour | undefined {
+  const address = message.attributes.number('NDA_DST');
+  if (address === undefined || (message.state & NUD_NOARP) !== 0) return undefined;
+  const state = neighbourStates.find(([bit]) => (message.state & bit) !== 0)?.[1] ?? 'other';
+  return { link: message.link, address, state, ...defined({ mac: message.attributes.text('NDA_LLADDR') }) };
+}
+
+export function toForwardingEntry(message: NeighbourMessage): ForwardingEntry | undefined {
+  const mac = message.attributes.text('NDA_LLADDR');
+  return mac === undefined ? undefined : { port: message.link, mac, permanent: (message.state & NUD_PERMANENT) !== 0 };
+}

@@ -1,0 +1,189 @@
+/** Wishes → rtnetlink requests. Each says what it does as the `ip` command that would do the same. */
+import { formatIpv4 } from '../net/ipv4.ts';
+import { broadcastOf, formatPrefix } from '../net/prefix.ts';
+import { encodeAddress, RTM_DELADDR, RTM_NEWADDR } from '../wire/netlink/address.ts';
+import { type AttributeList, attributes } from '../wire/netlink/attribute.ts';
+import { encodeLink, encodeLinkHeader, IFF_UP, type LinkMessage, RTM_DELLINK, RTM_NEWLINK, RTM_SETLINK } from '../wire/netlink/link.ts';
+import { NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE } from '../wire/netlink/message.ts';
+import { encodeNeighbour, RTM_DELNEIGH } from '../wire/netlink/neighbour.ts';
+import {
+  encodeRoute,
+  RT_SCOPE_LINK,
+  RT_SCOPE_NOWHERE,
+  RT_SCOPE_UNIVERSE,
+  RT_TABLE_MAIN,
+  RTM_DELROUTE,
+  RTM_NEWROUTE,
+  RTN_UNICAST,
+  RTPROT_STATIC,
+} from '../wire/netlink/route.ts';
+import { AF_INET } from './ffi.ts';
+import type { BridgeSpec, LinkAddress, LinkChange, LinkSpec, Neighbour, Route, VethSpec } from './index.ts';
+import type { Request } from './rtnetlink-socket.ts';
+
+const link = (it: Partial<LinkMessage>): LinkMessage => ({
+  family: 0,
+  hardwareType: 0,
+  index: 0,
+  flags: 0,
+  change: 0,
+  attributes: attributes({}),
+  ...it,
+});
+
+const upFlags = (up: boolean | undefined): Partial<LinkMessage> =>
+  up === undefined ? {} : { flags: up ? IFF_UP : 0, change: IFF_UP };
+
+const words = (...parts: readonly (string | undefined)[]): string => parts.filter((part) => part !== undefined).join(' ');
+
+/** Stands for a namespace that was opened for the length of the request. */
+export type NetnsFd = number;
+
+/** `ip link add` */
+export function addLinkRequest(spec: LinkSpec, peerNetns: NetnsFd | undefined): Request {
+  const common = {
+    IFLA_IFNAME: spec.name,
+    IFLA_ADDRESS: spec.mac,
+    IFLA_MTU: spec.mtu,
+    IFLA_IFALIAS: spec.alias,
+  };
+  const kind = spec.kind === 'veth' ? vethAttributes(spec, peerNetns) : bridgeAttributes(spec);
+  const payload = encodeLink(link({ ...upFlags(spec.up), attributes: attributes({ ...common, ...kind }) }));
+  return { doing: describeAddLink(spec), type: RTM_NEWLINK, flags: NLM_F_CREATE | NLM_F_EXCL, payload };
+}
+
+/** One queue in each direction on both ends: with the default of one per CPU, making a veth takes twice as long. */
+const oneQueue = { IFLA_NUM_TX_QUEUES: 1, IFLA_NUM_RX_QUEUES: 1 };
+
+function vethAttributes(spec: VethSpec, peerNetns: NetnsFd | undefined): Parameters<typeof attributes>[0] {
+  const peer = attributes({
+    IFLA_IFNAME: spec.peer.name,
+    IFLA_ADDRESS: spec.peer.mac,
+    IFLA_MTU: spec.mtu,
+    IFLA_NET_NS_FD: peerNetns,
+    ...oneQueue,
+  });
+  const data = attributes({ VETH_INFO_PEER: { header: encodeLinkHeader(link({})), attributes: peer } });
+  return { ...oneQueue, IFLA_MASTER: spec.controller, IFLA_LINKINFO: attributes({ IFLA_INFO_KIND: 'veth', IFLA_INFO_DATA: data }) };
+}
+
+function bridgeAttributes(spec: BridgeSpec): Parameters<typeof attributes>[0] {
+  const data = attributes({ IFLA_BR_STP_STATE: spec.stp === true ? 1 : 0 });
+  return { IFLA_LINKINFO: attributes({ IFLA_INFO_KIND: 'bridge', IFLA_INFO_DATA: data }) };
+}
+
+function describeAddLink(spec: LinkSpec): string {
+  const address = spec.mac === undefined ? undefined : `address ${spec.mac}`;
+  if (spec.kind === 'bridge') return words('ip link add', spec.name, address, 'type bridge');
+  const netns = spec.peer.netns === undefined ? undefined : `netns ${spec.peer.netns}`;
+  return words('ip link add', spec.name, address, 'type veth peer name', spec.peer.name, netns);
+}
+
+/** `ip link set dev` */
+export function setLinkRequest(index: number, change: LinkChange, netns: NetnsFd | undefined): Request {
+  const list = attributes({
+    IFLA_IFNAME: change.name,
+    IFLA_ADDRESS: change.mac,
+    IFLA_MTU: change.mtu,
+    IFLA_IFALIAS: change.alias,
+    IFLA_MASTER: change.controller,
+    IFLA_GROUP: change.group,
+    IFLA_NET_NS_FD: netns,
+  });
+  const doing = words(
+    `ip link set dev ${index}`,
+    change.up === undefined ? undefined : change.up ? 'up' : 'down',
+    change.name && `name ${change.name}`,
+    change.mac && `address ${change.mac}`,
+    change.mtu === undefined ? undefined : `mtu ${change.mtu}`,
+    change.controller === undefined ? undefined : change.controller === 0 ? 'nomaster' : `master ${change.controller}`,
+    change.netns && `netns ${change.netns}`,
+    change.group === undefined ? undefined : `group ${change.group}`,
+    change.alias && `alias ${change.alias}`,
+  );
+  const payload = encodeLink(link({ index, ...upFlags(change.up), attributes: list }));
+  return { doing, type: RTM_SETLINK, flags: 0, payload };
+}
+
+export function deleteLinkRequest(index: number): Request {
+  return { doing: `ip link delete dev ${index}`, type: RTM_DELLINK, flags: 0, payload: encodeLink(link({ index })) };
+}
+
+export function deleteLinkGroupRequest(group: number): Request {
+  const payload = encodeLink(link({ attributes: attributes({ IFLA_GROUP: group }) }));
+  return { doing: `ip link delete group ${group}`, type: RTM_DELLINK, flags: 0, payload };
+}
+
+function addressPayload(it: LinkAddress): Uint8Array {
+  const { address, length } = it.address;
+  const list: AttributeList = attributes({
+    IFA_LOCAL: address,
+    IFA_ADDRESS: address,
+    IFA_BROADCAST: length < 31 ? broadcastOf(it.address) : undefined,
+  });
+  return encodeAddress({ family: AF_INET, prefixLength: length, flags: 0, scope: 0, link: it.link, attributes: list });
+}
+
+export function addAddressRequest(it: LinkAddress): Request {
+  const doing = `ip address add ${formatPrefix(it.address)} dev ${it.link}`;
+  return { doing, type: RTM_NEWADDR, flags: NLM_F_CREATE | NLM_F_EXCL, payload: addressPayload(it) };
+}
+
+export function deleteAddressRequest(it: LinkAddress): Request {
+  const doing = `ip address delete ${formatPrefix(it.address)} dev ${it.link}`;
+  return { doing, type: RTM_DELADDR, flags: 0, payload: addressPayload(it) };
+}
+
+function routePayload(route: Route, deleting: boolean): Uint8Array {
+  const scope = deleting ? RT_SCOPE_NOWHERE : route.via === undefined ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
+  const list = attributes({
+    RTA_DST: route.to.length === 0 ? undefined : route.to.address,
+    RTA_GATEWAY: route.via,
+    RTA_OIF: route.link,
+    RTA_PRIORITY: route.metric === 0 ? undefined : route.metric,
+    RTA_PREFSRC: route.source,
+  });
+  return encodeRoute({
+    family: AF_INET,
+    toLength: route.to.length,
+    fromLength: 0,
+    tos: 0,
+    table: RT_TABLE_MAIN,
+    protocol: deleting ? 0 : RTPROT_STATIC,
+    scope,
+    type: deleting ? 0 : RTN_UNICAST,
+    flags: 0,
+    attributes: list,
+  });
+}
+
+function describeRoute(verb: string, route: Route): string {
+  const to = route.to.length === 0 ? 'default' : formatPrefix(route.to);
+  return words(
+    `ip route ${verb} ${to}`,
+    route.via === undefined ? undefined : `via ${formatIpv4(route.via)}`,
+    route.link === undefined ? undefined : `dev ${route.link}`,
+    route.metric ? `metric ${route.metric}` : undefined,
+  );
+}
+
+export function addRouteRequest(route: Route): Request {
+  const flags = NLM_F_CREATE | NLM_F_REPLACE;
+  return { doing: describeRoute('replace', route), type: RTM_NEWROUTE, flags, payload: routePayload(route, false) };
+}
+
+export function deleteRouteRequest(route: Route): Request {
+  return { doing: describeRoute('delete', route), type: RTM_DELROUTE, flags: 0, payload: routePayload(route, true) };
+}
+
+export function deleteNeighbourRequest(it: Pick<Neighbour, 'link' | 'address'>): Request {
+  const payload = encodeNeighbour({
+    family: AF_INET,
+    link: it.link,
+    state: 0,
+    flags: 0,
+    type: 0,
+    attributes: attributes({ NDA_DST: it.address }),
+  });
+  return { doing: `ip neighbour delete ${formatIpv4(it.address)} dev ${it.link}`, type: RTM_DELNEIGH, flags: 0, payload };
+}
