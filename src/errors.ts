@@ -40,8 +40,7 @@ export interface Holder {
 const list = (items: readonly string[], most = 8): string =>
   items.length <= most ? items.join(', ') : `${items.slice(0, most).join(', ')} and ${items.length - most} more`;
 
-const didYouMean = (suggestion: string | undefined): string =>
-  suggestion === undefined ? '' : `did you mean '${suggestion}'? `;
+const didYouMean = (suggestion: string | undefined): string => (suggestion === undefined ? '' : `did you mean '${suggestion}'? `);
 
 export const catalogue = {
   // What the user typed or wrote.
@@ -214,15 +213,15 @@ export const catalogue = {
     says: (d) => `${d.address} is not reserved`,
     next: () => '`landline address ls` lists who has what',
   }),
+  /** `holders` may be the first of `size` only. */
   POOL_FULL: entry<{ network: string; size: number; holders: readonly Holder[] }>({
     status: 409,
     exit: 1,
     retry: 'after-change',
-    says: (d) =>
-      `the pool of network '${d.network}' is full: ${list(
-        d.holders.map((h) => `${h.address} ${h.holder}`),
-        300,
-      )}`,
+    says: (d) => {
+      const more = d.size > d.holders.length ? ` and ${d.size - d.holders.length} more` : '';
+      return `the pool of network '${d.network}' is full: ${d.holders.map((h) => `${h.address} ${h.holder}`).join(', ')}${more}`;
+    },
     next: () => 'end an environment with `landline down`, or widen `pool` in landline.yaml and send the daemon SIGHUP',
   }),
   POOL_MISSING: entry<{ network: string }>({
@@ -284,7 +283,8 @@ export const catalogue = {
     exit: 1,
     retry: 'after-change',
     says: (d) => `${d.program} is needed ${d.purpose}, and is not in the PATH`,
-    next: (d) => `install it (Debian: \`apt-get install ${d.program === 'nsenter' || d.program === 'unshare' ? 'util-linux' : d.program}\`)`,
+    next: (d) =>
+      `install it (Debian: \`apt-get install ${d.program === 'nsenter' || d.program === 'unshare' ? 'util-linux' : d.program}\`)`,
   }),
   NOT_ROOT: entry<{ command: string }>({
     status: 403,
@@ -299,6 +299,13 @@ export const catalogue = {
     retry: 'never',
     says: (d) => `the state in ${d.file} cannot be used: ${d.reason}`,
     next: () => 'start the version of Landline that wrote it, or move the file away and begin anew',
+  }),
+  STATE_UNWRITABLE: entry<{ file: string; reason: string }>({
+    status: 500,
+    exit: 1,
+    retry: 'later',
+    says: (d) => `the state in ${d.file} cannot be written: ${d.reason}`,
+    next: () => 'see that its disk has room and its folder may be written to, and ask again: nothing was changed',
   }),
 
   // Running things.

@@ -1,0 +1,67 @@
+/** What of a network may be handed out: its host addresses without those of the LAN itself, and its pool. */
+import type { Ipv4 } from '../../net/ipv4.ts';
+import { broadcastOf, type Prefix, subnetOf } from '../../net/prefix.ts';
+import type { Range } from '../../net/range.ts';
+import type { LanNetwork } from '../model.ts';
+
+/** The parts of a network that decide about its addresses. */
+export type AddressNetwork = Pick<LanNetwork, 'subnet' | 'gateway' | 'pool' | 'exclude' | 'resolvers'>;
+
+/**
+ * Which of the LAN's own addresses this is, in words for people; undefined when it is none of them. A /31 has no
+ * network and broadcast address (RFC 3021), a /32 neither.
+ */
+export function lansOwn(network: AddressNetwork, hostAddresses: readonly Ipv4[], address: Ipv4): string | undefined {
+  if (address === network.gateway) return 'the gateway';
+  if (network.resolvers.includes(address)) return 'a resolver';
+  if (hostAddresses.includes(address)) return "this host's own address";
+  if (network.subnet.length >= 31) return undefined;
+  if (address === subnetOf(network.subnet).address) return 'the network address';
+  if (address === broadcastOf(network.subnet)) return 'the broadcast address';
+  return undefined;
+}
+
+/** The first and the last address of a subnet that a host may have. */
+export function hostRange(subnet: Prefix): Range {
+  const first = subnetOf(subnet).address;
+  const last = broadcastOf(subnet);
+  return subnet.length >= 31 ? { first, last } : { first: first + 1, last: last - 1 };
+}
+
+/** What the pool can give: its ranges in order, without overlap, inside the subnet, without what is excluded or the LAN's own. */
+export function poolRanges(network: AddressNetwork, hostAddresses: readonly Ipv4[]): readonly Range[] {
+  const own = [...network.resolvers, ...hostAddresses, ...(network.gateway === undefined ? [] : [network.gateway])];
+  const without = [...network.exclude, ...own.map((address) => ({ first: address, last: address }))];
+  return subtract(within(merge(network.pool), hostRange(network.subnet)), merge(without));
+}
+
+function merge(ranges: readonly Range[]): readonly Range[] {
+  const merged: Range[] = [];
+  for (const range of [...ranges].sort((a, b) => a.first - b.first)) {
+    const before = merged.at(-1);
+    if (before === undefined || range.first > before.last + 1) merged.push(range);
+    else merged[merged.length - 1] = { first: before.first, last: Math.max(before.last, range.last) };
+  }
+  return merged;
+}
+
+function within(ranges: readonly Range[], bounds: Range): readonly Range[] {
+  return ranges
+    .map((range) => ({ first: Math.max(range.first, bounds.first), last: Math.min(range.last, bounds.last) }))
+    .filter((range) => range.first <= range.last);
+}
+
+/** Both merged: each pass walks the gaps that `without` leaves in one range. */
+function subtract(ranges: readonly Range[], without: readonly Range[]): readonly Range[] {
+  return ranges.flatMap((range) => {
+    const left: Range[] = [];
+    let next = range.first;
+    for (const hole of without) {
+      if (hole.last < next || hole.first > range.last) continue;
+      if (hole.first > next) left.push({ first: next, last: hole.first - 1 });
+      next = hole.last + 1;
+    }
+    if (next <= range.last) left.push({ first: next, last: range.last });
+    return left;
+  });
+}
