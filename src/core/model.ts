@@ -110,6 +110,8 @@ export interface ServiceStatus {
   readonly startedAt?: number;
   /** Tells two starts of one service apart. */
   readonly generation?: string;
+  /** What it was started with, as `Engine.start` was told. */
+  readonly digest?: string;
 }
 
 /** Standing trouble: what is wrong, and what to do about it. */

@@ -43,8 +43,11 @@ export interface Engine {
   observe(environment: string): Promise<readonly ServiceStatus[]>;
   /** Writes hosts and resolv.conf again for running services too (in place). */
   refresh(view: SandboxView): Promise<void>;
-  /** Starts it, and returns when it runs. @throws LandlineError COMMAND_MISSING, SERVICE_FAILED. */
-  start(view: SandboxView, service: ServiceSpec): Promise<void>;
+  /**
+   * Starts it, and returns when it runs. `digest` stands for everything it is started with; `observe` tells it again.
+   * @throws LandlineError COMMAND_MISSING, SERVICE_FAILED.
+   */
+  start(view: SandboxView, service: ServiceSpec, digest: string): Promise<void>;
   /** Stop signal, grace, SIGKILL; returns when every process of it is gone. */
   stop(environment: string, service: string, how: { readonly signal: string; readonly graceMs: number }): Promise<void>;
   /** Ends every process of the environment (SIGKILL after `graceMs`), and removes what the engine keeps of it. */

@@ -5,7 +5,7 @@ import { formatIpv4, type Ipv4, ipv4 } from '../../net/ipv4.ts';
 import { containsAddress, prefix } from '../../net/prefix.ts';
 import { parseRange, type Range, rangeContains } from '../../net/range.ts';
 import type { LanNetwork } from '../model.ts';
-import { type AddressAsk, type AddressFacts, choose, mayReserve, type Outcome } from './index.ts';
+import { type AddressAsk, type AddressFacts, choose, mayReserve, mergeRanges, type Outcome, type Ranges } from './index.ts';
 
 const range = (text: string): Range => {
   const parsed = parseRange(text);
@@ -50,10 +50,14 @@ interface Standing {
   readonly last?: string;
 }
 
+const rangesOf = (addresses: Iterable<Ipv4>): Ranges => mergeRanges(Array.from(addresses, (it) => ({ first: it, last: it })));
+
 function facts(it: Standing = {}): AddressFacts {
   const map = <T>(entries: Readonly<Record<string, string>> | undefined, value: (text: string) => T): ReadonlyMap<Ipv4, T> =>
     new Map(Object.entries(entries ?? {}).map(([address, text]) => [ipv4(address), value(text)]));
+  const leased = Object.keys(it.leases ?? {}).map(ipv4);
   return {
+    leased: rangesOf(leased),
     leases: map(it.leases, (text) => ({ environment: text.split('/')[0] ?? '', interface: text.split('/')[1] ?? 'eth0' })),
     reservations: map(it.reservations, (text) => text),
     resting: map(it.resting, (environment) => ({ environment, until: now + 1_000 })),
@@ -313,11 +317,11 @@ test('a full pool of 65,536 tells its size and its first 300 holders', () => {
   const leases = new Map(
     Array.from({ length: 65_536 }, (_, i) => [ipv4('10.1.0.0') + i, { environment: `e${i}`, interface: 'eth0' }]),
   );
-  const outcome = choose(ask('pool', { network }), { ...facts(), leases });
+  const outcome = choose(ask('pool', { network }), { ...facts(), leases, leased: rangesOf(leases.keys()) });
   assert.equal(outcome.kind === 'pool-full' && outcome.size, 65_536);
   assert.equal(outcome.kind === 'pool-full' && outcome.holdings.length, 300);
   leases.delete(ipv4('10.1.255.255'));
-  assert.equal(say(choose(ask('pool', { network }), { ...facts(), leases })), '10.1.255.255');
+  assert.equal(say(choose(ask('pool', { network }), { ...facts(), leases, leased: rangesOf(leases.keys()) })), '10.1.255.255');
 });
 
 test('a reservation is for an address that nobody else has or was promised', () => {
@@ -370,7 +374,9 @@ const anyFacts = fc
     resting: mapOf(fc.record({ environment: name, until: fc.constantFrom(now - 1, now, now + 1) })),
     last: fc.option(place, { nil: undefined }),
   })
-  .map(({ last, ...it }): AddressFacts => ({ ...it, ...(last === undefined ? {} : { last }) }));
+  .map(
+    ({ last, ...it }): AddressFacts => ({ ...it, leased: rangesOf(it.leases.keys()), ...(last === undefined ? {} : { last }) }),
+  );
 
 /** Why this endpoint must not have this address, found in the plainest way. */
 function whyNot(it: AddressAsk, standing: AddressFacts, address: Ipv4): string | undefined {

@@ -1,9 +1,10 @@
 /** Which address an ask gets. Every expected outcome is a value; the ledger turns refusals into errors. */
 import type { Ipv4 } from '../../net/ipv4.ts';
 import { containsAddress } from '../../net/prefix.ts';
-import { type Range, rangeContains, rangeSize } from '../../net/range.ts';
+import { addressesOf, rangeContains, rangeSize } from '../../net/range.ts';
 import type { LanNetwork, Lease } from '../model.ts';
 import { lansOwn, poolRanges } from './pool.ts';
+import { firstOutside, type Ranges } from './ranges.ts';
 
 /** One endpoint's ask for an address. */
 export interface AddressAsk {
@@ -23,6 +24,8 @@ export interface AddressAsk {
 /** How the ledger stands for the ask's network, and for the endpoint that asks. */
 export interface AddressFacts {
   readonly leases: ReadonlyMap<Ipv4, Pick<Lease, 'environment' | 'interface'>>;
+  /** The addresses of `leases` once more, as ranges: what makes a pool of 65,536 quick to search. */
+  readonly leased: Ranges;
   /** Address → name of the environment it is promised to. */
   readonly reservations: ReadonlyMap<Ipv4, string>;
   /** Addresses in quarantine, and perhaps some whose quarantine is over. */
@@ -155,24 +158,29 @@ function chooseReserved(ask: AddressAsk, facts: AddressFacts): Outcome | undefin
   return judged.find((it) => it.kind === 'granted') ?? judged.find((it) => it.kind === 'quarantined');
 }
 
-function chooseLowest(ask: AddressAsk, facts: AddressFacts, ranges: readonly Range[]): Outcome {
-  const size = ranges.reduce((sum, range) => sum + rangeSize(range), 0);
-  if (size === 0) return { kind: 'pool-missing' };
-  const holdings: Holding[] = [];
-  const avoid = new Set(ask.avoid);
+function chooseLowest(ask: AddressAsk, facts: AddressFacts, ranges: Ranges): Outcome {
   for (const { first, last } of ranges) {
-    for (let address = first; address <= last; address += 1) {
-      const holding = holdingOf(address, ask, facts, avoid);
-      if (holding === undefined) return { kind: 'granted', address };
-      if (holdings.length < mostHoldings) holdings.push(holding);
+    for (let address = firstOutside(facts.leased, first); address <= last; address = firstOutside(facts.leased, address + 1)) {
+      if (holdingOf(address, ask, facts) === undefined) return { kind: 'granted', address };
     }
   }
-  return { kind: 'pool-full', size, holdings };
+  const size = ranges.reduce((sum, range) => sum + rangeSize(range), 0);
+  return size === 0 ? { kind: 'pool-missing' } : { kind: 'pool-full', size, holdings: lowestHoldings(ask, facts, ranges) };
+}
+
+function lowestHoldings(ask: AddressAsk, facts: AddressFacts, ranges: Ranges): readonly Holding[] {
+  const holdings: Holding[] = [];
+  for (const address of addressesOf(ranges)) {
+    const holding = holdingOf(address, ask, facts);
+    if (holding !== undefined) holdings.push(holding);
+    if (holdings.length === mostHoldings) break;
+  }
+  return holdings;
 }
 
 /** Who or what keeps a pool's address from this ask; undefined when it is free. */
-function holdingOf(address: Ipv4, ask: AddressAsk, facts: AddressFacts, avoid: ReadonlySet<Ipv4>): Holding | undefined {
-  if (avoid.has(address)) return { kind: 'on-the-wire', address };
+function holdingOf(address: Ipv4, ask: AddressAsk, facts: AddressFacts): Holding | undefined {
+  if (ask.avoid.includes(address)) return { kind: 'on-the-wire', address };
   const lease = facts.leases.get(address);
   if (lease !== undefined) return { kind: 'leased', address, environment: lease.environment };
   const reserved = reservedForOther(facts, ask.environment, address);

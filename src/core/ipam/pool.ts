@@ -3,6 +3,7 @@ import type { Ipv4 } from '../../net/ipv4.ts';
 import { broadcastOf, type Prefix, subnetOf } from '../../net/prefix.ts';
 import type { Range } from '../../net/range.ts';
 import type { LanNetwork } from '../model.ts';
+import { clipRanges, mergeRanges, type Ranges, subtractRanges } from './ranges.ts';
 
 /** The parts of a network that decide about its addresses. */
 export type AddressNetwork = Pick<LanNetwork, 'subnet' | 'gateway' | 'pool' | 'exclude' | 'resolvers'>;
@@ -22,46 +23,15 @@ export function lansOwn(network: AddressNetwork, hostAddresses: readonly Ipv4[],
 }
 
 /** The first and the last address of a subnet that a host may have. */
-export function hostRange(subnet: Prefix): Range {
+function hostRange(subnet: Prefix): Range {
   const first = subnetOf(subnet).address;
   const last = broadcastOf(subnet);
   return subnet.length >= 31 ? { first, last } : { first: first + 1, last: last - 1 };
 }
 
-/** What the pool can give: its ranges in order, without overlap, inside the subnet, without what is excluded or the LAN's own. */
-export function poolRanges(network: AddressNetwork, hostAddresses: readonly Ipv4[]): readonly Range[] {
+/** What the pool can give: inside the subnet, without what is excluded or the LAN's own. */
+export function poolRanges(network: AddressNetwork, hostAddresses: readonly Ipv4[]): Ranges {
   const own = [...network.resolvers, ...hostAddresses, ...(network.gateway === undefined ? [] : [network.gateway])];
   const without = [...network.exclude, ...own.map((address) => ({ first: address, last: address }))];
-  return subtract(within(merge(network.pool), hostRange(network.subnet)), merge(without));
-}
-
-function merge(ranges: readonly Range[]): readonly Range[] {
-  const merged: Range[] = [];
-  for (const range of [...ranges].sort((a, b) => a.first - b.first)) {
-    const before = merged.at(-1);
-    if (before === undefined || range.first > before.last + 1) merged.push(range);
-    else merged[merged.length - 1] = { first: before.first, last: Math.max(before.last, range.last) };
-  }
-  return merged;
-}
-
-function within(ranges: readonly Range[], bounds: Range): readonly Range[] {
-  return ranges
-    .map((range) => ({ first: Math.max(range.first, bounds.first), last: Math.min(range.last, bounds.last) }))
-    .filter((range) => range.first <= range.last);
-}
-
-/** Both merged: each pass walks the gaps that `without` leaves in one range. */
-function subtract(ranges: readonly Range[], without: readonly Range[]): readonly Range[] {
-  return ranges.flatMap((range) => {
-    const left: Range[] = [];
-    let next = range.first;
-    for (const hole of without) {
-      if (hole.last < next || hole.first > range.last) continue;
-      if (hole.first > next) left.push({ first: next, last: hole.first - 1 });
-      next = hole.last + 1;
-    }
-    if (next <= range.last) left.push({ first: next, last: range.last });
-    return left;
-  });
+  return subtractRanges(clipRanges(mergeRanges(network.pool), hostRange(network.subnet)), mergeRanges(without));
 }

@@ -1,0 +1,108 @@
+/**
+ * The API as others see it: JSON shapes with stable field names, under `/v1` on the unix socket. Additions are
+ * welcome; nothing here changes its name or meaning.
+ */
+import type { ErrorBody } from '../errors.ts';
+
+/** Version of the API, in the header `landline-api` of every answer. */
+export const apiVersion = 1;
+
+export interface LeaseView {
+  readonly source: 'static' | 'pool';
+  readonly state: 'bound';
+  /** ISO 8601; null where a lease has no end. */
+  readonly expiresAt: string | null;
+}
+
+export interface EndpointView {
+  readonly network: string;
+  readonly interface: string;
+  readonly mac: string;
+  /** With their prefix: `192.168.11.101/23`. */
+  readonly addresses: readonly string[];
+  readonly gateway: string | null;
+  readonly lease: LeaseView;
+  /** DNS names without final dot. */
+  readonly names: readonly string[];
+}
+
+export interface ServiceView {
+  readonly name: string;
+  readonly state: 'starting' | 'running' | 'exited';
+  /** `healthy`, `unhealthy`, `starting`; null for a service without a healthcheck. */
+  readonly health: string | null;
+  readonly image: string | null;
+  readonly pid: number | null;
+  readonly exitStatus: number | null;
+  readonly restarts: number;
+}
+
+export interface EnvironmentView {
+  readonly name: string;
+  readonly state: 'starting' | 'running' | 'degraded' | 'stopped' | 'failed';
+  readonly engine: 'native' | 'docker';
+  readonly sandbox: { readonly inode: number } | null;
+  readonly endpoints: readonly EndpointView[];
+  readonly services: readonly ServiceView[];
+  readonly problems: readonly Pick<ErrorBody, 'code' | 'message' | 'next'>[];
+}
+
+/** What `up` answers: the environment, how long its attach took, and notes about its file. */
+export interface UpView extends EnvironmentView {
+  /** Milliseconds from the first kernel request to the announcement; null when nothing was attached. */
+  readonly attachMs: number | null;
+  readonly probeMs: number | null;
+  /** `FILE:LINE:COLUMN: …` of keys without effect. */
+  readonly notes: readonly string[];
+}
+
+export interface NetworkView {
+  readonly name: string;
+  readonly kind: 'lan' | 'none';
+  readonly bridge: string | null;
+  readonly subnet: string | null;
+  readonly gateway: string | null;
+  readonly domain: string | null;
+  readonly resolvers: readonly string[];
+  readonly pool: { readonly ranges: readonly string[]; readonly size: number; readonly used: number; readonly resting: number } | null;
+  readonly endpoints: number;
+  readonly problems: readonly Pick<ErrorBody, 'code' | 'message' | 'next'>[];
+}
+
+export interface AddressView {
+  readonly network: string;
+  readonly address: string;
+  /** Name of the environment that has it, or may have it. */
+  readonly environment: string;
+  readonly state: 'bound' | 'reserved';
+  readonly source: 'static' | 'pool' | null;
+  readonly interface: string | null;
+  readonly mac: string | null;
+  readonly note: string;
+  /** ISO 8601. */
+  readonly since: string;
+}
+
+export interface HistoryView {
+  readonly network: string;
+  readonly address: string;
+  readonly environment: string;
+  readonly interface: string;
+  readonly mac: string;
+  readonly source: 'static' | 'pool';
+  readonly from: string;
+  /** Null while it is held. */
+  readonly to: string | null;
+}
+
+export interface EndpointRow extends EndpointView {
+  readonly environment: string;
+}
+
+export interface VersionView {
+  readonly version: string;
+  readonly api: number;
+  readonly node: string;
+  readonly pid: number;
+  readonly installation: string;
+}

@@ -1,0 +1,32 @@
+/**
+ * The mark on everything that Landline makes on the host: whose link this is, readable in `ip link show`.
+ *
+ * A link carries its installation's group from the moment of its creation, and the alias a moment later; a veth of
+ * that group without an alias is one whose making was cut off.
+ */
+
+/** The link group (`ip link show group N`) of an installation: 'L' and 24 bits of its id; other tools leave groups at 0. */
+export function linkGroup(installation: string): number {
+  const sum = [...installation].reduce((hash, letter) => (Math.imul(hash, 31) + letter.charCodeAt(0)) >>> 0, 7);
+  return 0x4c000000 + (sum & 0xffffff);
+}
+
+/** Which endpoint of which installation a link belongs to. */
+export interface Mark {
+  readonly installation: string;
+  readonly environment: string;
+  /** Name of the link in the sandbox. */
+  readonly interface: string;
+}
+
+/** `landline:ID:ENVIRONMENT:INTERFACE`, the alias of the host's end of a veth. */
+export function formatMark(mark: Mark): string {
+  return `landline:${mark.installation}:${mark.environment}:${mark.interface}`;
+}
+
+/** The mark in a link's alias; undefined for other people's aliases. */
+export function parseMark(alias: string | undefined): Mark | undefined {
+  const [word, installation, environment, name, ...rest] = alias?.split(':') ?? [];
+  if (word !== 'landline' || !installation || !environment || !name || rest.length > 0) return undefined;
+  return { installation, environment, interface: name };
+}

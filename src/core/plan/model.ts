@@ -1,0 +1,97 @@
+/** What the plan compares: how an environment should be, and how it was found. */
+import type { Ipv4 } from '../../net/ipv4.ts';
+import type { Mac } from '../../net/mac.ts';
+import type { Prefix } from '../../net/prefix.ts';
+import type { ServiceSpec, ServiceStatus } from '../model.ts';
+
+export interface DesiredRoute {
+  readonly to: Prefix;
+  readonly via: Ipv4;
+}
+
+/** An endpoint with everything decided: its address is in the ledger. */
+export interface DesiredEndpoint {
+  readonly network: string;
+  readonly interface: string;
+  readonly bridge: string;
+  readonly mac: Mac;
+  readonly address: Prefix;
+  readonly routes: readonly DesiredRoute[];
+}
+
+export interface Desired {
+  readonly endpoints: readonly DesiredEndpoint[];
+  /** In the order in which they start. */
+  readonly services: readonly DesiredService[];
+}
+
+export interface DesiredService {
+  readonly spec: ServiceSpec;
+  /** Of everything that its process was started with: another digest means a restart. */
+  readonly digest: string;
+}
+
+/** A link of the sandbox, and the host's end of it. */
+export interface ObservedEndpoint {
+  readonly interface: string;
+  readonly mac: Mac;
+  readonly mtu: number;
+  readonly up: boolean;
+  readonly addresses: readonly Prefix[];
+  readonly routes: readonly DesiredRoute[];
+  /** Undefined when the other end is not in the daemon's namespace, or not a veth. */
+  readonly hostEnd?: {
+    readonly index: number;
+    readonly up: boolean;
+    /** Whether the alias says that it is this environment's. */
+    readonly ours: boolean;
+    /** Name and MTU of the bridge whose port it is. */
+    readonly bridge?: { readonly name: string; readonly mtu: number };
+  };
+}
+
+export interface ObservedService extends ServiceStatus {
+  /** Whether its process lives in the sandbox as it is now; only for running ones. */
+  readonly inSandbox?: boolean;
+}
+
+export interface Observed {
+  /** Undefined when there is no sandbox. */
+  readonly sandbox?: { readonly inode: number };
+  readonly endpoints: readonly ObservedEndpoint[];
+  /** Links of ours on the host whose sandbox's end is nowhere to be seen, as interface names: an older generation. */
+  readonly leftovers: readonly string[];
+  readonly services: readonly ObservedService[];
+}
+
+/** What the daemon remembers of a service's ends, for its back-off. */
+export interface ServiceMemory {
+  /** How often it was started again since the daemon knows it. */
+  readonly restarts: number;
+  /** Ends in a row that came soon after a start. */
+  readonly quickEnds: number;
+  /** When its last end was noticed, in milliseconds since 1970. */
+  readonly endedAt: number;
+  /** Somebody asked for the environment anew since it failed: start it whatever `restart` says. */
+  readonly startAnyway: boolean;
+}
+
+/** One reversible change. A whole attach is one step, with one undo. */
+export type Step =
+  | { readonly do: 'make-sandbox' }
+  | { readonly do: 'remove-sandbox' }
+  | { readonly do: 'retire-leftovers' }
+  | { readonly do: 'attach'; readonly endpoint: DesiredEndpoint }
+  /** In place: a link that is there and ours, but not as it should be. */
+  | { readonly do: 'mend'; readonly endpoint: DesiredEndpoint; readonly why: string }
+  | { readonly do: 'detach'; readonly interface: string; readonly why: string }
+  | { readonly do: 'start-service'; readonly service: DesiredService }
+  | { readonly do: 'stop-service'; readonly name: string; readonly why: string }
+  | { readonly do: 'end-services' };
+
+/** What is to be done, in order; nothing left to do means that the wish is reality. */
+export interface Plan {
+  readonly steps: readonly Step[];
+  /** Look again at this time, in milliseconds since 1970: a back-off ends then. */
+  readonly wakeAt?: number;
+}

@@ -1,0 +1,64 @@
+/** Services: which to start, in which order, which to stop, and which to leave alone for now. */
+import type { DesiredService, Observed, ObservedService, Plan, ServiceMemory, Step } from './model.ts';
+
+/** Back-off of a service that ends by itself: 100 ms, doubled each time, at most a minute (as Docker's). */
+export function backoffMs(quickEnds: number): number {
+  return Math.min(60_000, 100 * 2 ** Math.min(quickEnds, 16));
+}
+
+/** After running for so long, in milliseconds, a service's back-off begins anew. */
+export const steadyAfterMs = 10_000;
+
+/** Whether an ended service is to run again, and from when on (milliseconds since 1970). */
+type Verdict = { readonly kind: 'leave' } | { readonly kind: 'start'; readonly at: number };
+
+export function planServices(
+  desired: readonly DesiredService[],
+  observed: Observed,
+  memory: ReadonlyMap<string, ServiceMemory>,
+  now: number,
+): Plan {
+  const steps: Step[] = planStops(desired, observed);
+  let wakeAt: number | undefined;
+  for (const service of desired) {
+    const verdict = judge(service, find(observed, service.spec.name), memory.get(service.spec.name));
+    if (verdict.kind === 'leave') continue;
+    if (verdict.at > now) wakeAt = Math.min(wakeAt ?? verdict.at, verdict.at);
+    else if (isReady(service, observed, desired)) steps.push({ do: 'start-service', service });
+  }
+  return { steps, ...(wakeAt === undefined ? {} : { wakeAt }) };
+}
+
+/** What runs outside the sandbox, what nobody wishes for, and what was started otherwise than wished. */
+function planStops(desired: readonly DesiredService[], observed: Observed): Step[] {
+  return observed.services
+    .filter((it) => it.state === 'running')
+    .flatMap((it): Step[] => {
+      const wish = desired.find((service) => service.spec.name === it.name);
+      if (wish === undefined) return [{ do: 'stop-service', name: it.name, why: 'no longer wished for' }];
+      if (it.inSandbox === false) return [{ do: 'stop-service', name: it.name, why: 'not in the sandbox' }];
+      return it.digest === wish.digest ? [] : [{ do: 'stop-service', name: it.name, why: 'its description changed' }];
+    });
+}
+
+function judge(service: DesiredService, found: ObservedService | undefined, memory: ServiceMemory | undefined): Verdict {
+  if (found?.state === 'running' && found.inSandbox !== false && found.digest === service.digest) return { kind: 'leave' };
+  if (found === undefined || found.state !== 'exited' || found.digest !== service.digest) return { kind: 'start', at: 0 };
+  if (memory?.startAnyway === true && found.exitStatus !== 0) return { kind: 'start', at: 0 };
+  // Nobody saw it end: its sandbox, the engine or the machine did, and not the service by itself.
+  if (found.exitStatus === undefined) return { kind: 'start', at: 0 };
+  const again = service.spec.restart;
+  if (again === 'no' || (again === 'on-failure' && found.exitStatus === 0)) return { kind: 'leave' };
+  return { kind: 'start', at: (memory?.endedAt ?? 0) + backoffMs(memory?.quickEnds ?? 0) };
+}
+
+/** Every service that it depends on runs, or has completed. */
+function isReady(service: DesiredService, observed: Observed, desired: readonly DesiredService[]): boolean {
+  return service.spec.dependsOn.every((name) => {
+    if (!desired.some((it) => it.spec.name === name)) return true;
+    const state = find(observed, name);
+    return state?.state === 'running' || state?.exitStatus === 0;
+  });
+}
+
+const find = (observed: Observed, name: string): ObservedService | undefined => observed.services.find((it) => it.name === name);

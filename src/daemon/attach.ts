@@ -1,0 +1,211 @@
+/**
+ * Attaching a sandbox to a LAN network, mending an endpoint, detaching it.
+ *
+ * The order: the veth with its mark, up without an address; the probe; the address and routes; the announcement, once
+ * the bridge's port passes frames. Whatever fails after the veth was made takes it away again.
+ */
+import { randomBytes } from 'node:crypto';
+import { formatMark, type Mark } from '../core/mark.ts';
+import type { ProbeProfile } from '../core/model.ts';
+import type { DesiredEndpoint } from '../core/plan/model.ts';
+import { LandlineError } from '../errors.ts';
+import { type Host, type Inside, isKernelError, type Link, type Route } from '../host/index.ts';
+import { formatIpv4 } from '../net/ipv4.ts';
+import { macFromDigest } from '../net/mac.ts';
+import { arpAnnouncement, encodeArp } from '../wire/arp/arp.ts';
+import type { Forwarding } from './forwarding.ts';
+import { probe } from './probe.ts';
+import { maxBridgePorts, refusal } from './refusals.ts';
+
+export interface AttachWish {
+  readonly endpoint: DesiredEndpoint;
+  readonly mark: Mark;
+  /** Link group of the installation. */
+  readonly group: number;
+  /** Path of the sandbox's namespace. */
+  readonly netns: string;
+  readonly probe: ProbeProfile;
+  /** For messages: the sandbox as the user knows it. */
+  readonly target: string;
+}
+
+/** How long it took, in milliseconds: `attachMs` from the first kernel request to the announcement, without the probe. */
+export interface AttachTimes {
+  readonly attachMs: number;
+  readonly probeMs: number;
+}
+
+/** The bridge of a network, up and ready. @throws LandlineError BRIDGE_MISSING, BRIDGE_DOWN */
+export async function findBridge(host: Host, endpoint: Pick<DesiredEndpoint, 'bridge' | 'network'>): Promise<Link> {
+  const { bridge: name, network } = endpoint;
+  const bridge = await host.kernel.getLink(name);
+  if (bridge?.kind !== 'bridge') throw new LandlineError('BRIDGE_MISSING', { network, bridge: name });
+  if (!bridge.up) throw new LandlineError('BRIDGE_DOWN', { network, bridge: name });
+  return bridge;
+}
+
+/**
+ * Attaches, all or nothing.
+ * @throws LandlineError BRIDGE_MISSING, BRIDGE_DOWN, BRIDGE_FULL, INTERFACE_TAKEN, ADDRESS_TAKEN, KERNEL_REFUSED
+ */
+export async function attach(host: Host, forwarding: Forwarding, wish: AttachWish): Promise<AttachTimes> {
+  const begin = performance.now();
+  const bridge = await findBridge(host, wish.endpoint);
+  const hostEnd = await addVeth(host, wish, bridge);
+  try {
+    const probeMs = await configure(host, forwarding, wish, hostEnd);
+    return { attachMs: performance.now() - begin - probeMs, probeMs };
+  } catch (error) {
+    throw await undo(host, hostEnd, error);
+  }
+}
+
+/** A veth into the sandbox, marked from the first moment. IPv6 is off on the host's end before it comes up. */
+async function addVeth(host: Host, wish: AttachWish, bridge: Link): Promise<number> {
+  const { endpoint } = wish;
+  const name = `ll${randomBytes(5).toString('hex')}`;
+  const peer = { name: endpoint.interface, mac: endpoint.mac, netns: wish.netns };
+  try {
+    const mac = macFromDigest(randomBytes(5), 0xfe);
+    await host.kernel.addLink({ kind: 'veth', name, mac, mtu: bridge.mtu, group: wish.group, controller: bridge.index, peer });
+  } catch (error) {
+    throw addRefusal(error, wish);
+  }
+  const link = await host.kernel.getLink(name);
+  if (link === undefined) throw new LandlineError('TARGET_GONE', { target: wish.target });
+  try {
+    host.sysctl(`ipv6/conf/${name}/disable_ipv6`, '1', { optional: true });
+    await host.kernel.setLink(link.index, { alias: formatMark(wish.mark), up: true });
+  } catch (error) {
+    throw await undo(host, link.index, error);
+  }
+  return link.index;
+}
+
+function addRefusal(error: unknown, wish: AttachWish): unknown {
+  const { endpoint, target } = wish;
+  if (isKernelError(error, 'EXFULL')) return new LandlineError('BRIDGE_FULL', { bridge: endpoint.bridge, ports: maxBridgePorts }, { cause: error });
+  if (isKernelError(error, 'EEXIST')) return new LandlineError('INTERFACE_TAKEN', { interface: endpoint.interface, target }, { cause: error });
+  if (isKernelError(error, 'ENOENT', 'EINVAL') && error.doing.startsWith('open ')) {
+    return new LandlineError('TARGET_GONE', { target }, { cause: error });
+  }
+  return refusal(error);
+}
+
+/** Inside: up, probe, address, routes, announcement. @returns how long the probe took, in milliseconds */
+function configure(host: Host, forwarding: Forwarding, wish: AttachWish, hostEnd: number): Promise<number> {
+  const { endpoint } = wish;
+  return host.within(wish.netns, async (inside) => {
+    const link = await requireLink(inside, endpoint.interface, wish.target);
+    inside.sysctl(`ipv6/conf/${endpoint.interface}/disable_ipv6`, '1', { optional: true });
+    await inside.kernel.configure(link.index, { up: true, routes: [] });
+    const probeMs = await probeAddress(host, forwarding, wish, { inside, link: link.index, hostEnd });
+    await inside.kernel.configure(link.index, { address: endpoint.address, routes: routesOf(endpoint, link.index), up: false });
+    await forwarding.wait(host, hostEnd);
+    announce(inside, link.index, endpoint);
+    return probeMs;
+  });
+}
+
+async function probeAddress(
+  host: Host,
+  forwarding: Forwarding,
+  wish: AttachWish,
+  at: { readonly inside: Inside; readonly link: number; readonly hostEnd: number },
+): Promise<number> {
+  if (wish.probe === 'off') return 0;
+  const begin = performance.now();
+  await forwarding.wait(host, at.hostEnd);
+  const { mac, address, network } = wish.endpoint;
+  const holder = await probe(at.inside, at.link, { mac, address: address.address }, wish.probe);
+  if (holder !== undefined) {
+    throw new LandlineError('ADDRESS_TAKEN', { address: formatIpv4(address.address), network, holder });
+  }
+  return performance.now() - begin;
+}
+
+async function requireLink(inside: Inside, name: string, target: string): Promise<Link> {
+  const link = await inside.kernel.getLink(name);
+  if (link === undefined) throw new LandlineError('TARGET_GONE', { target });
+  return link;
+}
+
+function routesOf(endpoint: DesiredEndpoint, link: number): Route[] {
+  return endpoint.routes.map((route) => ({ ...route, link }));
+}
+
+/** "This address is mine now" (RFC 5227 section 2.3), so that every neighbour's cache is right at once. */
+function announce(inside: Inside, link: number, endpoint: DesiredEndpoint): void {
+  const arp = inside.openArp(link, () => undefined);
+  try {
+    arp.send(encodeArp(arpAnnouncement(endpoint.mac, endpoint.address.address)));
+  } finally {
+    arp.close();
+  }
+}
+
+/** Announces again (RFC 5227 section 2.3, ANNOUNCE_NUM 2), for whoever missed the first. */
+export async function announceAgain(host: Host, netns: string, endpoint: DesiredEndpoint): Promise<void> {
+  await host.within(netns, async (inside) => {
+    const link = await inside.kernel.getLink(endpoint.interface);
+    if (link?.up === true) announce(inside, link.index, endpoint);
+  });
+}
+
+/** Takes the veth away again. What fails on the way back is kept beside the first error, never instead of it. */
+async function undo(host: Host, hostEnd: number, first: unknown): Promise<unknown> {
+  try {
+    await deleteLinkIfThere(host, hostEnd);
+    return refusal(first);
+  } catch (second) {
+    return new AggregateError([refusal(first), second], first instanceof Error ? first.message : String(first));
+  }
+}
+
+export async function deleteLinkIfThere(host: Host, index: number): Promise<void> {
+  try {
+    await host.kernel.deleteLink(index);
+  } catch (error) {
+    if (!isKernelError(error, 'ENODEV')) throw error;
+  }
+}
+
+/** Puts an endpoint right in place: what somebody took from it comes back, and neighbours are told. */
+export async function mend(host: Host, forwarding: Forwarding, wish: AttachWish): Promise<void> {
+  const { endpoint } = wish;
+  const bridge = await findBridge(host, endpoint);
+  await host
+    .within(wish.netns, async (inside) => {
+      const link = await requireLink(inside, endpoint.interface, wish.target);
+      const hostEnd = link.peer ?? 0;
+      await host.kernel.setLink(hostEnd, { controller: bridge.index, mtu: bridge.mtu, up: true });
+      await inside.kernel.setLink(link.index, { mac: endpoint.mac, mtu: bridge.mtu, up: true });
+      await addMissingAddress(inside, link.index, endpoint);
+      await inside.kernel.configure(link.index, { routes: routesOf(endpoint, link.index), up: true });
+      await forwarding.wait(host, hostEnd);
+      announce(inside, link.index, endpoint);
+    })
+    .catch((error: unknown) => {
+      throw refusal(error);
+    });
+}
+
+async function addMissingAddress(inside: Inside, link: number, endpoint: DesiredEndpoint): Promise<void> {
+  try {
+    await inside.kernel.addAddress({ link, address: endpoint.address });
+  } catch (error) {
+    if (!isKernelError(error, 'EEXIST')) throw error;
+  }
+}
+
+/** Takes an endpoint away: the link of the sandbox, and with it the host's end. Gone already is success. */
+export async function detach(host: Host, netns: string, name: string): Promise<void> {
+  try {
+    await host.within(netns, async (inside) => {
+      const link = await inside.kernel.getLink(name);
+      if (link !== undefined) await inside.kernel.deleteLink(link.index);
+    });
+  } catch (error) {
+    if (!isKernelError(error, 'ENODEV', 'ENOENT')) throw refusal(error);
+  }
+}

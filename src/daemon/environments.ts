@@ -1,0 +1,133 @@
+/** All environments: bringing up, ending, looking, and what triggers their loops. */
+import type { EnvironmentSpec } from '../core/model.ts';
+import { asLandlineError, isLandlineError, LandlineError } from '../errors.ts';
+import { nearest } from '../net/name.ts';
+import type { EnvironmentRecord } from '../store/index.ts';
+import { type EnvironmentLoop, environmentLoop } from './environment.ts';
+import { ensureLeases } from './leasing.ts';
+import { exclusively } from './exclusively.ts';
+import { awaitReady } from './ready.ts';
+import { quarantineMs, type World } from './world.ts';
+
+export interface UpOptions {
+  /** Wait until every service runs; otherwise only until the network is whole and the services have been started. */
+  readonly wait: boolean;
+  /** The longest wait, in milliseconds. */
+  readonly timeoutMs: number;
+}
+
+export interface Environments {
+  /** @throws LandlineError ADDRESS_*, POOL_*, NETWORK_UNKNOWN, BRIDGE_*, SERVICE_FAILED, COMMAND_MISSING, WAIT_EXPIRED */
+  up(spec: EnvironmentSpec, options: UpOptions): Promise<EnvironmentLoop>;
+  /** @throws LandlineError ENVIRONMENT_UNKNOWN */
+  down(name: string, options: { readonly keepAddress: boolean }): Promise<void>;
+  /** @throws LandlineError ENVIRONMENT_UNKNOWN */
+  require(name: string): { readonly record: EnvironmentRecord; readonly loop: EnvironmentLoop };
+  loop(name: string): EnvironmentLoop;
+  wake(name: string): void;
+  wakeAll(): void;
+  close(): Promise<void>;
+}
+
+export function openEnvironments(world: World): Environments {
+  const loops = new Map<string, EnvironmentLoop>();
+  const inTurn = exclusively();
+
+  const loop = (name: string): EnvironmentLoop => {
+    const it = loops.get(name) ?? environmentLoop(world, name);
+    loops.set(name, it);
+    return it;
+  };
+
+  const unknown = (name: string): LandlineError => {
+    const suggestion = nearest(
+      name,
+      world.store.environments().map((it) => it.spec.name),
+    );
+    return new LandlineError('ENVIRONMENT_UNKNOWN', { name, ...(suggestion === undefined ? {} : { suggestion }) });
+  };
+
+  const require = (name: string): { record: EnvironmentRecord; loop: EnvironmentLoop } => {
+    const record = world.store.environment(name);
+    if (record === undefined || record.phase === 'removing') throw unknown(name);
+    return { record, loop: loop(name) };
+  };
+
+  /** Ends it in the world, then in the ledger. */
+  const remove = async (name: string, options: { keepAddresses: boolean; quarantineMs: number }): Promise<void> => {
+    const record = world.store.environment(name);
+    if (record === undefined) return;
+    world.store.putEnvironment(record.spec, 'removing', Date.now());
+    await loop(name).converge();
+    world.store.removeEnvironment({ name, now: Date.now(), ...options });
+    await loops.get(name)?.close();
+    loops.delete(name);
+    world.events.tell('environment gone', { environment: name });
+  };
+
+  /** Puts the former wish back, after a new one was refused. */
+  const putBack = async (name: string, before: EnvironmentRecord | undefined): Promise<void> => {
+    if (before === undefined) return remove(name, { keepAddresses: false, quarantineMs: 0 });
+    world.store.putEnvironment(before.spec, before.phase, Date.now());
+    await loop(name).converge();
+  };
+
+  const bringUp = async (spec: EnvironmentSpec): Promise<void> => {
+    const before = world.store.environment(spec.name);
+    const it = loop(spec.name);
+    try {
+      world.store.putEnvironment(spec, before?.phase === 'up' ? 'up' : 'creating', Date.now());
+      await ensureLeases(world, spec, new Map(), quarantineMs);
+      it.startAnyway();
+      await it.converge();
+    } catch (error) {
+      if (!takesBack(error)) throw error;
+      const restored = before?.phase === 'up' ? before : undefined;
+      await putBack(spec.name, restored).catch((second: unknown) => {
+        world.events.tell('could not put back', { environment: spec.name, problem: asLandlineError(second).message });
+      });
+      throw error;
+    }
+    world.store.putEnvironment(spec, 'up', Date.now());
+    world.events.tell('environment up', { environment: spec.name });
+  };
+
+  return {
+    require,
+    loop,
+    up: async (spec, options) => {
+      await inTurn(spec.name, () => bringUp(spec));
+      const it = loop(spec.name);
+      if (options.wait) await awaitReady(spec, it, options.timeoutMs, logTail(world, spec.name));
+      return it;
+    },
+    down: async (name, { keepAddress }) => {
+      if (world.store.environment(name) === undefined) throw unknown(name);
+      await inTurn(name, () => remove(name, { keepAddresses: keepAddress, quarantineMs }));
+    },
+    wake: (name) => {
+      if (world.store.environment(name) !== undefined) loop(name).wake();
+    },
+    wakeAll: () => {
+      for (const it of world.store.environments()) loop(it.spec.name).wake();
+    },
+    close: async () => {
+      await Promise.all([...loops.values()].map((it) => it.close()));
+    },
+  };
+}
+
+/** What concerns the network takes the whole wish back; a service that fails leaves its environment to be looked at. */
+function takesBack(error: unknown): boolean {
+  return !isLandlineError(error, 'SERVICE_FAILED') && !isLandlineError(error, 'COMMAND_MISSING');
+}
+
+/** The last lines of a service's log, for the error that names it. */
+function logTail(world: World, environment: string): (service: string) => Promise<string[]> {
+  return async (service) => {
+    const lines: string[] = [];
+    const options = { services: [service], tail: 3, follow: false, signal: new AbortController().signal };
+    for await (const line of world.engine.logs(environment, options)) lines.push(line.text);
+    return lines;
+  };
+}

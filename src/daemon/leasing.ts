@@ -1,0 +1,56 @@
+/** Each endpoint's address, from the ledger. */
+import type { EndpointSpec, EnvironmentSpec, LanNetwork, Lease } from '../core/model.ts';
+import { type Ipv4, parseIpv4 } from '../net/ipv4.ts';
+import { containsAddress } from '../net/prefix.ts';
+import { endpointMac, requireNetwork } from './wish.ts';
+import type { World } from './world.ts';
+
+/**
+ * Makes the leases of an environment fit its wish: what fits stays, what is missing is taken, what is no longer wished
+ * for is given back.
+ * @param avoid addresses found taken on the wire, by the name of the endpoint's link
+ * @throws LandlineError NETWORK_UNKNOWN, ADDRESS_*, POOL_FULL, POOL_MISSING
+ */
+export async function ensureLeases(
+  world: World,
+  spec: EnvironmentSpec,
+  avoid: ReadonlyMap<string, readonly Ipv4[]>,
+  quarantineMs: number,
+): Promise<readonly Lease[]> {
+  const leases: Lease[] = [];
+  for (const endpoint of spec.endpoints) {
+    const network = requireNetwork(world.configuration.networks, endpoint.network);
+    leases.push(await takeLease(world, spec, endpoint, network, avoid.get(endpoint.interface) ?? []));
+  }
+  for (const lease of world.store.leasesOf(spec.name)) {
+    if (leases.some((it) => it.interface === lease.interface && it.network === lease.network)) continue;
+    world.store.release({ environment: spec.name, interface: lease.interface, now: Date.now(), quarantineMs });
+  }
+  return leases;
+}
+
+async function takeLease(
+  world: World,
+  spec: EnvironmentSpec,
+  endpoint: EndpointSpec,
+  network: LanNetwork,
+  avoid: readonly Ipv4[],
+): Promise<Lease> {
+  const fixed = parseIpv4(endpoint.address);
+  return world.store.take({
+    network,
+    environment: spec.name,
+    interface: endpoint.interface,
+    mac: endpointMac(world.store.installation, spec, endpoint),
+    wish: fixed ?? 'pool',
+    hostAddresses: await hostAddressesOn(world, network),
+    avoid,
+    now: Date.now(),
+  });
+}
+
+/** This host's own addresses in a network's subnet: never to be handed out. */
+export async function hostAddressesOn(world: World, network: LanNetwork): Promise<Ipv4[]> {
+  const addresses = await world.host.kernel.listAddresses();
+  return addresses.map((it) => it.address.address).filter((address) => containsAddress(network.subnet, address));
+}

@@ -1,0 +1,53 @@
+/**
+ * Which links of this host carry our mark: read whole at the start and after lost events, then kept by events. A hint
+ * where to look; whoever acts on it asks the kernel first.
+ */
+import { type Mark, parseMark } from '../core/mark.ts';
+import type { Host, KernelEvent } from '../host/index.ts';
+
+export interface MarkedLink {
+  readonly index: number;
+  readonly mark: Mark;
+}
+
+export interface MarkedLinks {
+  of(environment: string): readonly MarkedLink[];
+  all(): readonly MarkedLink[];
+  hear(event: KernelEvent): void;
+  /** Reads all links again. */
+  refresh(): Promise<void>;
+}
+
+export function markedLinks(host: Host, installation: string): MarkedLinks {
+  const byEnvironment = new Map<string, Map<number, MarkedLink>>();
+
+  const add = (index: number, mark: Mark): void => {
+    const links = byEnvironment.get(mark.environment) ?? new Map<number, MarkedLink>();
+    byEnvironment.set(mark.environment, links.set(index, { index, mark }));
+  };
+  const remove = (index: number, mark: Mark): void => {
+    const links = byEnvironment.get(mark.environment);
+    links?.delete(index);
+    if (links?.size === 0) byEnvironment.delete(mark.environment);
+  };
+
+  return {
+    of: (environment) => [...(byEnvironment.get(environment)?.values() ?? [])],
+    all: () => [...byEnvironment.values()].flatMap((links) => [...links.values()]),
+    hear: (event) => {
+      if (event.kind !== 'link') return;
+      const mark = parseMark(event.link.alias);
+      if (mark?.installation !== installation) return;
+      if (event.change === 'new') add(event.link.index, mark);
+      else remove(event.link.index, mark);
+    },
+    refresh: async () => {
+      const links = await host.kernel.listLinks();
+      byEnvironment.clear();
+      for (const link of links) {
+        const mark = parseMark(link.alias);
+        if (mark?.installation === installation) add(link.index, mark);
+      }
+    },
+  };
+}

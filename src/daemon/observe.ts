@@ -1,0 +1,93 @@
+/** How an environment is: from the kernel and the engine, never from memory. */
+import { type Mark, parseMark } from '../core/mark.ts';
+import type { Observed, ObservedEndpoint, ObservedService } from '../core/plan/model.ts';
+import type { Engine } from '../engine/index.ts';
+import { type Host, type Inside, isKernelError, type Link } from '../host/index.ts';
+import type { MarkedLinks } from './marked-links.ts';
+
+export interface ObserveWhat {
+  readonly installation: string;
+  readonly environment: string;
+  /** Path of the sandbox's namespace. */
+  readonly netns: string;
+}
+
+/** Looks at everything that one environment owns. */
+export async function observe(host: Host, engine: Engine, marked: MarkedLinks, what: ObserveWhat): Promise<Observed> {
+  const inode = host.netnsInode(what.netns);
+  const [endpoints, services] = await Promise.all([
+    inode === undefined ? [] : observeEndpoints(host, what),
+    observeServices(host, engine, what.environment, inode),
+  ]);
+  const seen = new Set(endpoints.map((it) => it.hostEnd?.index));
+  const leftovers = marked.of(what.environment).filter((it) => !seen.has(it.index));
+  return {
+    ...(inode === undefined ? {} : { sandbox: { inode } }),
+    endpoints,
+    services,
+    leftovers: await stillThere(host, leftovers),
+  };
+}
+
+/** Only those whose link is really there: the registry may be behind the kernel by an event. */
+async function stillThere(host: Host, found: readonly { readonly index: number; readonly mark: Mark }[]): Promise<string[]> {
+  const links = await Promise.all(found.map(async (it) => ({ it, link: await host.kernel.getLink(it.index) })));
+  return links.flatMap(({ it, link }) => (isMarked(link, it.mark) ? [it.mark.interface] : []));
+}
+
+function isMarked(link: Link | undefined, mark: Mark): boolean {
+  const found = parseMark(link?.alias);
+  return found !== undefined && found.environment === mark.environment && found.installation === mark.installation;
+}
+
+async function observeEndpoints(host: Host, what: ObserveWhat): Promise<ObservedEndpoint[]> {
+  try {
+    return await host.within(what.netns, (inside) => endpointsIn(host, inside, what));
+  } catch (error) {
+    if (isKernelError(error, 'ENOENT', 'EINVAL')) return [];
+    throw error;
+  }
+}
+
+async function endpointsIn(host: Host, inside: Inside, what: ObserveWhat): Promise<ObservedEndpoint[]> {
+  const { kernel } = inside;
+  const [links, addresses, routes] = await Promise.all([kernel.listLinks(), kernel.listAddresses(), kernel.listRoutes()]);
+  const endpoints = links.filter((link) => link.name !== 'lo');
+  return Promise.all(
+    endpoints.map(async (link): Promise<ObservedEndpoint> => {
+      const hostEnd = await observeHostEnd(host, link, what);
+      return {
+        interface: link.name,
+        mac: link.mac,
+        mtu: link.mtu,
+        up: link.up,
+        addresses: addresses.filter((it) => it.link === link.index).map((it) => it.address),
+        routes: routes.flatMap((it) => (it.link === link.index && it.via !== undefined ? [{ to: it.to, via: it.via }] : [])),
+        ...(hostEnd === undefined ? {} : { hostEnd }),
+      };
+    }),
+  );
+}
+
+async function observeHostEnd(host: Host, link: Link, what: ObserveWhat): Promise<ObservedEndpoint['hostEnd']> {
+  if (link.kind !== 'veth' || link.peer === undefined) return undefined;
+  const end = await host.kernel.getLink(link.peer);
+  // The index may be another namespace's: a veth whose other end is here points back.
+  if (end?.kind !== 'veth' || end.peer !== link.index) return undefined;
+  const bridge = end.controller === undefined ? undefined : await host.kernel.getLink(end.controller);
+  const mark = parseMark(end.alias);
+  return {
+    index: end.index,
+    up: end.up,
+    ours: mark !== undefined && mark.installation === what.installation && mark.environment === what.environment,
+    ...(bridge === undefined ? {} : { bridge: { name: bridge.name, mtu: bridge.mtu } }),
+  };
+}
+
+async function observeServices(host: Host, engine: Engine, environment: string, inode: number | undefined): Promise<ObservedService[]> {
+  const services = await engine.observe(environment);
+  return services.map((it) => {
+    if (it.pid === undefined) return it;
+    return { ...it, inSandbox: inode !== undefined && host.netnsInode(`/proc/${it.pid}/ns/net`) === inode };
+  });
+}

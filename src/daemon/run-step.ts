@@ -1,0 +1,138 @@
+/** One step of a plan, done. Each is safe to do again. */
+import type { Mark } from '../core/mark.ts';
+import type { EnvironmentSpec } from '../core/model.ts';
+import type { DesiredEndpoint, Step } from '../core/plan/model.ts';
+import { formatPrefix } from '../net/prefix.ts';
+import { isKernelError } from '../host/index.ts';
+import { type AttachTimes, announceAgain, attach, deleteLinkIfThere, detach, mend } from './attach.ts';
+import { refusal } from './refusals.ts';
+import { requireNetwork, sandboxView } from './wish.ts';
+import { netnsPath, type World } from './world.ts';
+
+/** A second announcement, for whoever missed the first (RFC 5227 section 1.1, ANNOUNCE_INTERVAL), in milliseconds. */
+const announceIntervalMs = 2000;
+
+/** How long links are given to die with their namespace before they are deleted one by one, in milliseconds. */
+const lastLinksMs = 500;
+
+/** Of the environment that the steps belong to. */
+export interface StepContext {
+  readonly world: World;
+  readonly spec: EnvironmentSpec;
+  /** Told how long an attach took. */
+  readonly onAttached: (endpoint: DesiredEndpoint, times: AttachTimes) => void;
+}
+
+export async function runStep(context: StepContext, step: Step): Promise<void> {
+  const { world, spec } = context;
+  const { host, engine, events } = world;
+  const netns = netnsPath(world, spec.name);
+  const environment = spec.name;
+  switch (step.do) {
+    case 'make-sandbox':
+      return makeSandbox(world, netns);
+    case 'remove-sandbox':
+      return removeSandbox(world, environment, netns);
+    case 'retire-leftovers':
+      events.tell('leftover link retired', { environment });
+      return deleteMarked(world, environment);
+    case 'attach':
+      return attachEndpoint(context, step.endpoint, netns);
+    case 'mend':
+      events.tell('endpoint mended', { environment, interface: step.endpoint.interface, was: step.why });
+      return mend(host, world.forwarding, attachWish(context, step.endpoint, netns));
+    case 'detach':
+      events.tell('endpoint detached', { environment, interface: step.interface, why: step.why });
+      return detach(host, netns, step.interface);
+    case 'start-service': {
+      const view = sandboxView(world.configuration.networks, spec, world.store.leasesOf(environment), netns);
+      await engine.start(view, step.service.spec, step.service.digest);
+      return events.tell('service started', { environment, service: step.service.spec.name });
+    }
+    case 'stop-service': {
+      events.tell('service stopping', { environment, service: step.name, why: step.why });
+      return engine.stop(environment, step.name, stopManner(spec, step.name));
+    }
+    case 'end-services':
+      return endServices(world, spec);
+  }
+}
+
+function stopManner(spec: EnvironmentSpec, name: string): { signal: string; graceMs: number } {
+  const service = spec.services.find((it) => it.name === name);
+  return { signal: service?.stopSignal ?? 'SIGTERM', graceMs: service?.stopGraceMs ?? 10_000 };
+}
+
+async function endServices(world: World, spec: EnvironmentSpec): Promise<void> {
+  const running = (await world.engine.observe(spec.name)).filter((it) => it.state === 'running');
+  await Promise.all(running.map((it) => world.engine.stop(spec.name, it.name, stopManner(spec, it.name))));
+  await world.engine.remove(spec.name, 0);
+}
+
+/** A namespace with lo up; IPv6 off on links to come, but not on lo; any user may bind any port, as in Docker's. */
+async function makeSandbox(world: World, netns: string): Promise<void> {
+  try {
+    await world.host.addNetns(netns);
+  } catch (error) {
+    if (!isKernelError(error, 'EEXIST')) throw refusal(error);
+    await world.host.deleteNetns(netns);
+    await world.host.addNetns(netns);
+  }
+  await world.host.within(netns, async (inside) => {
+    inside.sysctl('ipv6/conf/default/disable_ipv6', '1', { optional: true });
+    inside.sysctl('ipv4/ip_unprivileged_port_start', '0', { optional: true });
+    await inside.kernel.setLink(1, { up: true });
+  });
+}
+
+/** Its links die with it, a moment after the last process; what is still there then is deleted by name. */
+async function removeSandbox(world: World, environment: string, netns: string): Promise<void> {
+  await world.host.deleteNetns(netns);
+  const deadline = performance.now() + lastLinksMs;
+  while (world.marked.of(environment).length > 0 && performance.now() < deadline) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+export async function deleteMarked(world: World, environment: string): Promise<void> {
+  const netns = netnsPath(world, environment);
+  const kept = new Set(await hostEndsIn(world, netns));
+  for (const link of world.marked.of(environment)) {
+    if (!kept.has(link.index)) await deleteLinkIfThere(world.host, link.index);
+  }
+  await world.marked.refresh();
+}
+
+/** Indexes of the host's ends of the links that are in the sandbox now. */
+async function hostEndsIn(world: World, netns: string): Promise<number[]> {
+  if (world.host.netnsInode(netns) === undefined) return [];
+  return world.host.within(netns, async (inside) => {
+    const links = await inside.kernel.listLinks();
+    return links.flatMap((link) => (link.peer === undefined ? [] : [link.peer]));
+  });
+}
+
+function attachWish(context: StepContext, endpoint: DesiredEndpoint, netns: string): Parameters<typeof attach>[2] {
+  const { world, spec } = context;
+  const mark: Mark = { installation: world.store.installation, environment: spec.name, interface: endpoint.interface };
+  const network = requireNetwork(world.configuration.networks, endpoint.network);
+  return { endpoint, mark, group: world.linkGroup, netns, probe: network.probe, target: `environment '${spec.name}'` };
+}
+
+async function attachEndpoint(context: StepContext, endpoint: DesiredEndpoint, netns: string): Promise<void> {
+  const { world, spec } = context;
+  const times = await attach(world.host, world.forwarding, attachWish(context, endpoint, netns));
+  context.onAttached(endpoint, times);
+  world.events.tell('address bound', {
+    environment: spec.name,
+    network: endpoint.network,
+    address: formatPrefix(endpoint.address),
+    mac: endpoint.mac,
+    attachMs: Number(times.attachMs.toFixed(3)),
+    probeMs: Number(times.probeMs.toFixed(1)),
+  });
+  setTimeout(() => {
+    // Gone meanwhile, or down: then there is nothing to announce.
+    announceAgain(world.host, netns, endpoint).catch(() => undefined);
+  }, announceIntervalMs).unref();
+}

@@ -1,0 +1,104 @@
+/** From what `up` asked for and the ledger gave to what the plan works towards. */
+import { createHash } from 'node:crypto';
+import type { EndpointSpec, EnvironmentSpec, LanNetwork, Lease } from '../core/model.ts';
+import type { Desired, DesiredEndpoint, DesiredRoute, DesiredService } from '../core/plan/model.ts';
+import type { SandboxView } from '../engine/index.ts';
+import { LandlineError } from '../errors.ts';
+import { formatIpv4, ipv4 } from '../net/ipv4.ts';
+import { type Mac, macFromDigest } from '../net/mac.ts';
+import { nearest } from '../net/name.ts';
+import { prefix } from '../net/prefix.ts';
+
+/** The configured network of that name. @throws LandlineError NETWORK_UNKNOWN */
+export function requireNetwork(networks: readonly LanNetwork[], name: string): LanNetwork {
+  const found = networks.find((it) => it.name === name);
+  if (found !== undefined) return found;
+  const known = networks.map((it) => it.name);
+  const suggestion = nearest(name, known);
+  throw new LandlineError('NETWORK_UNKNOWN', { name, networks: known, ...(suggestion === undefined ? {} : { suggestion }) });
+}
+
+/**
+ * The MAC of an endpoint: the chosen one, or one that follows from installation, network and environment, so that it
+ * is the same after every recreate. A second endpoint on the same network differs by its link's name.
+ */
+export function endpointMac(installation: string, spec: EnvironmentSpec, endpoint: EndpointSpec): Mac {
+  if (endpoint.mac !== undefined) return endpoint.mac;
+  const first = spec.endpoints.find((it) => it.network === endpoint.network);
+  const words = [installation, endpoint.network, spec.name, ...(first === endpoint ? [] : [endpoint.interface])];
+  return macFromDigest(createHash('sha256').update(words.join('\0')).digest(), 0x02);
+}
+
+/** The endpoint with everything decided. */
+export function desiredEndpoint(network: LanNetwork, spec: EnvironmentSpec, endpoint: EndpointSpec, lease: Lease): DesiredEndpoint {
+  const gateway = gatewayOf(network, spec, endpoint);
+  const routes: DesiredRoute[] = endpoint.routes.map((it) => ({ to: prefix(it.to), via: ipv4(it.via) }));
+  if (gateway !== undefined) routes.unshift({ to: { address: 0, length: 0 }, via: gateway });
+  return {
+    network: network.name,
+    interface: endpoint.interface,
+    bridge: network.bridge,
+    mac: lease.mac,
+    address: { address: lease.address, length: network.subnet.length },
+    routes,
+  };
+}
+
+/** The router of the default route; only the first endpoint has the network's own unless it names one. */
+export function gatewayOf(network: LanNetwork, spec: EnvironmentSpec, endpoint: EndpointSpec): number | undefined {
+  if (endpoint.gateway === 'none') return undefined;
+  if (endpoint.gateway !== undefined) return ipv4(endpoint.gateway);
+  return spec.endpoints[0] === endpoint ? network.gateway : undefined;
+}
+
+/** All of it. @throws LandlineError NETWORK_UNKNOWN; @throws Error when an endpoint has no lease: our own mistake. */
+export function desiredOf(networks: readonly LanNetwork[], spec: EnvironmentSpec, leases: readonly Lease[]): Desired {
+  const endpoints = spec.endpoints.map((endpoint) => {
+    const lease = leases.find((it) => it.interface === endpoint.interface && it.network === endpoint.network);
+    if (lease === undefined) throw new Error(`no lease for ${spec.name} ${endpoint.interface}`);
+    return desiredEndpoint(requireNetwork(networks, endpoint.network), spec, endpoint, lease);
+  });
+  return { endpoints, services: desiredServices(spec) };
+}
+
+/** A service and the digest of what its process is started with. */
+export function desiredServices(spec: EnvironmentSpec): DesiredService[] {
+  return spec.services.map((service) => {
+    const { dependsOn: _order, restart: _policy, ...started } = service;
+    const text = JSON.stringify([started, spec.hostname, spec.directory]);
+    return { spec: service, digest: createHash('sha256').update(text).digest('hex').slice(0, 32) };
+  });
+}
+
+/** What the engine needs to know of the sandbox, with the whole text of /etc/hosts and /etc/resolv.conf. */
+export function sandboxView(networks: readonly LanNetwork[], spec: EnvironmentSpec, leases: readonly Lease[], netns: string): SandboxView {
+  const joined = spec.endpoints.flatMap((it) => networks.filter((network) => network.name === it.network));
+  return {
+    environment: spec.name,
+    hostname: spec.hostname,
+    netns,
+    hosts: hostsText(spec, joined, leases),
+    resolvConf: resolvConfText(joined),
+    directory: spec.directory,
+  };
+}
+
+/** hosts(5): every service's name is localhost, so that `db:5432` written for Compose works. */
+function hostsText(spec: EnvironmentSpec, joined: readonly LanNetwork[], leases: readonly Lease[]): string {
+  const services = spec.services.map((it) => it.name).filter((name) => name !== 'localhost');
+  const own = leases.map((lease) => {
+    const domain = joined.find((it) => it.name === lease.network)?.domain;
+    const names = domain === undefined ? [spec.hostname] : [`${spec.hostname}.${domain}`, spec.hostname];
+    return `${formatIpv4(lease.address)} ${names.join(' ')}`;
+  });
+  if (own.length === 0) own.push(`127.0.1.1 ${spec.hostname}`);
+  const lines = ['127.0.0.1 localhost', '::1 localhost ip6-localhost ip6-loopback', ...services.map((it) => `127.0.0.1 ${it}`), ...own];
+  return `${lines.join('\n')}\n`;
+}
+
+/** resolv.conf(5); at most three nameservers count there. */
+function resolvConfText(joined: readonly LanNetwork[]): string {
+  const servers = [...new Set(joined.flatMap((it) => it.resolvers))].slice(0, 3).map((it) => `nameserver ${formatIpv4(it)}`);
+  const domains = [...new Set(joined.flatMap((it) => (it.domain === undefined ? [] : [it.domain])))];
+  return [...servers, ...(domains.length === 0 ? [] : [`search ${domains.join(' ')}`]), ''].join('\n');
+}

@@ -1,0 +1,31 @@
+/** What every part of the daemon is given: the doors, and the configuration as it is now. */
+import type { Configuration } from '../core/model.ts';
+import type { Engine } from '../engine/index.ts';
+import type { Host } from '../host/index.ts';
+import type { Store } from '../store/index.ts';
+import type { Events } from './events.ts';
+import type { Forwarding } from './forwarding.ts';
+import type { MarkedLinks } from './marked-links.ts';
+
+export interface World {
+  readonly host: Host;
+  readonly engine: Engine;
+  readonly store: Store;
+  readonly events: Events;
+  readonly forwarding: Forwarding;
+  readonly marked: MarkedLinks;
+  /** Group of the links of this installation. */
+  readonly linkGroup: number;
+  /** Folder in which sandboxes are bound, as `ip netns` does in /run/netns. */
+  readonly netnsFolder: string;
+  /** Changes whole at SIGHUP. */
+  configuration: Configuration;
+}
+
+/** How long an address rests before another environment may have it, in milliseconds. */
+export const quarantineMs = 60_000;
+
+/** Path of the namespace of an environment's sandbox. */
+export function netnsPath(world: Pick<World, 'netnsFolder'>, environment: string): string {
+  return `${world.netnsFolder}/${environment}`;
+}
