@@ -27,6 +27,8 @@ export interface Link {
   readonly kind?: string;
   /** ifalias: where Landline puts its mark. */
   readonly alias?: string;
+  /** Link group (IFLA_GROUP); 0 where none was set. */
+  readonly group: number;
   /** Index of the bridge whose port this is (IFLA_MASTER). */
   readonly controller?: number;
   /** Index of the other end of a veth (IFLA_LINK), in its own namespace. */
@@ -40,7 +42,10 @@ export interface VethSpec {
   readonly name: string;
   readonly mac?: Mac;
   readonly mtu?: number;
+  /** Set by a second request: the kernel ignores it while it makes a link. `group` is there from the first moment. */
   readonly alias?: string;
+  /** Link group of the host's end (`ip link add … group N`). */
+  readonly group?: number;
   /** Index of a bridge to be a port of. */
   readonly controller?: number;
   readonly up?: boolean;
@@ -54,13 +59,22 @@ export interface BridgeSpec {
   /** Pinned: a bridge without one takes the lowest MAC of its ports, and changes it with them. */
   readonly mac?: Mac;
   readonly mtu?: number;
+  /** As with a veth: a second request. */
   readonly alias?: string;
+  readonly group?: number;
   readonly up?: boolean;
   /** Spanning tree; off unless wished (a fresh port waits 30 s with it). */
   readonly stp?: boolean;
 }
 
 export type LinkSpec = VethSpec | BridgeSpec;
+
+/** What the kernel says of a link that it has just made. */
+export interface AddedLink {
+  readonly index: number;
+  /** Index of a veth's other end, in its own namespace. */
+  readonly peer?: number;
+}
 
 /** What of a link is to change; `controller: 0` takes a port off its bridge. */
 export interface LinkChange {
@@ -115,7 +129,7 @@ export interface Kernel {
   /** `ip -d link show dev NAME`; undefined when there is none. */
   getLink(nameOrIndex: string | number): Promise<Link | undefined>;
   /** `ip link add …` @throws KernelError EEXIST, ENODEV, EXFULL (a bridge takes 1,023 ports), … */
-  addLink(spec: LinkSpec): Promise<void>;
+  addLink(spec: LinkSpec): Promise<AddedLink>;
   /** `ip link set dev INDEX …` */
   setLink(index: number, change: LinkChange): Promise<void>;
   /** `ip link delete dev INDEX`; takes 16 to 20 ms of the kernel's time for one veth. */

@@ -6,7 +6,8 @@ import { decodeLink, encodeLink, RTEXT_FILTER_SKIP_STATS, RTM_GETLINK } from '..
 import { decodeNeighbour, encodeNeighbour, RTM_GETNEIGH } from '../wire/netlink/neighbour.ts';
 import { decodeRoute, encodeRoute, RT_TABLE_MAIN, RTM_GETROUTE, RTN_UNICAST } from '../wire/netlink/route.ts';
 import { AF_INET } from './ffi.ts';
-import type { Kernel, Link } from './index.ts';
+import type { AddedLink, Kernel, Link, LinkChange, LinkSpec } from './index.ts';
+import { KernelError } from './kernel-error.ts';
 import { toForwardingEntry, toLink, toLinkAddress, toNeighbour, toRoute } from './meanings.ts';
 import { openNetns } from './netns.ts';
 import {
@@ -36,48 +37,71 @@ export function kernelOn(socket: RtnetlinkSocket): Kernel {
     return reply === undefined ? undefined : toLink(decodeLink(reply.payload));
   };
 
+  const change = async (request: Request): Promise<void> => void (await socket.change(request));
+
+  const setLink = (index: number, wish: LinkChange): Promise<void> =>
+    withNetnsFd(wish.netns, (fd) => change(setLinkRequest(index, wish, fd)));
+
+  const deleteLink = (index: number): Promise<void> => change(deleteLinkRequest(index));
+
+  const addLink = async (spec: LinkSpec): Promise<AddedLink> => {
+    const peerNetns = spec.kind === 'veth' ? spec.peer.netns : undefined;
+    const [echo] = await withNetnsFd(peerNetns, (fd) => socket.change(addLinkRequest(spec, fd)));
+    const link = echo === undefined ? await getLink(spec.name) : toLink(decodeLink(echo.payload));
+    if (link === undefined) throw new KernelError(`ip link show dev ${spec.name}`, 'ENODEV');
+    if (spec.alias !== undefined) await mark(link.index, spec.alias);
+    return { index: link.index, ...(link.peer === undefined ? {} : { peer: link.peer }) };
+  };
+
+  /** A link whose alias is refused does not stay. */
+  const mark = async (index: number, alias: string): Promise<void> => {
+    try {
+      await setLink(index, { alias });
+    } catch (error) {
+      await deleteLink(index);
+      throw error;
+    }
+  };
+
   return {
     getLink,
     listLinks: async () => {
       const payload = encodeLink({ ...emptyLink, attributes: attributes(skipStats) });
       return socket.dump(read('ip link show', RTM_GETLINK, payload)).map((it) => toLink(decodeLink(it.payload)));
     },
-    addLink: (spec) => {
-      const peerNetns = spec.kind === 'veth' ? spec.peer.netns : undefined;
-      return withNetnsFd(peerNetns, (fd) => socket.change(addLinkRequest(spec, fd)));
-    },
-    setLink: (index, change) => withNetnsFd(change.netns, (fd) => socket.change(setLinkRequest(index, change, fd))),
-    deleteLink: (index) => socket.change(deleteLinkRequest(index)),
-    deleteLinkGroup: (group) => socket.change(deleteLinkGroupRequest(group)),
+    addLink,
+    setLink,
+    deleteLink,
+    deleteLinkGroup: (group) => change(deleteLinkGroupRequest(group)),
     listAddresses: async () => {
       const payload = encodeAddress({ family: AF_INET, prefixLength: 0, flags: 0, scope: 0, link: 0, attributes: attributes({}) });
       const messages = socket.dump(read('ip -4 address show', RTM_GETADDR, payload));
       return messages.flatMap((it) => present(toLinkAddress(decodeAddress(it.payload))));
     },
-    addAddress: (it) => socket.change(addAddressRequest(it)),
-    deleteAddress: (it) => socket.change(deleteAddressRequest(it)),
+    addAddress: (it) => change(addAddressRequest(it)),
+    deleteAddress: (it) => change(deleteAddressRequest(it)),
     listRoutes: async () => {
       const messages = socket.dump(read('ip -4 route show', RTM_GETROUTE, mainRoutesPayload()));
       const routes = messages.map((it) => decodeRoute(it.payload));
       return routes.filter((it) => it.table === RT_TABLE_MAIN && it.type === RTN_UNICAST).map(toRoute);
     },
-    addRoute: (route) => socket.change(addRouteRequest(route)),
-    deleteRoute: (route) => socket.change(deleteRouteRequest(route)),
+    addRoute: (route) => change(addRouteRequest(route)),
+    deleteRoute: (route) => change(deleteRouteRequest(route)),
     listNeighbours: async () => {
       const messages = socket.dump(read('ip -4 neighbour show', RTM_GETNEIGH, neighboursPayload(AF_INET)));
       return messages.flatMap((it) => present(toNeighbour(decodeNeighbour(it.payload))));
     },
-    deleteNeighbour: (it) => socket.change(deleteNeighbourRequest(it)),
+    deleteNeighbour: (it) => change(deleteNeighbourRequest(it)),
     listForwarding: async (bridge) => {
       const messages = socket.dump(read('bridge fdb show', RTM_GETNEIGH, neighboursPayload(AF_BRIDGE, bridge)));
       return messages.flatMap((it) => present(toForwardingEntry(decodeNeighbour(it.payload))));
     },
-    configure: (link, wish) => {
+    configure: async (link, wish) => {
       const requests: Request[] = [];
       if (wish.up) requests.push(setLinkRequest(1, { up: true }, undefined), setLinkRequest(link, { up: true }, undefined));
       if (wish.address !== undefined) requests.push(addAddressRequest({ link, address: wish.address }));
       requests.push(...wish.routes.map(addRouteRequest));
-      return socket.changeAll(requests);
+      await socket.changeAll(requests);
     },
   };
 }

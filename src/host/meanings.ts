@@ -25,6 +25,7 @@ export function toLink(message: LinkMessage): Link {
     mtu: attributes.number('IFLA_MTU') ?? 0,
     up: (message.flags & IFF_UP) !== 0,
     carrier: (message.flags & IFF_LOWER_UP) !== 0,
+    group: attributes.number('IFLA_GROUP') ?? 0,
     ...defined({
       kind: info?.text('IFLA_INFO_KIND'),
       alias: attributes.text('IFLA_IFALIAS'),

@@ -4,7 +4,7 @@ import { broadcastOf, formatPrefix } from '../net/prefix.ts';
 import { encodeAddress, RTM_DELADDR, RTM_NEWADDR } from '../wire/netlink/address.ts';
 import { type AttributeList, attributes } from '../wire/netlink/attribute.ts';
 import { encodeLink, encodeLinkHeader, IFF_UP, type LinkMessage, RTM_DELLINK, RTM_NEWLINK, RTM_SETLINK } from '../wire/netlink/link.ts';
-import { NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE } from '../wire/netlink/message.ts';
+import { NLM_F_CREATE, NLM_F_ECHO, NLM_F_EXCL, NLM_F_REPLACE } from '../wire/netlink/message.ts';
 import { encodeNeighbour, RTM_DELNEIGH } from '../wire/netlink/neighbour.ts';
 import {
   encodeRoute,
@@ -39,17 +39,17 @@ const words = (...parts: readonly (string | undefined)[]): string => parts.filte
 /** Stands for a namespace that was opened for the length of the request. */
 export type NetnsFd = number;
 
-/** `ip link add` */
+/** `ip link add`; answered by the new link itself, where the kernel knows how (6.2 and later). */
 export function addLinkRequest(spec: LinkSpec, peerNetns: NetnsFd | undefined): Request {
   const common = {
     IFLA_IFNAME: spec.name,
     IFLA_ADDRESS: spec.mac,
     IFLA_MTU: spec.mtu,
-    IFLA_IFALIAS: spec.alias,
+    IFLA_GROUP: spec.group,
   };
   const kind = spec.kind === 'veth' ? vethAttributes(spec, peerNetns) : bridgeAttributes(spec);
   const payload = encodeLink(link({ ...upFlags(spec.up), attributes: attributes({ ...common, ...kind }) }));
-  return { doing: describeAddLink(spec), type: RTM_NEWLINK, flags: NLM_F_CREATE | NLM_F_EXCL, payload };
+  return { doing: describeAddLink(spec), type: RTM_NEWLINK, flags: NLM_F_CREATE | NLM_F_EXCL | NLM_F_ECHO, payload };
 }
 
 /** One queue in each direction on both ends: with the default of one per CPU, making a veth takes twice as long. */

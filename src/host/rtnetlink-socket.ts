@@ -54,10 +54,10 @@ interface Pending {
 }
 
 export interface RtnetlinkSocket {
-  /** Sends a create or delete and waits for its acknowledgement. @throws KernelError */
-  change(request: Request): Promise<void>;
+  /** Sends a create or delete and waits for its acknowledgement; what it echoes (NLM_F_ECHO) comes back. @throws KernelError */
+  change(request: Request): Promise<readonly NetlinkMessage[]>;
   /** Several in one send; all of them run, and the first refusal is thrown. @throws KernelError */
-  changeAll(requests: readonly Request[]): Promise<void>;
+  changeAll(requests: readonly Request[]): Promise<readonly NetlinkMessage[]>;
   /** The single answer of a get; undefined for ENODEV. @throws KernelError */
   get(request: Request): NetlinkMessage | undefined;
   /** Every message of a dump; asked again when the tables changed meanwhile (NLM_F_DUMP_INTR). @throws KernelError */
@@ -127,19 +127,21 @@ function transactions(fd: number): RtnetlinkSocket {
     return it;
   };
 
-  const sendChanges = async (requests: readonly Request[]): Promise<void> => {
+  const sendChanges = async (requests: readonly Request[]): Promise<readonly NetlinkMessage[]> => {
     const begun = requests.map((request) => ({ request, ...begin(request, NLM_F_ACK) }));
     try {
       await sendAsync(fd, joined(begun.map((it) => it.bytes)));
       drain();
-      const failures = begun.flatMap((it) => failureOf(() => finish(it.request, it.sequence)));
+      const echoed: NetlinkMessage[] = [];
+      const failures = begun.flatMap((it) => failureOf(() => echoed.push(...finish(it.request, it.sequence).replies)));
       if (failures.length > 0) throw failures[0];
+      return echoed;
     } finally {
       for (const it of begun) pending.delete(it.sequence);
     }
   };
 
-  const changeAll = (requests: readonly Request[]): Promise<void> => {
+  const changeAll = (requests: readonly Request[]): Promise<readonly NetlinkMessage[]> => {
     const mine = lastChange.then(() => sendChanges(requests));
     lastChange = mine.catch(() => undefined);
     return mine;
