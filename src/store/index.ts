@@ -9,6 +9,8 @@ import type { EnvironmentSpec, Lease, LanNetwork, LeaseSource } from '../core/mo
 import type { Ipv4 } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
 
+export { openStore, type StoreOptions } from './open.ts';
+
 /** What stands in the ledger of one environment. */
 export interface EnvironmentRecord {
   readonly spec: EnvironmentSpec;
@@ -88,7 +90,14 @@ export interface Store {
    */
   removeEnvironment(it: { name: string; now: number; quarantineMs: number; keepAddresses: boolean }): void;
   /** @throws LandlineError ADDRESS_OUTSIDE, ADDRESS_UNUSABLE, ADDRESS_HELD, ADDRESS_RESERVED */
-  reserve(it: { network: LanNetwork; address: Ipv4; holder: string; note: string; hostAddresses: readonly Ipv4[]; now: number }): Reservation;
+  reserve(it: {
+    network: LanNetwork;
+    address: Ipv4;
+    holder: string;
+    note: string;
+    hostAddresses: readonly Ipv4[];
+    now: number;
+  }): Reservation;
   /** @throws LandlineError ADDRESS_UNKNOWN */
   unreserve(it: { network?: string; address: Ipv4 }): void;
   reservations(): readonly Reservation[];

@@ -1,0 +1,78 @@
+/** The schema of the ledger, as the steps that lead to it. A step that was released is never changed: the next one mends it. */
+import type { DatabaseSync } from 'node:sqlite';
+import { transact } from './transact.ts';
+
+/**
+ * Environments, leases, reservations, quarantine.
+ *
+ * A lease and its line of history are one row, open while `ended` is null, so the two cannot contradict each other.
+ * The unique indexes over the open rows are the last wall: whatever a caller's mistake, no address has two holders and
+ * no endpoint two addresses. A lease has no foreign key on its environment, since history outlives it.
+ * Addresses are unsigned 32-bit numbers, times milliseconds since 1970.
+ */
+const ledger = `
+CREATE TABLE settings (
+  name TEXT PRIMARY KEY,
+  value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE environments (
+  name TEXT PRIMARY KEY,
+  spec TEXT NOT NULL CHECK (json_valid(spec)),
+  phase TEXT NOT NULL CHECK (phase IN ('creating', 'up', 'removing')),
+  created_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE leases (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  network TEXT NOT NULL,
+  address INTEGER NOT NULL CHECK (address BETWEEN 0 AND 4294967295),
+  environment TEXT NOT NULL,
+  interface TEXT NOT NULL,
+  mac TEXT NOT NULL,
+  source TEXT NOT NULL,
+  since INTEGER NOT NULL,
+  ended INTEGER CHECK (ended >= since)
+) STRICT;
+CREATE UNIQUE INDEX leases_one_holder ON leases (network, address) WHERE ended IS NULL;
+CREATE UNIQUE INDEX leases_one_address ON leases (environment, interface) WHERE ended IS NULL;
+CREATE INDEX leases_by_address ON leases (address);
+CREATE INDEX leases_by_endpoint ON leases (environment, interface, network);
+
+CREATE TABLE reservations (
+  network TEXT NOT NULL,
+  address INTEGER NOT NULL CHECK (address BETWEEN 0 AND 4294967295),
+  holder TEXT NOT NULL,
+  note TEXT NOT NULL,
+  since INTEGER NOT NULL,
+  PRIMARY KEY (network, address)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE quarantine (
+  network TEXT NOT NULL,
+  address INTEGER NOT NULL CHECK (address BETWEEN 0 AND 4294967295),
+  environment TEXT NOT NULL,
+  until INTEGER NOT NULL,
+  PRIMARY KEY (network, address)
+) STRICT, WITHOUT ROWID;
+`;
+
+/** In order; the number of a step is its place, from 1, and the file's `user_version` is the last one it has seen. */
+export const migrations: readonly string[] = [ledger];
+
+/** "LL" twice: tells a file of ours from any other SQLite file (https://sqlite.org/fileformat.html, offset 68). */
+export const applicationId = 0x4c4c4c4c;
+
+export function schemaVersion(database: DatabaseSync): number {
+  return Number(database.prepare('PRAGMA user_version').get()?.user_version);
+}
+
+/** Runs the steps that the file has not seen, each in a transaction of its own. */
+export function migrate(database: DatabaseSync, steps: readonly string[] = migrations): void {
+  for (let version = schemaVersion(database) + 1; version <= steps.length; version += 1) {
+    transact(database, () => {
+      database.exec(steps[version - 1] ?? '');
+      database.exec(`PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${version}`);
+    });
+  }
+}

@@ -1,0 +1,128 @@
+/**
+ * Who has which address now: the rows of leases, reservations and quarantine, and the same in memory for each network,
+ * so that a pool of 65,536 is searched without reading it from the file at every ask.
+ *
+ * The file is the truth. The pages are changed with it, inside its transactions; when one is undone, {@link Pages.forget}
+ * drops them, and they are read again. That they cannot go stale otherwise rests on the lock: one writer.
+ */
+import type { DatabaseSync } from 'node:sqlite';
+import { addAddress, deleteAddress, mergeRanges, type Ranges } from '../core/ipam/index.ts';
+import type { Lease } from '../core/model.ts';
+import type { Ipv4 } from '../net/ipv4.ts';
+import type { Quarantine, Reservation } from './index.ts';
+import { allRows } from './rows.ts';
+
+/** How the addresses of one network stand. */
+export interface Page {
+  readonly leases: ReadonlyMap<Ipv4, Lease>;
+  /** The addresses of `leases`. */
+  readonly leased: Ranges;
+  readonly reservations: ReadonlyMap<Ipv4, string>;
+  readonly resting: ReadonlyMap<Ipv4, Quarantine>;
+}
+
+interface OpenPage extends Page {
+  readonly leases: Map<Ipv4, Lease>;
+  leased: Ranges;
+  readonly reservations: Map<Ipv4, string>;
+  readonly resting: Map<Ipv4, Quarantine>;
+}
+
+/** The changing calls are for the inside of a transaction. */
+export interface Pages {
+  of(network: string): Page;
+  /** Opens a lease, and ends the quarantine of its address. Returns the number of its line in the history. */
+  addLease(lease: Lease): number;
+  endLease(lease: Lease, now: number): void;
+  rest(quarantine: Quarantine): void;
+  /** Makes a reservation, or gives the one that is there this holder and note. */
+  setReservation(reservation: Reservation): void;
+  deleteReservation(it: { readonly network: string; readonly address: Ipv4 }): void;
+  forget(): void;
+}
+
+export function openPages(database: DatabaseSync): Pages {
+  const pages = new Map<string, OpenPage>();
+  const read = preparePage(database);
+  const run = prepareChanges(database);
+
+  const page = (network: string): OpenPage => {
+    const known = pages.get(network) ?? read(network);
+    pages.set(network, known);
+    return known;
+  };
+
+  return {
+    of: page,
+    forget: () => pages.clear(),
+    addLease: (it) => {
+      run.deleteRest.run(it.network, it.address);
+      const { lastInsertRowid } = run.addLease.run(
+        it.network,
+        it.address,
+        it.environment,
+        it.interface,
+        it.mac,
+        it.source,
+        it.since,
+      );
+      const changed = page(it.network);
+      changed.resting.delete(it.address);
+      changed.leases.set(it.address, it);
+      changed.leased = addAddress(changed.leased, it.address);
+      return Number(lastInsertRowid);
+    },
+    endLease: (it, now) => {
+      run.endLease.run(now, it.environment, it.interface);
+      const changed = page(it.network);
+      changed.leases.delete(it.address);
+      changed.leased = deleteAddress(changed.leased, it.address);
+    },
+    rest: (it) => {
+      run.rest.run(it.network, it.address, it.environment, it.until);
+      page(it.network).resting.set(it.address, it);
+    },
+    setReservation: (it) => {
+      run.setReservation.run(it.network, it.address, it.holder, it.note, it.since);
+      page(it.network).reservations.set(it.address, it.holder);
+    },
+    deleteReservation: (it) => {
+      run.deleteReservation.run(it.network, it.address);
+      page(it.network).reservations.delete(it.address);
+    },
+  };
+}
+
+function preparePage(database: DatabaseSync): (network: string) => OpenPage {
+  const leases = database.prepare(`SELECT network, address, environment, interface, mac, source, since
+    FROM leases WHERE network = ? AND ended IS NULL`);
+  const reservations = database.prepare('SELECT address, holder FROM reservations WHERE network = ?');
+  const resting = database.prepare('SELECT network, address, environment, until FROM quarantine WHERE network = ?');
+  return (network) => {
+    const held = allRows<Lease>(leases, network);
+    const promised = allRows<Pick<Reservation, 'address' | 'holder'>>(reservations, network);
+    return {
+      leases: new Map(held.map((it) => [it.address, it])),
+      leased: mergeRanges(held.map(({ address }) => ({ first: address, last: address }))),
+      reservations: new Map(promised.map((it) => [it.address, it.holder])),
+      resting: new Map(allRows<Quarantine>(resting, network).map((it) => [it.address, it])),
+    };
+  };
+}
+
+function prepareChanges(database: DatabaseSync) {
+  return {
+    addLease: database.prepare(`INSERT INTO leases (network, address, environment, interface, mac, source, since)
+      VALUES (?, ?, ?, ?, ?, ?, ?)`),
+    // max: a clock that was set back must not make a lease that ended before it began.
+    endLease: database.prepare(
+      'UPDATE leases SET ended = max(since, ?) WHERE environment = ? AND interface = ? AND ended IS NULL',
+    ),
+    rest: database.prepare(`INSERT INTO quarantine (network, address, environment, until) VALUES (?, ?, ?, ?)
+      ON CONFLICT DO UPDATE SET environment = excluded.environment, until = excluded.until`),
+    deleteRest: database.prepare('DELETE FROM quarantine WHERE network = ? AND address = ?'),
+    setReservation: database.prepare(`INSERT INTO reservations (network, address, holder, note, since) VALUES (?, ?, ?, ?, ?)
+      ON CONFLICT DO UPDATE SET holder = excluded.holder, note = excluded.note`),
+    deleteReservation: database.prepare('DELETE FROM reservations WHERE network = ? AND address = ?'),
+  };
+}
