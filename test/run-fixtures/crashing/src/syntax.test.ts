@@ -1,0 +1,1 @@
+const const = 1;

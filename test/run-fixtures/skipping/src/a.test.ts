@@ -1,0 +1,7 @@
+import { test } from 'node:test';
+
+test('passes', () => {});
+test('asks for more', { skip: 'needs two bridges' }, () => {});
+test('is still to be written', { todo: 'with IPv6' }, () => {
+  throw new Error('not yet');
+});
