@@ -3,7 +3,7 @@
  *
  * Promises: one SQLite file, one writer; a call that returned survives kill -9 and power loss; a call that threw
  * changed nothing; no address is ever two endpoints'. It never looks at the clock or the kernel: `now` is handed in,
- * in milliseconds since 1970.
+ * in milliseconds since 1970. Any call may throw STATE_BROKEN or STATE_UNWRITABLE when the file fails it.
  */
 import type { EnvironmentSpec, Lease, LanNetwork, LeaseSource } from '../core/model.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
@@ -75,6 +75,7 @@ export interface Store {
   /**
    * Gives an endpoint its address, in one transaction: the one it has if that fits the wish, else a new one (the
    * former is released into quarantine). Of a pool: its reservation, else the one it had last, else the lowest free.
+   * A reservation of its own that still rests from another is refused as such, not walked around.
    * @throws LandlineError ADDRESS_OUTSIDE, ADDRESS_UNUSABLE, ADDRESS_HELD, ADDRESS_RESERVED, ADDRESS_QUARANTINED, POOL_FULL, POOL_MISSING
    */
   take(ask: Ask): Lease;
@@ -98,7 +99,7 @@ export interface Store {
     hostAddresses: readonly Ipv4[];
     now: number;
   }): Reservation;
-  /** @throws LandlineError ADDRESS_UNKNOWN */
+  /** Without a network: on every one that has it. @throws LandlineError ADDRESS_UNKNOWN */
   unreserve(it: { network?: string; address: Ipv4 }): void;
   reservations(): readonly Reservation[];
   quarantined(now: number): readonly Quarantine[];

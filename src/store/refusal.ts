@@ -6,22 +6,7 @@ import { formatIpv4 } from '../net/ipv4.ts';
 import { formatPrefix, subnetOf } from '../net/prefix.ts';
 
 export function refusal(network: LanNetwork, it: Exclude<Outcome, { kind: 'granted' }>): LandlineError {
-  const name = network.name;
-  switch (it.kind) {
-    case 'pool-missing':
-      return new LandlineError('POOL_MISSING', { network: name });
-    case 'pool-full':
-      return new LandlineError('POOL_FULL', { network: name, size: it.size, holders: it.holdings.map(holderOf) });
-    default:
-      return refusalOfAddress(network, it);
-  }
-}
-
-function refusalOfAddress(
-  network: LanNetwork,
-  it: Exclude<Outcome, { kind: 'granted' | 'pool-missing' | 'pool-full' }>,
-): LandlineError {
-  const where = { address: formatIpv4(it.address), network: network.name };
+  const where = { address: 'address' in it ? formatIpv4(it.address) : '', network: network.name };
   switch (it.kind) {
     case 'outside':
       return new LandlineError('ADDRESS_OUTSIDE', { ...where, subnet: formatPrefix(subnetOf(network.subnet)) });
@@ -33,6 +18,10 @@ function refusalOfAddress(
       return new LandlineError('ADDRESS_RESERVED', { ...where, holder: it.holder });
     case 'quarantined':
       return new LandlineError('ADDRESS_QUARANTINED', { ...where, environment: it.environment, until: formatSecond(it.until) });
+    case 'pool-missing':
+      return new LandlineError('POOL_MISSING', { network: network.name });
+    case 'pool-full':
+      return new LandlineError('POOL_FULL', { network: network.name, size: it.size, holders: it.holdings.map(holderOf) });
   }
 }
 
