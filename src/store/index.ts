@@ -3,7 +3,7 @@
  *
  * Promises: one SQLite file, one writer; a call that returned survives kill -9 and power loss; a call that threw
  * changed nothing; no address is ever two endpoints'. It never looks at the clock or the kernel: `now` is handed in,
- * in milliseconds since 1970. Any call may throw STATE_BROKEN or STATE_UNWRITABLE when the file fails it.
+ * in milliseconds since 1970. Every call that writes may throw STATE_BROKEN or STATE_UNWRITABLE when the file fails it.
  */
 import type { EnvironmentSpec, Lease, LanNetwork, LeaseSource } from '../core/model.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
