@@ -1,0 +1,82 @@
+/**
+ * The native engine: services as plain processes of this machine, each with its own mount, pid and uts namespaces,
+ * in the network namespace of its environment.
+ *
+ * Promises those of {@link Engine}. What it knows is in files and in the kernel: a daemon that was killed at any
+ * moment leaves nothing that the next one does not find, and never two copies of a service. It neither rotates logs
+ * nor limits what a service may use, and services see the host's files.
+ */
+import fs from 'node:fs/promises';
+import path from 'node:path';
+import type { Engine } from '../index.ts';
+import { deleteFolder, foldersIn, listFolders, putAside } from './folders.ts';
+import { readRecord } from './generation.ts';
+import { readLogs } from './logs.ts';
+import { guardMounts } from './mount-guard.ts';
+import { findServices, observeService } from './observe.ts';
+import { makeRunning, type RunningService } from './running.ts';
+import { writeCommonMounts, writeSandboxFiles } from './sandbox-files.ts';
+import { signalNumber } from './signal.ts';
+import { makeStarter } from './start.ts';
+
+export interface NativeEngineOptions {
+  /** Where it keeps its state: `/var/lib/landline/services`. */
+  readonly directory: string;
+  /** The folder in which network namespaces are bound: services do not see it, and so do not keep them alive. */
+  readonly hiddenFolder: string;
+  readonly log: (line: string, fields: Record<string, unknown>) => void;
+}
+
+/** The engine `native`. Needs root, and sh, env, mount, nsenter, setsid and unshare in the PATH. */
+export function openNativeEngine({ directory, hiddenFolder, log }: NativeEngineOptions): Engine {
+  const folders = foldersIn(path.resolve(directory));
+  const listeners = new Set<(environment: string, service: string) => void>();
+  const running = makeRunning((environment, service) => {
+    for (const listener of listeners) listener(environment, service);
+  });
+  const starter = makeStarter({ folders, hiddenFolder, running, log });
+  const guard = guardMounts(folders, running, log);
+
+  return {
+    name: 'native',
+    open: async () => {
+      await fs.mkdir(folders.directory, { recursive: true, mode: 0o700 });
+      await deleteFolder(folders.removed);
+      writeCommonMounts(folders);
+      await Promise.all((await listFolders(folders.directory)).map((it) => findServices(folders, running, it, log)));
+      guard.look();
+    },
+    environments: () => listFolders(folders.directory),
+    observe: async (environment) => {
+      const services = await listFolders(folders.services(environment));
+      return await Promise.all(services.map((service) => observeService(folders, running, environment, service)));
+    },
+    refresh: async (view) => {
+      writeSandboxFiles(folders, view);
+      guard.look();
+    },
+    start: starter.start,
+    stop: async (environment, service, { signal, graceMs }) => {
+      const number = signalNumber(signal);
+      await starter.settled(environment, service);
+      await running.get(environment, service)?.stop({ signal: number, graceMs });
+    },
+    remove: async (environment, graceMs) => {
+      await starter.settled(environment);
+      await Promise.all(running.list(environment).map((it) => it.stop({ signal: stopSignalOf(it), graceMs })));
+      const aside = await putAside(folders, folders.environment(environment));
+      if (aside !== undefined) await deleteFolder(aside);
+    },
+    logs: (environment, options) => readLogs(folders, environment, options),
+    onExit: (listener) => void listeners.add(listener),
+    close: async () => {
+      guard.close();
+      await starter.close();
+      running.close();
+    },
+  };
+}
+
+function stopSignalOf(it: RunningService): number {
+  return signalNumber(readRecord(it.generation)?.stopSignal ?? 'SIGTERM');
+}

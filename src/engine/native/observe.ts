@@ -1,0 +1,60 @@
+/** What there is of an environment's services: in the files and in the kernel. */
+import fs from 'node:fs';
+import type { ServiceStatus } from '../../core/model.ts';
+import { type Folders, listFolders } from './folders.ts';
+import { findGeneration, type Generation, listGenerations, readRecord, readStatus, startedAt, takeAway } from './generation.ts';
+import { firstChild, isThere } from './identity.ts';
+import type { Running } from './running.ts';
+
+/** How one service stands. */
+export async function observeService(
+  folders: Folders,
+  running: Running,
+  environment: string,
+  name: string,
+): Promise<ServiceStatus> {
+  const it = running.get(environment, name);
+  if (it !== undefined && isThere(it.identity)) {
+    return { name, state: 'running', pid: firstChild(it.identity) ?? it.identity.pid, ...describe(it.generation) };
+  }
+  const former = (await listGenerations(folders, environment, name)).find((one) => !running.isExpected(one));
+  const generation = it?.generation ?? former;
+  if (generation === undefined) return { name, state: 'absent' };
+  const exitStatus = readStatus(generation);
+  return { name, state: 'exited', ...(exitStatus === undefined ? {} : { exitStatus }), ...describe(generation) };
+}
+
+function describe(generation: Generation): Pick<ServiceStatus, 'startedAt' | 'generation' | 'digest'> {
+  const record = readRecord(generation);
+  const digest = record === undefined ? {} : { digest: record.digest };
+  return { startedAt: startedAt(generation), generation: generation.id, ...digest };
+}
+
+/**
+ * Takes up what runs of an environment, and keeps how the others ended. Every other generation is taken away: starts
+ * that were under way when the daemon was killed, and what a new start had not removed yet.
+ */
+export async function findServices(
+  folders: Folders,
+  running: Running,
+  environment: string,
+  log: (line: string, fields: Record<string, unknown>) => void,
+): Promise<void> {
+  for (const service of await listFolders(folders.services(environment))) {
+    const all = (await listGenerations(folders, environment, service)).map((generation) => ({
+      generation,
+      found: findGeneration(generation),
+    }));
+    const kept = all.find((it) => it.found.kind === 'running') ?? all.find((it) => it.found.kind === 'exited');
+    for (const it of all) {
+      const { generation, found } = it;
+      if (it === kept) {
+        if (found.kind === 'running') running.adopt(generation, found.identity, found.alive);
+        continue;
+      }
+      log('former start taken away', { environment, service, generation: generation.id, was: found.kind });
+      if (found.kind === 'running') fs.closeSync(found.alive);
+      await takeAway(folders, generation);
+    }
+  }
+}

@@ -1,0 +1,4 @@
+import { testEngine } from '../../src/engine/contract.ts';
+import { makeNativeCandidate, needsRoot } from './native-candidate.ts';
+
+testEngine('the native engine', makeNativeCandidate, needsRoot);
