@@ -106,3 +106,27 @@ export interface VersionView {
   readonly pid: number;
   readonly installation: string;
 }
+
+/** What `exec` needs to join a running service: the command itself is run by the client, with its own terminal. */
+export interface ExecView {
+  readonly environment: string;
+  readonly service: string;
+  /** A process of the service, as the daemon counts. */
+  readonly pid: number;
+  readonly workingDir: string;
+  /** Variables of the service's description. */
+  readonly variables: Readonly<Record<string, string>>;
+}
+
+/** One line of a service's output. */
+export interface LogView {
+  readonly service: string;
+  readonly text: string;
+}
+
+/** One thing that happened, of `GET /v1/events`. */
+export interface EventView {
+  readonly time: string;
+  readonly what: string;
+  readonly fields: Readonly<Record<string, string | number>>;
+}

@@ -24,6 +24,8 @@ export interface Environments {
   /** @throws LandlineError ENVIRONMENT_UNKNOWN */
   require(name: string): { readonly record: EnvironmentRecord; readonly loop: EnvironmentLoop };
   loop(name: string): EnvironmentLoop;
+  /** After a start of the daemon: finishes what was being made or ended, and looks at what should be whole. */
+  resume(name: string): Promise<void>;
   wake(name: string): void;
   wakeAll(): void;
   close(): Promise<void>;
@@ -105,6 +107,13 @@ export function openEnvironments(world: World): Environments {
       if (world.store.environment(name) === undefined) throw unknown(name);
       await inTurn(name, () => remove(name, { keepAddresses: keepAddress, quarantineMs }));
     },
+    resume: (name) =>
+      inTurn(name, async () => {
+        const record = world.store.environment(name);
+        if (record?.phase === 'removing') await remove(name, { keepAddresses: false, quarantineMs });
+        else if (record?.phase === 'creating') await bringUp(record.spec);
+        else if (record !== undefined) await loop(name).converge();
+      }),
     wake: (name) => {
       if (world.store.environment(name) !== undefined) loop(name).wake();
     },

@@ -181,11 +181,17 @@ export interface Inside {
 
 /** Something changed. Only a hint to look: the kernel is the truth. */
 export type KernelEvent =
+  /** What a bridge says of a port that changed its state has neither kind, alias nor group. */
   | { readonly kind: 'link'; readonly change: 'new' | 'deleted'; readonly link: Link }
   | { readonly kind: 'address'; readonly change: 'new' | 'deleted'; readonly address: LinkAddress }
   | { readonly kind: 'route'; readonly change: 'new' | 'deleted' }
   /** Events were lost (ENOBUFS): look at everything again. */
   | { readonly kind: 'overrun' };
+
+export interface WatchOptions {
+  /** Room for events that wait to be read; 8 MB hold some ten thousand. */
+  readonly bufferBytes?: number;
+}
 
 export interface Watch {
   close(): void;
@@ -202,7 +208,10 @@ export interface Host {
   addNetns(path: NetnsRef): Promise<{ readonly inode: number }>;
   /** Unbinds it; the kernel ends it, links and all, with its last process and socket. Gone already is success. */
   deleteNetns(path: NetnsRef): Promise<void>;
-  /** Names in a folder of namespaces that are bound there; leftovers without a namespace are removed on the way. */
+  /**
+   * Names in a folder of namespaces that are bound there; the folder is made ready where it is missing, and leftovers
+   * without a namespace are removed on the way.
+   */
   listNetns(folder: string): Promise<readonly string[]>;
   /** Inode of the namespace at `path`, or undefined when there is none. */
   netnsInode(path: NetnsRef): number | undefined;
@@ -210,6 +219,6 @@ export interface Host {
    * Link, address and route changes in this namespace and in those reachable from it by veth
    * (NETLINK_LISTEN_ALL_NSID); indexes in events of others are theirs.
    */
-  watch(onEvent: (event: KernelEvent) => void): Promise<Watch>;
+  watch(onEvent: (event: KernelEvent) => void, options?: WatchOptions): Promise<Watch>;
   close(): void;
 }

@@ -73,6 +73,8 @@ export function netnsInode(file: string): number | undefined {
  */
 export function bindNewNetns(file: string): number {
   prepareFolder(path.dirname(file));
+  // A file without a namespace is what a crash left.
+  if (netnsInode(file) === undefined) fs.rmSync(file, { force: true });
   fs.closeSync(openExclusive(file));
   const back = homeFd();
   try {
@@ -120,9 +122,9 @@ export function unbindNetns(file: string): void {
   fs.rmSync(file, { force: true });
 }
 
-/** Names bound in a folder; a file without a namespace is what a crash left, and goes. */
+/** Names bound in a folder, which is made where it is missing; a file without a namespace is what a crash left, and goes. */
 export function listBoundNetns(folder: string): string[] {
-  if (!fs.existsSync(folder)) return [];
+  prepareFolder(folder);
   return fs.readdirSync(folder).filter((name) => {
     const bound = netnsInode(path.join(folder, name)) !== undefined;
     if (!bound) fs.rmSync(path.join(folder, name), { force: true });

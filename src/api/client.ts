@@ -1,0 +1,116 @@
+/** The API's other end: what the CLI and scripts call. */
+import http from 'node:http';
+import { type ErrorBody, LandlineError } from '../errors.ts';
+
+/** An error that the daemon answered: it carries what the daemon said, whatever this version's catalogue knows. */
+export class RemoteError extends Error {
+  override readonly name = 'RemoteError';
+  readonly body: ErrorBody;
+  readonly status: number;
+
+  constructor(body: ErrorBody, status: number) {
+    super(body.message);
+    this.body = body;
+    this.status = status;
+  }
+}
+
+export interface Client {
+  /** The answer's JSON. @throws RemoteError, LandlineError DAEMON_UNREACHABLE, DAEMON_FORBIDDEN */
+  call<T>(method: string, path: string, ask?: Ask): Promise<T>;
+  /** Lines of JSON as they come; ends with the answer, or with `signal`. */
+  stream<T>(path: string, ask?: Ask & { readonly signal?: AbortSignal }): AsyncGenerator<T>;
+}
+
+export interface Ask {
+  /** Undefined values are left out. */
+  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
+  readonly body?: string;
+}
+
+/** A client of the daemon at a unix socket. */
+export function connect(socket: string): Client {
+  return {
+    call: async <T>(method: string, path: string, ask: Ask = {}) => {
+      const answer = await request(socket, method, path, ask);
+      const text = await textOf(answer);
+      // The daemon's answers have the shapes of contract.ts.
+      return parse(text, answer, path) as T;
+    },
+    stream: (path, ask = {}) => stream(socket, path, ask),
+  };
+}
+
+async function* stream<T>(socket: string, path: string, ask: Ask & { readonly signal?: AbortSignal }): AsyncGenerator<T> {
+  const answer = await request(socket, 'GET', path, ask, ask.signal);
+  if ((answer.statusCode ?? 500) >= 400) throw remoteError(await textOf(answer), answer, path);
+  answer.setEncoding('utf8');
+  let rest = '';
+  try {
+    for await (const part of answer) {
+      const lines = (rest + String(part)).split('\n');
+      rest = lines.pop() ?? '';
+      // Each line is one value of the route's shape in contract.ts.
+      for (const line of lines) yield JSON.parse(line) as T;
+    }
+  } catch (error) {
+    if (ask.signal?.aborted !== true) throw unreachable(socket, error);
+  }
+}
+
+function request(socket: string, method: string, path: string, ask: Ask, signal?: AbortSignal): Promise<http.IncomingMessage> {
+  const query = new URLSearchParams(
+    Object.entries(ask.query ?? {}).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]])),
+  );
+  const options = {
+    socketPath: socket,
+    method,
+    path: query.size === 0 ? path : `${path}?${query}`,
+    headers: { host: 'landline', ...(ask.body === undefined ? {} : { 'content-length': Buffer.byteLength(ask.body) }) },
+    agent: false,
+    ...(signal === undefined ? {} : { signal }),
+  } as const;
+  return new Promise((resolve, reject) => {
+    const it = http.request(options, resolve);
+    it.once('error', (error) => reject(unreachable(socket, error)));
+    it.end(ask.body);
+  });
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such socket',
+  ECONNREFUSED: 'nobody listens there',
+  ECONNRESET: 'it hung up before it answered',
+};
+
+function unreachable(socket: string, error: unknown): LandlineError {
+  // Errors of sockets carry `code`.
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === 'EACCES' || code === 'EPERM') return new LandlineError('DAEMON_FORBIDDEN', { socket }, { cause: error });
+  const reason = reasons[code ?? ''] ?? message;
+  return new LandlineError('DAEMON_UNREACHABLE', { socket, reason }, { cause: error });
+}
+
+async function textOf(answer: http.IncomingMessage): Promise<string> {
+  answer.setEncoding('utf8');
+  let text = '';
+  for await (const part of answer) text += String(part);
+  return text;
+}
+
+function parse(text: string, answer: http.IncomingMessage, path: string): unknown {
+  if ((answer.statusCode ?? 500) >= 400) throw remoteError(text, answer, path);
+  return JSON.parse(text);
+}
+
+function remoteError(text: string, answer: http.IncomingMessage, path: string): RemoteError {
+  const status = answer.statusCode ?? 500;
+  try {
+    const { error } = JSON.parse(text) as { error: ErrorBody };
+    if (typeof error.code === 'string') return new RemoteError(error, status);
+  } catch {
+    // Not the API's own answer: told as it is.
+  }
+  const message = `${path} answered ${status}: ${text.slice(0, 200)}`;
+  return new RemoteError({ code: 'INTERNAL', message, next: 'is that the socket of a Landline daemon?', details: {} }, status);
+}

@@ -1,0 +1,75 @@
+/** What the routes need of the daemon. */
+import type {
+  AddressView,
+  EndpointRow,
+  EnvironmentView,
+  EventView,
+  ExecView,
+  HistoryView,
+  LogView,
+  NetworkView,
+  UpView,
+  VersionView,
+} from './contract.ts';
+
+export interface UpAsk {
+  /** An environment file: YAML, or JSON. */
+  readonly text: string;
+  /** Its name in messages. */
+  readonly file: string;
+  /** Absolute path that relative paths start from. */
+  readonly directory: string;
+  readonly overrides: {
+    readonly name?: string;
+    readonly network?: string;
+    readonly address?: string;
+    readonly hostname?: string;
+  };
+  readonly wait: boolean;
+  /** The longest wait, in milliseconds. */
+  readonly timeoutMs: number;
+}
+
+export interface LogAsk {
+  readonly environment: string;
+  /** Undefined: all services. */
+  readonly service?: string;
+  readonly tail?: number;
+  readonly follow: boolean;
+}
+
+export interface HistoryAsk {
+  readonly network?: string;
+  readonly address?: string;
+  readonly environment?: string;
+  /** Milliseconds since 1970. */
+  readonly at?: number;
+}
+
+export interface ReserveAsk {
+  readonly address: string;
+  /** Undefined: the network whose subnet the address lies in. */
+  readonly network?: string;
+  readonly environment: string;
+  readonly note: string;
+}
+
+/** Every method throws LandlineError, as the catalogue says. */
+export interface Daemon {
+  version(): VersionView;
+  environments(): Promise<readonly EnvironmentView[]>;
+  environment(name: string): Promise<EnvironmentView>;
+  up(ask: UpAsk): Promise<UpView>;
+  down(name: string, options: { readonly keepAddress: boolean }): Promise<void>;
+  /** @returns the names of what was ended */
+  downAll(options: { readonly keepAddress: boolean }): Promise<readonly string[]>;
+  networks(): Promise<readonly NetworkView[]>;
+  endpoints(): Promise<readonly EndpointRow[]>;
+  addresses(): readonly AddressView[];
+  history(ask: HistoryAsk): readonly HistoryView[];
+  reserve(ask: ReserveAsk): Promise<AddressView>;
+  release(ask: { readonly address: string; readonly network?: string }): void;
+  exec(environment: string, service: string | undefined): Promise<ExecView>;
+  logs(ask: LogAsk, signal: AbortSignal): AsyncIterable<LogView>;
+  events(signal: AbortSignal): AsyncIterable<EventView>;
+}

@@ -1,0 +1,182 @@
+/**
+ * The API's one table: method and path → what the daemon does. A route takes a `Request` and gives a `Response`, so
+ * that it is tested without a socket. A new call is one line here and one method of {@link Daemon}.
+ */
+import { LandlineError } from '../errors.ts';
+import { parseIpv4 } from '../net/ipv4.ts';
+import type { Daemon, HistoryAsk } from './daemon.ts';
+
+/** A request taken apart: `path` are the segments that stand for `:name` in the route's path. */
+export interface Call {
+  readonly path: Readonly<Record<string, string>>;
+  readonly query: URLSearchParams;
+  readonly text: string;
+  readonly signal: AbortSignal;
+}
+
+type Handle = (daemon: Daemon, call: Call) => Promise<Response> | Response;
+
+const routes: readonly (readonly [method: string, path: string, handle: Handle])[] = [
+  ['GET', '/v1/version', (daemon) => json(daemon.version())],
+  ['GET', '/v1/environments', async (daemon) => json(await daemon.environments())],
+  ['POST', '/v1/environments', async (daemon, call) => json(await daemon.up(upAsk(call)), 201)],
+  ['DELETE', '/v1/environments', async (daemon, call) => json({ ended: await daemon.downAll(downOptions(call)) })],
+  ['GET', '/v1/environments/:name', async (daemon, { path }) => json(await daemon.environment(path['name'] ?? ''))],
+  ['DELETE', '/v1/environments/:name', down],
+  ['GET', '/v1/environments/:name/exec', async (daemon, call) => json(await daemon.exec(call.path['name'] ?? '', word(call, 'service')))],
+  ['GET', '/v1/environments/:name/logs', logs],
+  ['GET', '/v1/networks', async (daemon) => json(await daemon.networks())],
+  ['GET', '/v1/endpoints', async (daemon) => json(await daemon.endpoints())],
+  ['GET', '/v1/addresses', (daemon) => json(daemon.addresses())],
+  ['GET', '/v1/addresses/history', (daemon, call) => json(daemon.history(historyAsk(call)))],
+  ['PUT', '/v1/addresses/:address', reserve],
+  ['DELETE', '/v1/addresses/:address', release],
+  ['GET', '/v1/events', (daemon, { signal }) => lines(daemon.events(signal), signal)],
+];
+
+/** The answer to any request. @throws LandlineError ROUTE_UNKNOWN, METHOD_UNKNOWN, and what the route throws */
+export async function route(daemon: Daemon, method: string, url: URL, text: string, signal: AbortSignal): Promise<Response> {
+  const matching = routes.flatMap(([verb, pattern, handle]) => {
+    const path = match(pattern, url.pathname);
+    return path === undefined ? [] : [{ verb, path, handle }];
+  });
+  const found = matching.find((it) => it.verb === method);
+  if (found !== undefined) return found.handle(daemon, { path: found.path, query: url.searchParams, text, signal });
+  if (matching.length === 0) throw new LandlineError('ROUTE_UNKNOWN', { method, path: url.pathname });
+  throw new LandlineError('METHOD_UNKNOWN', { method, path: url.pathname, allowed: matching.map((it) => it.verb) });
+}
+
+function match(pattern: string, pathname: string): Record<string, string> | undefined {
+  const wanted = pattern.split('/');
+  const given = pathname.split('/');
+  if (wanted.length !== given.length) return undefined;
+  const path: Record<string, string> = {};
+  for (const [index, part] of wanted.entries()) {
+    const text = given[index] ?? '';
+    if (part.startsWith(':')) path[part.slice(1)] = decode(text);
+    else if (part !== text) return undefined;
+  }
+  return path;
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw usage(`'${text}' is not a path segment: bad percent-encoding`);
+  }
+}
+
+function usage(problem: string, advice = 'docs/api.md says what each route takes'): LandlineError {
+  return new LandlineError('USAGE', { problem, advice });
+}
+
+function json(value: unknown, status = 200): Response {
+  return Response.json(value, { status });
+}
+
+/** Lines of JSON for as long as there are any, or the client listens. */
+function lines(source: AsyncIterable<unknown>, signal: AbortSignal): Response {
+  const encoder = new TextEncoder();
+  const iterator = source[Symbol.asyncIterator]();
+  const body = new ReadableStream<Uint8Array>({
+    pull: async (controller) => {
+      const next = await iterator.next();
+      if (next.done === true || signal.aborted) controller.close();
+      else controller.enqueue(encoder.encode(`${JSON.stringify(next.value)}\n`));
+    },
+    cancel: async () => {
+      await iterator.return?.();
+    },
+  });
+  return new Response(body, { headers: { 'content-type': 'application/x-ndjson' } });
+}
+
+const word = (call: Call, name: string): string | undefined => call.query.get(name) ?? undefined;
+
+/** `?name`, `?name=true`, `?name=1` are true; `?name=false` and `?name=0` are false. */
+function flag(call: Call, name: string, otherwise: boolean): boolean {
+  const text = word(call, name);
+  if (text === undefined) return otherwise;
+  if (['', 'true', '1', 'yes'].includes(text)) return true;
+  if (['false', '0', 'no'].includes(text)) return false;
+  throw usage(`'${text}' for ${name} is neither true nor false`, `write ${name}=true or ${name}=false`);
+}
+
+function number(call: Call, name: string): number | undefined {
+  const text = word(call, name);
+  if (text === undefined) return undefined;
+  if (!/^\d{1,9}$/.test(text)) throw usage(`'${text}' for ${name} is not a whole number`, `write ${name}=100`);
+  return Number(text);
+}
+
+function upAsk(call: Call): Parameters<Daemon['up']>[0] {
+  const overrides = Object.fromEntries(
+    ['name', 'network', 'address', 'hostname'].flatMap((name) => {
+      const text = word(call, name);
+      return text === undefined ? [] : [[name, text]];
+    }),
+  );
+  return {
+    text: call.text,
+    file: word(call, 'file') ?? 'body',
+    directory: word(call, 'directory') ?? '/',
+    overrides,
+    wait: flag(call, 'wait', true),
+    timeoutMs: (number(call, 'timeout') ?? 60) * 1000,
+  };
+}
+
+const downOptions = (call: Call): { keepAddress: boolean } => ({ keepAddress: flag(call, 'keep-address', false) });
+
+async function down(daemon: Daemon, call: Call): Promise<Response> {
+  const name = call.path['name'] ?? '';
+  await daemon.down(name, downOptions(call));
+  return json({ ended: [name] });
+}
+
+function logs(daemon: Daemon, call: Call): Response {
+  const service = word(call, 'service');
+  const tail = number(call, 'tail');
+  const ask = {
+    environment: call.path['name'] ?? '',
+    follow: flag(call, 'follow', false),
+    ...(service === undefined ? {} : { service }),
+    ...(tail === undefined ? {} : { tail }),
+  };
+  return lines(daemon.logs(ask, call.signal), call.signal);
+}
+
+function historyAsk(call: Call): HistoryAsk {
+  const at = word(call, 'at');
+  const time = at === undefined ? undefined : Date.parse(at);
+  if (Number.isNaN(time)) throw usage(`'${at}' is no time`, 'write it as 2026-01-31T14:05 or 2026-01-31T14:05:00Z');
+  const [network, address, environment] = ['network', 'address', 'environment'].map((name) => word(call, name));
+  return {
+    ...(network === undefined ? {} : { network }),
+    ...(address === undefined ? {} : { address: checkedAddress(address) }),
+    ...(environment === undefined ? {} : { environment }),
+    ...(time === undefined ? {} : { at: time }),
+  };
+}
+
+function checkedAddress(text: string): string {
+  if (parseIpv4(text) === undefined) throw usage(`'${text}' is not an IPv4 address`, 'write it as 192.168.11.101');
+  return text;
+}
+
+async function reserve(daemon: Daemon, call: Call): Promise<Response> {
+  const address = checkedAddress(call.path['address'] ?? '');
+  const environment = word(call, 'for');
+  if (environment === undefined) throw usage('a reservation needs the name of an environment', 'add ?for=NAME');
+  const network = word(call, 'network');
+  const ask = { address, environment, note: word(call, 'note') ?? '', ...(network === undefined ? {} : { network }) };
+  return json(await daemon.reserve(ask), 201);
+}
+
+function release(daemon: Daemon, call: Call): Response {
+  const address = checkedAddress(call.path['address'] ?? '');
+  const network = word(call, 'network');
+  daemon.release({ address, ...(network === undefined ? {} : { network }) });
+  return json({ released: address });
+}

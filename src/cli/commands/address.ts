@@ -1,0 +1,87 @@
+/** `landline address ls | reserve | release` */
+import type { AddressView, HistoryView } from '../../api/contract.ts';
+import { type AddCommand, client } from '../context.ts';
+import { printJson, table } from '../render/table.ts';
+
+interface LsOptions {
+  readonly history?: true;
+  readonly network?: string;
+  readonly address?: string;
+  readonly environment?: string;
+  readonly at?: string;
+  readonly json?: true;
+}
+
+interface ReserveOptions {
+  readonly for: string;
+  readonly network?: string;
+  readonly note?: string;
+  readonly json?: true;
+}
+
+export const addAddress: AddCommand = (root) => {
+  const address = root.command('address').description('look at the ledger of addresses, and mend it');
+  address
+    .command('ls')
+    .description('list who has which address, or who had it')
+    .option('--history', 'also what is past, newest first')
+    .option('--network <network>', 'only of this network')
+    .option('--address <address>', 'only this address')
+    .option('--environment <name>', 'only of this environment')
+    .option('--at <time>', 'with --history: who had it then (2026-01-31T14:05)')
+    .option('--json', 'print one JSON document')
+    .action(list);
+  address
+    .command('reserve')
+    .description('keep an address for an environment, whether it exists or not')
+    .argument('<address>')
+    .requiredOption('--for <name>', 'name of the environment that may have it')
+    .option('--network <network>', 'the network (default: the one whose subnet it lies in)')
+    .option('--note <text>', 'why')
+    .option('--json', 'print one JSON document')
+    .action(async (it: string, { for: name, network, note, json }: ReserveOptions) => {
+      const view = await client().call<AddressView>('PUT', `/v1/addresses/${encodeURIComponent(it)}`, { query: { for: name, network, note } });
+      if (json) printJson(view);
+      else process.stdout.write(`${view.address} is reserved for ${view.environment}\n`);
+    });
+  address
+    .command('release')
+    .description('give a reservation back')
+    .argument('<address>')
+    .option('--network <network>', 'the network')
+    .option('--json', 'print one JSON document')
+    .action(async (it: string, { network, json }: { network?: string; json?: true }) => {
+      const answer = await client().call('DELETE', `/v1/addresses/${encodeURIComponent(it)}`, { query: { network } });
+      if (json) printJson(answer);
+      else process.stdout.write(`${it} is no longer reserved\n`);
+    });
+};
+
+async function list(options: LsOptions): Promise<void> {
+  const { network, address, environment, at } = options;
+  if (options.history === true || at !== undefined) {
+    const history = await client().call<HistoryView[]>('GET', '/v1/addresses/history', { query: { network, address, environment, at } });
+    if (options.json) printJson(history);
+    else process.stdout.write(historyTable(history));
+    return;
+  }
+  const all = await client().call<AddressView[]>('GET', '/v1/addresses');
+  const fits = (wanted: string | undefined, value: string): boolean => wanted === undefined || wanted === value;
+  const some = all.filter((it) => fits(network, it.network) && fits(address, it.address) && fits(environment, it.environment));
+  if (options.json) printJson(some);
+  else process.stdout.write(addressTable(some));
+}
+
+function addressTable(rows: readonly AddressView[]): string {
+  return table(
+    ['NETWORK', 'ADDRESS', 'ENVIRONMENT', 'STATE', 'SOURCE', 'MAC', 'SINCE', 'NOTE'],
+    rows.map((it) => [it.network, it.address, it.environment, it.state, it.source ?? '-', it.mac ?? '-', it.since, it.note]),
+  );
+}
+
+function historyTable(rows: readonly HistoryView[]): string {
+  return table(
+    ['NETWORK', 'ADDRESS', 'ENVIRONMENT', 'SOURCE', 'MAC', 'FROM', 'TO'],
+    rows.map((it) => [it.network, it.address, it.environment, it.source, it.mac, it.from, it.to ?? 'now']),
+  );
+}

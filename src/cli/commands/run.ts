@@ -1,0 +1,44 @@
+/** `landline run` */
+import { LandlineError } from '../../errors.ts';
+import type { AddCommand } from '../context.ts';
+import { printUp, type UpOptions, up } from './up.ts';
+
+interface RunOptions extends Pick<UpOptions, 'address' | 'hostname' | 'wait' | 'timeout' | 'json'> {
+  readonly name: string;
+  readonly network: string;
+}
+
+export const addRun: AddCommand = (root, { argv }) => {
+  root
+    .command('run')
+    .usage('--name NAME --network NETWORK [options] -- COMMAND [ARGUMENT...]')
+    .description('bring up an environment of one service')
+    .argument('[command...]')
+    .requiredOption('--name <name>', "the environment's name, and its service's")
+    .requiredOption('--network <network>', 'the network to join')
+    .option('--address <address>', "a fixed address, or 'pool'")
+    .option('--hostname <hostname>', 'the hostname (default: the name)')
+    .option('--no-wait', 'do not wait until the service runs')
+    .option('--timeout <seconds>', 'the longest wait', '60')
+    .option('--json', 'print one JSON document')
+    .action(async (command: string[], options: RunOptions) => {
+      requireCommand(argv, command);
+      printUp(await up(JSON.stringify(environmentOf(command, options)), process.cwd(), 'run', options), options.json);
+    });
+};
+
+function requireCommand(argv: readonly string[], command: readonly string[]): void {
+  const dashed = argv.indexOf('--') !== -1 && argv.length - argv.indexOf('--') - 1 === command.length;
+  if (command.length > 0 && dashed) return;
+  const problem = command.length === 0 ? 'there is no command to run' : `'${command[0]}' would be an image, and this version runs commands`;
+  throw new LandlineError('USAGE', { problem, advice: 'write the command behind two dashes: `landline run --name N --network NET -- COMMAND`' });
+}
+
+function environmentOf(command: readonly string[], options: RunOptions): object {
+  const { name, network, address, hostname } = options;
+  return {
+    name,
+    'x-landline': { network, ...(address === undefined ? {} : { address }), ...(hostname === undefined ? {} : { hostname }) },
+    services: { [name]: { command } },
+  };
+}

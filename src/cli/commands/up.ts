@@ -1,0 +1,98 @@
+/** `landline up` */
+import fs from 'node:fs';
+import path from 'node:path';
+import type { UpView } from '../../api/contract.ts';
+import { LandlineError } from '../../errors.ts';
+import { type AddCommand, client } from '../context.ts';
+import { printJson } from '../render/table.ts';
+import { upText } from '../render/environment.ts';
+
+export interface UpOptions {
+  readonly file?: string;
+  readonly name?: string;
+  readonly network?: string;
+  readonly address?: string;
+  readonly hostname?: string;
+  readonly wait: boolean;
+  readonly timeout: string;
+  readonly json?: true;
+}
+
+/** Looked for where no file is named. */
+const defaultFiles = ['landline.yaml', 'landline.yml', 'compose.yaml', 'compose.yml', 'docker-compose.yaml', 'docker-compose.yml'];
+
+export const addUp: AddCommand = (root) => {
+  root
+    .command('up')
+    .description('bring an environment to what its file says')
+    .option('-f, --file <file>', `environment file (default: the first of ${defaultFiles.slice(0, 3).join(', ')}, … here)`)
+    .option('--name <name>', "the environment's name, before the file's")
+    .option('--network <network>', "the network to join, before the file's")
+    .option('--address <address>', "a fixed address, or 'pool', before the file's")
+    .option('--hostname <hostname>', "the hostname, before the file's")
+    .option('--no-wait', 'do not wait until the services run')
+    .option('--timeout <seconds>', 'the longest wait', '60')
+    .option('--json', 'print one JSON document')
+    .action(async (options: UpOptions) => {
+      const file = options.file ?? findFile();
+      const { text, directory, notes } = await readEnvironment(file, options);
+      for (const note of notes) process.stderr.write(`landline: note: ${note}\n`);
+      printUp(await up(text, directory, file, options), options.json);
+    });
+};
+
+/** Brings up what `text`, a checked environment file, says. */
+export function up(text: string, directory: string, file: string, options: Pick<UpOptions, 'wait' | 'timeout'>): Promise<UpView> {
+  const timeout = Number(options.timeout);
+  if (!/^\d{1,6}$/.test(options.timeout)) {
+    throw new LandlineError('USAGE', { problem: `--timeout: '${options.timeout}' is not a number of seconds`, advice: 'write --timeout 60' });
+  }
+  const query = { directory, file, wait: options.wait, timeout };
+  return client().call<UpView>('POST', '/v1/environments', { query, body: text });
+}
+
+export function printUp(view: UpView, json: true | undefined): void {
+  if (json) printJson(view);
+  else process.stdout.write(upText(view));
+}
+
+function findFile(): string {
+  const found = defaultFiles.find((it) => fs.existsSync(it));
+  if (found !== undefined) return found;
+  throw new LandlineError('USAGE', {
+    problem: `there is no environment file here: none of ${defaultFiles.join(', ')}`,
+    advice: 'name one with -f',
+  });
+}
+
+/** Reads and checks the file where it is written, so that every mistake has its place, with or without a daemon. */
+async function readEnvironment(file: string, options: UpOptions): Promise<{ text: string; directory: string; notes: readonly string[] }> {
+  const { formatEnvironment, parseDotenv, parseEnvironment } = await import('../../files/index.ts');
+  const directory = path.resolve(file === '-' ? '.' : path.dirname(file));
+  const dotenv = path.join(directory, '.env');
+  const variables = { ...(fs.existsSync(dotenv) ? parseDotenv(readText(dotenv), dotenv) : {}), ...definedVariables() };
+  const overrides = pickOverrides(options);
+  const { spec, notes } = parseEnvironment(readText(file), { file, directory, overrides, variables });
+  return { text: formatEnvironment(spec), directory, notes: notes.map((it) => `${file}:${it.line}:${it.column}: ${it.message}`) };
+}
+
+function pickOverrides(options: UpOptions): Record<string, string> {
+  const { name, network, address, hostname } = options;
+  const entries = Object.entries({ name, network, address, hostname });
+  return Object.fromEntries(entries.flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])));
+}
+
+function definedVariables(): Record<string, string> {
+  return Object.fromEntries(Object.entries(process.env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
+}
+
+function readText(file: string): Uint8Array {
+  try {
+    return fs.readFileSync(file === '-' ? 0 : file);
+  } catch (error) {
+    // Node's errors of file calls carry `code`.
+    const { code, message } = error as NodeJS.ErrnoException;
+    const reason = code === 'ENOENT' ? 'there is no such file' : code === 'EISDIR' ? 'it is a folder' : message;
+    throw new LandlineError('FILE_UNREADABLE', { file, reason }, { cause: error });
+  }
+}

@@ -1,0 +1,63 @@
+/** Environments as people read them. */
+import type { EndpointRow, EnvironmentView, ServiceView, UpView } from '../../api/contract.ts';
+import { table } from './table.ts';
+
+/** `shop  running  192.168.11.101` and where to go with it. */
+export function upText(it: UpView): string {
+  const addresses = it.endpoints.flatMap((endpoint) => endpoint.addresses.map(bare));
+  const where = addresses.length === 0 ? 'no address' : addresses.join(', ');
+  const pace = it.attachMs === null ? '' : ` (attached in ${it.attachMs.toFixed(1)} ms)`;
+  return `${it.name} is ${it.state} at ${where}${pace}\n${problemLines(it)}`;
+}
+
+const bare = (address: string): string => address.replace(/\/\d+$/, '');
+
+export function psText(list: readonly EnvironmentView[]): string {
+  const rows = list.map((it) => [
+    it.name,
+    it.state,
+    it.engine,
+    it.endpoints.map((endpoint) => endpoint.network).join(', ') || 'none',
+    it.endpoints.flatMap((endpoint) => endpoint.addresses.map(bare)).join(', ') || '-',
+    servicesText(it.services),
+  ]);
+  return table(['ENVIRONMENT', 'STATE', 'ENGINE', 'NETWORK', 'ADDRESS', 'SERVICES'], rows) + list.map(problemLines).join('');
+}
+
+function servicesText(services: readonly ServiceView[]): string {
+  const running = services.filter((it) => it.state === 'running').length;
+  const others = services.filter((it) => it.state !== 'running').map((it) => `${it.name} ${stateText(it)}`);
+  return [`${running}/${services.length} running`, ...others].join(', ');
+}
+
+function stateText(it: ServiceView): string {
+  if (it.state !== 'exited') return it.state;
+  return it.exitStatus === null ? 'ended' : `exited ${it.exitStatus}`;
+}
+
+function problemLines(it: EnvironmentView): string {
+  return it.problems.map((problem) => `${it.name}: ${problem.code}: ${problem.message}\n→ ${problem.next}\n`).join('');
+}
+
+export function serviceTable(it: EnvironmentView): string {
+  const rows = it.services.map((service) => [
+    service.name,
+    stateText(service),
+    service.pid === null ? '-' : String(service.pid),
+    String(service.restarts),
+  ]);
+  return table(['SERVICE', 'STATE', 'PID', 'RESTARTS'], rows);
+}
+
+export function endpointTable(list: readonly EndpointRow[]): string {
+  const rows = list.map((it) => [
+    it.environment,
+    it.network,
+    it.interface,
+    it.mac,
+    it.addresses.join(', '),
+    it.gateway ?? '-',
+    it.lease.source,
+  ]);
+  return table(['ENVIRONMENT', 'NETWORK', 'INTERFACE', 'MAC', 'ADDRESS', 'GATEWAY', 'SOURCE'], rows);
+}

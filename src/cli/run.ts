@@ -1,0 +1,74 @@
+/** The command line: words in, one command run, an exit status out. The only place where an error is printed. */
+import { Command, CommanderError } from 'commander';
+import { RemoteError } from '../api/client.ts';
+import { asLandlineError, LandlineError } from '../errors.ts';
+import { version } from '../version.ts';
+import { commands } from './commands/index.ts';
+import type { Context, Doors } from './context.ts';
+import { errorText } from './render/error.ts';
+
+/** Runs one command. @returns the exit status: 0 done, 1 the operation failed, 2 usage or an invalid file, 3 no daemon */
+export async function runCli(argv: readonly string[], doors: Doors): Promise<number> {
+  const wantsJson = argv.slice(0, dashes(argv)).includes('--json');
+  let status = 0;
+  const context: Context = { doors, argv, setStatus: (it) => (status = it) };
+  try {
+    await program(context).parseAsync([...argv], { from: 'user' });
+    return status;
+  } catch (error) {
+    return report(error, wantsJson);
+  }
+}
+
+/** Where the words of a command to run begin: what comes after is not ours to read. */
+function dashes(argv: readonly string[]): number {
+  const at = argv.indexOf('--');
+  return at === -1 ? argv.length : at;
+}
+
+function program(context: Context): Command {
+  const root = new Command('landline')
+    .description('A fixed address and a name on your LAN for every test environment.')
+    .version(`landline ${version()}`, '--version', 'print the version')
+    .helpCommand('help [command]', 'explain a command')
+    .helpOption('-h, --help', 'explain')
+    .enablePositionalOptions()
+    .showSuggestionAfterError()
+    .configureHelp({ showGlobalOptions: false });
+  for (const add of commands) add(root, context);
+  quiet(root);
+  return root;
+}
+
+/** Errors are thrown, not printed: `report` prints them in the house's form. */
+function quiet(command: Command): void {
+  command.exitOverride().configureOutput({ writeErr: () => undefined });
+  for (const child of command.commands) quiet(child);
+}
+
+function report(error: unknown, json: boolean): number {
+  if (error instanceof CommanderError && error.exitCode === 0) return 0;
+  const it = error instanceof CommanderError ? usageOf(error) : error;
+  if (it instanceof RemoteError) {
+    process.stderr.write(errorText(it.body, json));
+    return it.status === 400 && isUsage(it.body.code) ? 2 : 1;
+  }
+  const known = asLandlineError(it);
+  process.stderr.write(errorText(known.toJSON(), json));
+  if (known.code === 'INTERNAL' && it instanceof Error) process.stderr.write(`${it.stack}\n`);
+  return known.exit;
+}
+
+const isUsage = (code: string): boolean => ['USAGE', 'FILE_INVALID', 'FILE_UNREADABLE', 'SERVICE_UNCLEAR'].includes(code);
+
+/** commander's `error: unknown option '--jsn'\n(Did you mean --json?)` in our two lines. */
+function usageOf(error: CommanderError): LandlineError {
+  if (error.code === 'commander.help') {
+    return new LandlineError('USAGE', { problem: 'a command is missing', advice: '`landline help` lists them' });
+  }
+  const [first = '', hint] = error.message.split('\n');
+  const problem = first.replace(/^error: /, '');
+  const suggestion = /\(Did you mean (?:one of )?(.*)\?\)/.exec(hint ?? '')?.[1];
+  const advice = suggestion === undefined ? '`landline help COMMAND` shows what it takes' : `did you mean ${suggestion}?`;
+  return new LandlineError('USAGE', { problem, advice });
+}

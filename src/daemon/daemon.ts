@@ -1,0 +1,134 @@
+/** The daemon as the API's routes need it: asks in, views out. */
+import fs from 'node:fs';
+import { apiVersion, type EndpointRow } from '../api/contract.ts';
+import type { Daemon, LogAsk, ReserveAsk, UpAsk } from '../api/daemon.ts';
+import type { LanNetwork } from '../core/model.ts';
+import { LandlineError } from '../errors.ts';
+import { parseEnvironment } from '../files/index.ts';
+import { type Ipv4, ipv4 } from '../net/ipv4.ts';
+import { containsAddress, formatPrefix } from '../net/prefix.ts';
+import { version } from '../version.ts';
+import type { Environments } from './environments.ts';
+import { iterate } from './iterate.ts';
+import { hostAddressesOn } from './leasing.ts';
+import { environmentView, environmentViews, historyView, leaseAddressView, networkView, noneView, reservationView, upView } from './views.ts';
+import { requireNetwork } from './wish.ts';
+import type { World } from './world.ts';
+
+/** Most lines of history in one answer. */
+const mostHistory = 10_000;
+
+export function daemonOn(world: World, environments: Environments): Daemon {
+  const views = (): ReturnType<typeof environmentViews> => environmentViews(world, environments.loop);
+
+  const view = async (name: string): ReturnType<Daemon['environment']> => {
+    const found = await environmentView(world, environments.require(name).loop);
+    if (found !== undefined) return found;
+    // It went between the look into the ledger and the look at the world.
+    throw new LandlineError('ENVIRONMENT_UNKNOWN', { name });
+  };
+
+  const end = async (name: string, keepAddress: boolean): Promise<string> => {
+    await environments.down(name, { keepAddress });
+    return name;
+  };
+
+  return {
+    version: () => ({
+      version: version(),
+      api: apiVersion,
+      node: process.versions.node,
+      pid: process.pid,
+      installation: world.store.installation,
+    }),
+    environments: views,
+    environment: view,
+    up: (ask) => up(world, environments, ask),
+    down: async (name, { keepAddress }) => void (await end(name, keepAddress)),
+    downAll: async ({ keepAddress }) => {
+      const names = world.store.environments().map((it) => it.spec.name);
+      return Promise.all(names.map((name) => end(name, keepAddress)));
+    },
+    networks: async () => [...(await Promise.all(world.configuration.networks.map((it) => networkView(world, it)))), noneView(world)],
+    endpoints: async () =>
+      (await views()).flatMap((it) => it.endpoints.map((endpoint): EndpointRow => ({ environment: it.name, ...endpoint }))),
+    addresses: () => addresses(world),
+    history: ({ address, ...filter }) =>
+      world.store.history({ ...filter, ...(address === undefined ? {} : { address: ipv4(address) }), most: mostHistory }).map(historyView),
+    reserve: (ask) => reserve(world, ask),
+    release: ({ address, network }) => world.store.unreserve({ address: ipv4(address), ...(network === undefined ? {} : { network }) }),
+    exec: (environment, service) => execTarget(world, environments, environment, service),
+    logs: (ask, signal) => logs(world, environments, ask, signal),
+    events: (signal) => iterate((listener) => world.events.listen(listener), signal),
+  };
+}
+
+async function up(world: World, environments: Environments, ask: UpAsk): ReturnType<Daemon['up']> {
+  const { spec, notes } = parseEnvironment(ask.text, { file: ask.file, directory: ask.directory, overrides: ask.overrides });
+  if (!fs.existsSync(spec.directory)) {
+    throw new LandlineError('USAGE', { problem: `there is no directory ${spec.directory} on the daemon's machine`, advice: 'give one that is there' });
+  }
+  const loop = await environments.up(spec, { wait: ask.wait, timeoutMs: ask.timeoutMs });
+  const view = await environmentView(world, loop);
+  if (view === undefined) throw new LandlineError('SUPERSEDED', { environment: spec.name, by: '`landline down`' });
+  return upView(view, loop, notes.map((it) => `${ask.file}:${it.line}:${it.column}: ${it.message}`));
+}
+
+function addresses(world: World): ReturnType<Daemon['addresses']> {
+  const held = world.store.leases();
+  const reserved = world.store.reservations().filter((it) => !held.some((lease) => lease.network === it.network && lease.address === it.address));
+  return [
+    ...held.map((lease) => ({ order: lease.address, view: leaseAddressView(lease) })),
+    ...reserved.map((it) => ({ order: it.address, view: reservationView(it) })),
+  ]
+    .sort((a, b) => (a.view.network === b.view.network ? a.order - b.order : a.view.network < b.view.network ? -1 : 1))
+    .map((it) => it.view);
+}
+
+async function reserve(world: World, ask: ReserveAsk): ReturnType<Daemon['reserve']> {
+  const address = ipv4(ask.address);
+  const network = ask.network === undefined ? networkOf(world, address) : requireNetwork(world.configuration.networks, ask.network);
+  const hostAddresses = await hostAddressesOn(world, network);
+  const { environment: holder, note } = ask;
+  return reservationView(world.store.reserve({ network, address, holder, note, hostAddresses, now: Date.now() }));
+}
+
+/** The network whose subnet an address lies in. @throws LandlineError ADDRESS_OUTSIDE */
+function networkOf(world: World, address: Ipv4): LanNetwork {
+  const { networks } = world.configuration;
+  const found = networks.find((it) => containsAddress(it.subnet, address));
+  if (found !== undefined) return found;
+  const subnet = networks.map((it) => formatPrefix(it.subnet)).join(', ') || 'no subnet';
+  throw new LandlineError('ADDRESS_OUTSIDE', {
+    address: formatPrefix({ address, length: 32 }).replace('/32', ''),
+    network: networks.map((it) => it.name).join(', ') || 'none',
+    subnet,
+  });
+}
+
+async function execTarget(world: World, environments: Environments, name: string, wanted: string | undefined): ReturnType<Daemon['exec']> {
+  const { record } = environments.require(name);
+  const service = pickService(name, record.spec.services.map((it) => it.name), wanted);
+  const status = (await world.engine.observe(name)).find((it) => it.name === service);
+  const spec = record.spec.services.find((it) => it.name === service);
+  if (status?.pid === undefined || spec === undefined) throw new LandlineError('SERVICE_STOPPED', { environment: name, service });
+  return { environment: name, service, pid: status.pid, workingDir: spec.workingDir ?? record.spec.directory, variables: spec.environment };
+}
+
+/** @throws LandlineError SERVICE_UNKNOWN, SERVICE_UNCLEAR */
+function pickService(environment: string, services: readonly string[], wanted: string | undefined): string {
+  if (wanted !== undefined) {
+    if (services.includes(wanted)) return wanted;
+    throw new LandlineError('SERVICE_UNKNOWN', { environment, service: wanted, services });
+  }
+  const [only, ...others] = services;
+  if (only === undefined || others.length > 0) throw new LandlineError('SERVICE_UNCLEAR', { environment, services });
+  return only;
+}
+
+function logs(world: World, environments: Environments, ask: LogAsk, signal: AbortSignal): ReturnType<Daemon['logs']> {
+  const { record } = environments.require(ask.environment);
+  const names = record.spec.services.map((it) => it.name);
+  const services = ask.service === undefined ? names : [pickService(ask.environment, names, ask.service)];
+  return world.engine.logs(ask.environment, { services, follow: ask.follow, signal, ...(ask.tail === undefined ? {} : { tail: ask.tail }) });
+}

@@ -1,0 +1,142 @@
+/**
+ * The daemon's boot order, and its end: state, kernel, engine, what a former daemon left, loops, API.
+ *
+ * It starts and answers without any bridge being there. SIGTERM and Ctrl-C end it and leave everything running;
+ * SIGHUP reads the configuration again, and keeps the former one when the new one is wrong.
+ */
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { type ApiServer, serveApi } from '../api/server.ts';
+import { linkGroup } from '../core/mark.ts';
+import type { Configuration } from '../core/model.ts';
+import { openNativeEngine } from '../engine/native/index.ts';
+import { LandlineError } from '../errors.ts';
+import { parseConfiguration } from '../files/index.ts';
+import { openHost } from '../host/index.ts';
+import { openStore } from '../store/index.ts';
+import { daemonOn } from './daemon.ts';
+import { openEnvironments } from './environments.ts';
+import { formatEvent, openEvents } from './events.ts';
+import { watchForwarding } from './forwarding.ts';
+import { markedLinks } from './marked-links.ts';
+import { sweep } from './sweep.ts';
+import { watchWorld } from './triggers.ts';
+import type { World } from './world.ts';
+
+export interface DaemonOptions {
+  /** landline.yaml; when it is the default one it may be missing, and there are no networks then. */
+  readonly config: string;
+  readonly configRequired: boolean;
+  readonly stateDir: string;
+  readonly socket: string;
+}
+
+/** Runs until a signal ends it. @throws LandlineError DAEMON_RUNNING, FILE_INVALID, STATE_BROKEN, NOT_ROOT, … */
+export async function runDaemon(options: DaemonOptions): Promise<void> {
+  if (process.getuid?.() !== 0) throw new LandlineError('NOT_ROOT', { command: 'landline daemon' });
+  const configuration = readConfiguration(options);
+  const signals = awaitSignals();
+  const { world, close } = await openWorld(options, configuration);
+  const environments = openEnvironments(world);
+  let api: ApiServer | undefined;
+  try {
+    await sweep(world);
+    const triggers = await watchWorld(world, environments);
+    const onInternal = (error: LandlineError): void => console.error(error.cause instanceof Error ? error.cause.stack : error.stack);
+    const group = groupId('landline');
+    api = await serveApi(daemonOn(world, environments), { socket: options.socket, onInternal, ...(group === undefined ? {} : { group }) });
+    resume(world, environments);
+    world.events.tell('daemon ready', { socket: options.socket, environments: world.store.environments().length, pid: process.pid });
+    for await (const signal of signals) {
+      if (signal !== 'SIGHUP') break;
+      reload(world, options);
+      environments.wakeAll();
+    }
+    triggers.close();
+    world.events.tell('daemon ending, everything is left running', {});
+  } finally {
+    await api?.close();
+    await environments.close();
+    await close();
+  }
+}
+
+async function openWorld(options: DaemonOptions, configuration: Configuration): Promise<{ world: World; close: () => Promise<void> }> {
+  const events = openEvents();
+  events.listen((event) => process.stdout.write(`${formatEvent(event)}\n`));
+  const { id } = configuration;
+  const file = path.join(options.stateDir, 'landline.db');
+  const store = openStore({ file, now: Date.now(), ...(id === undefined ? {} : { id }) });
+  const netnsFolder = path.join(path.dirname(options.socket), 'netns', store.installation.slice(0, 12));
+  const host = openHost();
+  const log = (line: string, fields: Record<string, unknown>): void => events.tell(line, fields as Record<string, string>);
+  // The engine hides this folder from services, and can only hide what is there.
+  await host.listNetns(netnsFolder);
+  const engine = openNativeEngine({ directory: path.join(options.stateDir, 'services'), hiddenFolder: netnsFolder, log });
+  await engine.open();
+  const world: World = {
+    host,
+    engine,
+    store,
+    events,
+    configuration,
+    netnsFolder,
+    forwarding: watchForwarding(),
+    marked: markedLinks(host, store.installation),
+    linkGroup: linkGroup(store.installation),
+  };
+  const close = async (): Promise<void> => {
+    await engine.close();
+    host.close();
+    store.close();
+  };
+  return { world, close };
+}
+
+/** What was being made or ended when the last daemon died is finished; all others are looked at. */
+function resume(world: World, environments: ReturnType<typeof openEnvironments>): void {
+  for (const record of world.store.environments()) {
+    const { name } = record.spec;
+    environments.resume(name).catch(() => undefined);
+  }
+}
+
+function readConfiguration(options: DaemonOptions): Configuration {
+  if (!options.configRequired && !fs.existsSync(options.config)) return { networks: [] };
+  let text: Buffer;
+  try {
+    text = fs.readFileSync(options.config);
+  } catch (error) {
+    throw new LandlineError('FILE_UNREADABLE', { file: options.config, reason: (error as Error).message }, { cause: error });
+  }
+  return parseConfiguration(text, options.config);
+}
+
+function reload(world: World, options: DaemonOptions): void {
+  try {
+    world.configuration = readConfiguration(options);
+    world.events.tell('configuration read', { file: options.config });
+  } catch (error) {
+    world.events.tell('configuration kept, the new one is wrong', { problem: (error as Error).message });
+  }
+}
+
+/** SIGTERM, SIGINT and SIGHUP one after the other, as they come. */
+function awaitSignals(): AsyncIterable<NodeJS.Signals> {
+  const stream = new ReadableStream<NodeJS.Signals>({
+    start: (controller) => {
+      for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => controller.enqueue(signal));
+    },
+  });
+  return stream;
+}
+
+/** Id of a group of this machine; undefined when there is none. */
+function groupId(name: string): number | undefined {
+  try {
+    return Number(execFileSync('getent', ['group', name], { encoding: 'utf8' }).split(':')[2]);
+  } catch {
+    return undefined;
+  }
+}

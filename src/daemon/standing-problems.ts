@@ -1,0 +1,20 @@
+/** Trouble that stands without anybody having asked for anything: a bridge that is missing, down or nearly full. */
+import type { LanNetwork } from '../core/model.ts';
+import { LandlineError } from '../errors.ts';
+import { maxBridgePorts } from './refusals.ts';
+import type { World } from './world.ts';
+
+/** From so many ports on the user is warned. */
+const nearlyFullPorts = 900;
+
+/** What is wrong with a network now. */
+export async function networkProblems(world: World, network: LanNetwork): Promise<LandlineError[]> {
+  const bridge = await world.host.kernel.getLink(network.bridge);
+  const names = { network: network.name, bridge: network.bridge };
+  if (bridge?.kind !== 'bridge') return [new LandlineError('BRIDGE_MISSING', names)];
+  const problems: LandlineError[] = bridge.up ? [] : [new LandlineError('BRIDGE_DOWN', names)];
+  const ports = (await world.host.kernel.listLinks()).filter((it) => it.controller === bridge.index).length;
+  if (ports >= maxBridgePorts) problems.push(new LandlineError('BRIDGE_FULL', { bridge: network.bridge, ports }));
+  else if (ports >= nearlyFullPorts) problems.push(new LandlineError('BRIDGE_NEARLY_FULL', { bridge: network.bridge, ports }));
+  return problems;
+}

@@ -1,0 +1,38 @@
+/**
+ * The start after an end that nobody planned: what is ours and wished for is kept, what is ours and not wished for
+ * goes, and nothing else is touched.
+ */
+import { deleteLinkIfThere } from './attach.ts';
+import { netnsPath, type World } from './world.ts';
+
+/** Removes sandboxes, services and links of environments that the ledger does not know, and half-made links. */
+export async function sweep(world: World): Promise<void> {
+  const wished = new Set(world.store.environments().map((it) => it.spec.name));
+  const isSurplus = (name: string): boolean => !wished.has(name);
+  const tell = (what: string) => (name: string) => world.events.tell(what, { environment: name });
+
+  const served = (await world.engine.environments()).filter(isSurplus);
+  await Promise.all(served.map((name) => world.engine.remove(name, 0)));
+  served.forEach(tell('surplus services ended'));
+
+  const bound = (await world.host.listNetns(world.netnsFolder)).filter(isSurplus);
+  for (const name of bound) await world.host.deleteNetns(netnsPath(world, name));
+  bound.forEach(tell('surplus sandbox removed'));
+
+  await world.marked.refresh();
+  for (const link of world.marked.all()) {
+    if (!isSurplus(link.mark.environment)) continue;
+    await deleteLinkIfThere(world.host, link.index);
+    tell('surplus link removed')(link.mark.environment);
+  }
+  await removeHalfMade(world);
+}
+
+/** A veth of our group without an alias: its making was cut off between the two. */
+async function removeHalfMade(world: World): Promise<void> {
+  for (const link of await world.host.kernel.listLinks()) {
+    if (link.group !== world.linkGroup || link.kind !== 'veth' || link.alias !== undefined) continue;
+    await deleteLinkIfThere(world.host, link.index);
+    world.events.tell('half-made link removed', { link: link.name });
+  }
+}

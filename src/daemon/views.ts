@@ -1,0 +1,163 @@
+/** What the API shows, from the ledger and from what is. */
+import type { AddressView, EndpointView, EnvironmentView, HistoryView, NetworkView, ServiceView, UpView } from '../api/contract.ts';
+import type { EndpointSpec, EnvironmentSpec, LanNetwork, Lease } from '../core/model.ts';
+import type { Observed } from '../core/plan/model.ts';
+import { stateOf } from '../core/standing.ts';
+import type { LandlineError } from '../errors.ts';
+import { formatIpv4 } from '../net/ipv4.ts';
+import { formatPrefix } from '../net/prefix.ts';
+import { addressesOf, formatRange, rangeContains } from '../net/range.ts';
+import type { HistoryEntry, Reservation } from '../store/index.ts';
+import type { EnvironmentLoop } from './environment.ts';
+import { networkProblems } from './standing-problems.ts';
+import { gatewayOf } from './wish.ts';
+import type { World } from './world.ts';
+
+export function problemView(it: LandlineError): EnvironmentView['problems'][number] {
+  return { code: it.code, message: it.message, next: it.next };
+}
+
+export async function environmentView(world: World, loop: EnvironmentLoop): Promise<EnvironmentView | undefined> {
+  const observed = await loop.observe();
+  const record = world.store.environment(loop.name);
+  if (record === undefined || record.phase === 'removing') return undefined;
+  const { spec } = record;
+  const leases = world.store.leasesOf(spec.name);
+  const problems = loop.problem === undefined ? [] : [problemView(loop.problem)];
+  const plumbed = record.phase === 'up';
+  return {
+    name: spec.name,
+    state: stateOf({ plumbed, observed, spec, troubled: problems.length > 0, settled: loop.settled }),
+    engine: world.engine.name,
+    sandbox: observed.sandbox ?? null,
+    endpoints: spec.endpoints.flatMap((it) => endpointView(world.configuration.networks, spec, it, leases)),
+    services: spec.services.map((it) => serviceView(it.name, observed, loop)),
+    problems,
+  };
+}
+
+/** Every environment, by name. */
+export async function environmentViews(world: World, loopOf: (name: string) => EnvironmentLoop): Promise<EnvironmentView[]> {
+  const views = await Promise.all(world.store.environments().map((it) => environmentView(world, loopOf(it.spec.name))));
+  return views.flatMap((it) => (it === undefined ? [] : [it])).sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+export function upView(view: EnvironmentView, loop: EnvironmentLoop, notes: readonly string[]): UpView {
+  return { ...view, attachMs: loop.times?.attachMs ?? null, probeMs: loop.times?.probeMs ?? null, notes };
+}
+
+function endpointView(
+  networks: readonly LanNetwork[],
+  spec: EnvironmentSpec,
+  endpoint: EndpointSpec,
+  leases: readonly Lease[],
+): EndpointView[] {
+  const lease = leases.find((it) => it.interface === endpoint.interface);
+  const network = networks.find((it) => it.name === endpoint.network);
+  if (lease === undefined || network === undefined) return [];
+  const gateway = gatewayOf(network, spec, endpoint);
+  return [
+    {
+      network: endpoint.network,
+      interface: endpoint.interface,
+      mac: lease.mac,
+      addresses: [formatPrefix({ address: lease.address, length: network.subnet.length })],
+      gateway: gateway === undefined ? null : formatIpv4(gateway),
+      lease: { source: lease.source, state: 'bound', expiresAt: null },
+      names: [],
+    },
+  ];
+}
+
+function serviceView(name: string, observed: Observed, loop: EnvironmentLoop): ServiceView {
+  const found = observed.services.find((it) => it.name === name);
+  return {
+    name,
+    state: found === undefined || found.state === 'absent' ? 'starting' : found.state,
+    health: null,
+    image: null,
+    pid: found?.pid ?? null,
+    exitStatus: found?.exitStatus ?? null,
+    restarts: loop.restarts(name),
+  };
+}
+
+export async function networkView(world: World, network: LanNetwork): Promise<NetworkView> {
+  const leases = world.store.leases().filter((it) => it.network === network.name);
+  const inPool = (address: number): boolean => network.pool.some((range) => rangeContains(range, address));
+  const excluded = (address: number): boolean => network.exclude.some((range) => rangeContains(range, address));
+  const resting = world.store.quarantined(Date.now()).filter((it) => it.network === network.name && inPool(it.address));
+  const size = [...addressesOf(network.pool)].filter((address) => !excluded(address)).length;
+  return {
+    name: network.name,
+    kind: 'lan',
+    bridge: network.bridge,
+    subnet: formatPrefix(network.subnet),
+    gateway: network.gateway === undefined ? null : formatIpv4(network.gateway),
+    domain: network.domain ?? null,
+    resolvers: network.resolvers.map(formatIpv4),
+    pool:
+      network.pool.length === 0
+        ? null
+        : {
+            ranges: network.pool.map(formatRange),
+            size,
+            used: leases.filter((it) => inPool(it.address)).length,
+            resting: resting.length,
+          },
+    endpoints: leases.length,
+    problems: (await networkProblems(world, network)).map(problemView),
+  };
+}
+
+const nothing = { bridge: null, subnet: null, gateway: null, domain: null, resolvers: [], pool: null, problems: [] } as const;
+
+/** The built-in network of environments without any. */
+export function noneView(world: World): NetworkView {
+  const endpoints = world.store.environments().filter((it) => it.spec.endpoints.length === 0).length;
+  return { name: 'none', kind: 'none', ...nothing, endpoints };
+}
+
+export function leaseAddressView(lease: Lease): AddressView {
+  return {
+    network: lease.network,
+    address: formatIpv4(lease.address),
+    environment: lease.environment,
+    state: 'bound',
+    source: lease.source,
+    interface: lease.interface,
+    mac: lease.mac,
+    note: '',
+    since: isoTime(lease.since),
+  };
+}
+
+export function reservationView(it: Reservation): AddressView {
+  return {
+    network: it.network,
+    address: formatIpv4(it.address),
+    environment: it.holder,
+    state: 'reserved',
+    source: null,
+    interface: null,
+    mac: null,
+    note: it.note,
+    since: isoTime(it.since),
+  };
+}
+
+export function historyView(it: HistoryEntry): HistoryView {
+  const { network, environment, mac, source } = it;
+  return {
+    network,
+    address: formatIpv4(it.address),
+    environment,
+    interface: it.interface,
+    mac,
+    source,
+    from: isoTime(it.from),
+    to: it.to === undefined ? null : isoTime(it.to),
+  };
+}
+
+const isoTime = (ms: number): string => new Date(ms).toISOString();

@@ -1,0 +1,24 @@
+/** A checked environment as an environment file again, in JSON: what the command line sends to the daemon. */
+import type { EnvironmentSpec, ServiceSpec } from '../core/model.ts';
+
+/** Reading it back without variables gives the same wish. */
+export function formatEnvironment(spec: EnvironmentSpec): string {
+  const [first] = spec.endpoints;
+  return JSON.stringify({
+    name: spec.name,
+    'x-landline': { ...(first ?? { network: 'none' }), hostname: spec.hostname },
+    services: Object.fromEntries(spec.services.map((it) => [it.name, formatService(it)])),
+  });
+}
+
+function formatService(it: ServiceSpec): object {
+  return {
+    command: it.command,
+    environment: it.environment,
+    working_dir: it.workingDir,
+    depends_on: it.dependsOn,
+    restart: it.restart,
+    stop_signal: it.stopSignal,
+    stop_grace_period: `${it.stopGraceMs}ms`,
+  };
+}
