@@ -48,6 +48,8 @@ const c = {
 };
 
 const namesByErrno = new Map(Object.entries(os.constants.errno).map(([name, number]) => [number, name]));
+// What Node has no name for, or two names.
+namesByErrno.set(11, 'EAGAIN');
 namesByErrno.set(54, 'EXFULL');
 namesByErrno.set(95, 'EOPNOTSUPP');
 
@@ -85,8 +87,9 @@ export function sendNow(fd: number, buffer: Uint8Array): void {
 export function sendAsync(fd: number, buffer: Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
     c.send.async(fd, buffer, buffer.length, 0, (error: unknown, sent: number) => {
-      if (error !== null && error !== undefined) reject(error as Error);
-      else if (sent < 0) reject(new KernelError('send', 'EIO'));
+      // koffi keeps the errno of the pool thread for its callback.
+      if (sent < 0) reject(new KernelError('send', errnoName(koffi.errno())));
+      else if (error instanceof Error) reject(error);
       else resolve();
     });
   });
@@ -97,7 +100,7 @@ export function receiveNow(fd: number, buffer: Uint8Array): Uint8Array | undefin
   const length = c.recv(fd, buffer, buffer.length, 0);
   if (length >= 0) return buffer.slice(0, length);
   const errno = errnoName(koffi.errno());
-  if (errno === 'EAGAIN' || errno === 'EWOULDBLOCK') return undefined;
+  if (errno === 'EAGAIN') return undefined;
   throw new KernelError('recv', errno);
 }
 
@@ -107,6 +110,11 @@ export function duplicateOnto(from: number, to: number): void {
 
 export function closeFd(fd: number): void {
   check(c.close(fd), 'close');
+}
+
+/** close(2) on a pool thread, for sockets whose end waits for the kernel (packet(7): an RCU grace period, about 10 ms). */
+export function closeLater(fd: number): void {
+  c.close.async(fd, () => undefined);
 }
 
 /** setns(2) of the calling thread alone. */

@@ -6,7 +6,7 @@ export class KernelError extends Error {
   /** `EEXIST`, `ENODEV`, … */
   readonly errno: string;
   /** NLMSGERR_ATTR_MSG, where the kernel sent one. */
-  readonly kernelSays?: string;
+  declare readonly kernelSays?: string;
 
   constructor(doing: string, errno: string, kernelSays?: string, options?: ErrorOptions) {
     super(`${doing}: ${errno}${kernelSays === undefined ? '' : ` (${kernelSays})`}`, options);

@@ -2,10 +2,9 @@
 import fs from 'node:fs';
 import { decodeAddress, encodeAddress, RTM_GETADDR } from '../wire/netlink/address.ts';
 import { attributes } from '../wire/netlink/attribute.ts';
-import { decodeLink, encodeLink, RTEXT_FILTER_SKIP_STATS, RTM_GETLINK } from '../wire/netlink/link.ts';
+import { AF_BRIDGE, AF_UNSPEC, decodeLink, encodeLink, RTEXT_FILTER_SKIP_STATS, RTM_GETLINK } from '../wire/netlink/link.ts';
 import { decodeNeighbour, encodeNeighbour, RTM_GETNEIGH } from '../wire/netlink/neighbour.ts';
-import { decodeRoute, encodeRoute, RT_TABLE_MAIN, RTM_GETROUTE, RTN_UNICAST } from '../wire/netlink/route.ts';
-import { AF_INET } from './ffi.ts';
+import { AF_INET, decodeRoute, encodeRoute, RT_TABLE_MAIN, RTM_GETROUTE, RTN_UNICAST } from '../wire/netlink/route.ts';
 import type { AddedLink, Kernel, Link, LinkChange, LinkSpec } from './index.ts';
 import { KernelError } from './kernel-error.ts';
 import { toForwardingEntry, toLink, toLinkAddress, toNeighbour, toRoute } from './meanings.ts';
@@ -21,15 +20,16 @@ import {
   deleteRouteRequest,
   setLinkRequest,
 } from './requests.ts';
-import type { Request, RtnetlinkSocket } from './rtnetlink-socket.ts';
-
-const AF_BRIDGE = 7;
+import type { Request, Transactions } from './transactions.ts';
 
 const skipStats = { IFLA_EXT_MASK: RTEXT_FILTER_SKIP_STATS };
-const emptyLink = { family: 0, hardwareType: 0, index: 0, flags: 0, change: 0 };
+const emptyLink = { family: AF_UNSPEC, hardwareType: 0, index: 0, flags: 0, change: 0 };
 
-/** Makes a kernel of a socket; the caller closes the socket. */
-export function kernelOn(socket: RtnetlinkSocket): Kernel {
+/**
+ * Makes a kernel of a socket. Deletes go through `lanes`, sockets of their own where there are such: each waits for
+ * 16 ms, mostly without the rtnl lock, and a creation need not wait behind it. The caller closes them all.
+ */
+export function kernelOn(socket: Transactions, lanes: readonly Transactions[] = [socket]): Kernel {
   const present = <T>(it: T | undefined): readonly T[] => (it === undefined ? [] : [it]);
 
   const getLink = async (nameOrIndex: string | number): Promise<Link | undefined> => {
@@ -42,7 +42,12 @@ export function kernelOn(socket: RtnetlinkSocket): Kernel {
   const setLink = (index: number, wish: LinkChange): Promise<void> =>
     withNetnsFd(wish.netns, (fd) => change(setLinkRequest(index, wish, fd)));
 
-  const deleteLink = (index: number): Promise<void> => change(deleteLinkRequest(index));
+  const remove = async (request: Request): Promise<void> => {
+    const lane = lanes.reduce((best, it) => (it.waiting < best.waiting ? it : best));
+    await lane.change(request);
+  };
+
+  const deleteLink = (index: number): Promise<void> => remove(deleteLinkRequest(index));
 
   const addLink = async (spec: LinkSpec): Promise<AddedLink> => {
     const peerNetns = spec.kind === 'veth' ? spec.peer.netns : undefined;
@@ -72,7 +77,7 @@ export function kernelOn(socket: RtnetlinkSocket): Kernel {
     addLink,
     setLink,
     deleteLink,
-    deleteLinkGroup: (group) => change(deleteLinkGroupRequest(group)),
+    deleteLinkGroup: (group) => remove(deleteLinkGroupRequest(group)),
     listAddresses: async () => {
       const payload = encodeAddress({ family: AF_INET, prefixLength: 0, flags: 0, scope: 0, link: 0, attributes: attributes({}) });
       const messages = socket.dump(read('ip -4 address show', RTM_GETADDR, payload));

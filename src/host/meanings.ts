@@ -10,14 +10,21 @@ const portStates = ['disabled', 'listening', 'learning', 'forwarding', 'blocking
 
 /** An object without its undefined fields, as exact optional properties want it. */
 type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
-const defined = <T extends object>(it: T): Defined<T> =>
-  // The entries are those of `it`, less the undefined ones.
-  Object.fromEntries(Object.entries(it).filter(([, value]) => value !== undefined)) as Defined<T>;
+function defined<T extends object>(it: T): Defined<T> {
+  const kept: Defined<T> = {};
+  for (const key of Object.keys(it) as (keyof T)[]) {
+    // Its own keys, and a value that is there.
+    if (it[key] !== undefined) kept[key] = it[key] as Exclude<T[keyof T], undefined>;
+  }
+  return kept;
+}
 
 export function toLink(message: LinkMessage): Link {
   const { attributes } = message;
   const info = attributes.nested('IFLA_LINKINFO');
-  const portState = info?.nested('IFLA_INFO_SLAVE_DATA')?.number('IFLA_BRPORT_STATE');
+  // The second is where family AF_BRIDGE has it.
+  const port = info?.nested('IFLA_INFO_SLAVE_DATA') ?? attributes.nested('IFLA_PROTINFO');
+  const portState = port?.number('IFLA_BRPORT_STATE');
   return {
     index: message.index,
     name: attributes.text('IFLA_IFNAME') ?? '',

@@ -10,8 +10,9 @@ import { watchKernel } from './watch.ts';
 /** Opens the door to the kernel of this machine. @throws KernelError EPERM where the user may not. */
 export function openHost(): Host {
   const socket = openRtnetlink();
+  const lanes = [openRtnetlink(), openRtnetlink()];
   return {
-    kernel: kernelOn(socket),
+    kernel: kernelOn(socket, lanes),
     sysctl: (name, value, options) => writeSysctl(name, value, options?.optional ?? false),
     within,
     addNetns: async (file) => ({ inode: bindNewNetns(file) }),
@@ -19,7 +20,7 @@ export function openHost(): Host {
     listNetns: async (folder) => listBoundNetns(folder),
     netnsInode,
     watch: watchKernel,
-    close: socket.close,
+    close: () => void Promise.all([socket, ...lanes].map((it) => it.close())),
   };
 }
 
@@ -44,7 +45,7 @@ async function within<T>(netns: string, body: (inside: Inside) => Promise<T>): P
       });
     } finally {
       for (const arp of arps) arp.close();
-      socket.close();
+      await socket.close();
     }
   } finally {
     fs.closeSync(fd);

@@ -19,17 +19,26 @@ export interface Receiver {
  * `onError` gets the errno's name: ENOBUFS when datagrams were lost, ENETDOWN when the link went down.
  */
 export function receiveFrom(fd: number, onMessage: (bytes: Uint8Array) => void, onError: (errno: string) => void): Receiver {
-  const dummy = openSocket(AF_INET, SOCK_DGRAM, 0);
-  const socket = dgram.createSocket('udp4');
+  const { dummy, socket } = layOver(fd);
   socket.on('message', onMessage);
   socket.on('error', (error: NodeJS.ErrnoException) => onError(error.code ?? error.message));
-  socket.bind({ fd: dummy });
-  duplicateOnto(fd, dummy);
-  closeFd(fd);
   let open = true;
   const close = (): void => {
     if (open) socket.close();
     open = false;
   };
   return { fd: dummy, close };
+}
+
+/** `fd` is closed on every way out: the dummy has become its duplicate. */
+function layOver(fd: number): { readonly dummy: number; readonly socket: dgram.Socket } {
+  try {
+    const dummy = openSocket(AF_INET, SOCK_DGRAM, 0);
+    const socket = dgram.createSocket('udp4');
+    socket.bind({ fd: dummy });
+    duplicateOnto(fd, dummy);
+    return { dummy, socket };
+  } finally {
+    closeFd(fd);
+  }
 }

@@ -7,6 +7,7 @@ import { encodeLink, encodeLinkHeader, IFF_UP, type LinkMessage, RTM_DELLINK, RT
 import { NLM_F_CREATE, NLM_F_ECHO, NLM_F_EXCL, NLM_F_REPLACE } from '../wire/netlink/message.ts';
 import { encodeNeighbour, RTM_DELNEIGH } from '../wire/netlink/neighbour.ts';
 import {
+  AF_INET,
   encodeRoute,
   RT_SCOPE_LINK,
   RT_SCOPE_NOWHERE,
@@ -17,9 +18,8 @@ import {
   RTN_UNICAST,
   RTPROT_STATIC,
 } from '../wire/netlink/route.ts';
-import { AF_INET } from './ffi.ts';
 import type { BridgeSpec, LinkAddress, LinkChange, LinkSpec, Neighbour, Route, VethSpec } from './index.ts';
-import type { Request } from './rtnetlink-socket.ts';
+import type { Request } from './transactions.ts';
 
 const link = (it: Partial<LinkMessage>): LinkMessage => ({
   family: 0,

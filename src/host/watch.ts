@@ -1,105 +1,98 @@
 /** Multicast groups of rtnetlink(7): what changed, here and in the namespaces that veths lead to. */
+import { randomInt } from 'node:crypto';
+import { WireError } from '../wire/bytes.ts';
 import { decodeAddress, RTM_DELADDR, RTM_NEWADDR } from '../wire/netlink/address.ts';
-import { decodeLink, encodeLink, RTM_DELLINK, RTM_GETLINK, RTM_NEWLINK } from '../wire/netlink/link.ts';
-import { decodeMessages, encodeMessage, NLM_F_REQUEST, type NetlinkMessage } from '../wire/netlink/message.ts';
-import { RTM_DELROUTE, RTM_NEWROUTE } from '../wire/netlink/route.ts';
 import { attributes } from '../wire/netlink/attribute.ts';
-import { ByteReader } from '../wire/bytes.ts';
-import {
-  AF_INET,
-  AF_NETLINK,
-  bindSocket,
-  closeFd,
-  NETLINK_LISTEN_ALL_NSID,
-  NETLINK_ROUTE,
-  openSocket,
-  SO_RCVBUFFORCE,
-  SOCK_RAW,
-  SOL_NETLINK,
-  SOL_SOCKET,
-  sendNow,
-  setOption,
-} from './ffi.ts';
-import type { KernelEvent, Watch } from './index.ts';
+import { AF_UNSPEC, decodeLink, encodeLink, RTM_DELLINK, RTM_GETLINK, RTM_NEWLINK } from '../wire/netlink/link.ts';
+import { decodeMessages, encodeMessage, NLM_F_REQUEST, type NetlinkMessage } from '../wire/netlink/message.ts';
+import { AF_INET, decodeRoute, RT_TABLE_MAIN, RTM_DELROUTE, RTM_NEWROUTE } from '../wire/netlink/route.ts';
+import { NETLINK_LISTEN_ALL_NSID, SO_RCVBUFFORCE, SOL_NETLINK, SOL_SOCKET, sendNow, setOption } from './ffi.ts';
+import type { KernelEvent, Watch, WatchOptions } from './index.ts';
 import { toLink, toLinkAddress } from './meanings.ts';
-import { receiveFrom } from './receive.ts';
-import { netlinkAddress } from './rtnetlink-socket.ts';
+import { type Receiver, receiveFrom } from './receive.ts';
+import { openRouteSocket } from './rtnetlink-socket.ts';
 
 /** RTMGRP_LINK, RTMGRP_IPV4_IFADDR, RTMGRP_IPV4_ROUTE */
 const groups = 0x1 | 0x10 | 0x40;
 
 const selfTestMs = 2000;
+const defaultBufferBytes = 8 * 1024 * 1024;
 
 /**
  * Begins to watch, after a look at lo has come back through the event loop: a socket that stays silent would make the
  * daemon blind. @throws Error when it stays silent.
  */
-export async function watchKernel(onEvent: (event: KernelEvent) => void): Promise<Watch> {
+export async function watchKernel(onEvent: (event: KernelEvent) => void, options: WatchOptions = {}): Promise<Watch> {
+  const fd = openRouteSocket(groups, (opened) => {
+    setOption(opened, SOL_SOCKET, SO_RCVBUFFORCE, options.bufferBytes ?? defaultBufferBytes);
+    setOption(opened, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, 1);
+  });
+  // Beyond what our own requests are numbered with: a notification carries the number of the request that caused it.
+  const sequence = randomInt(0x8000_0000, 0xffff_ffff);
   const answered = Promise.withResolvers<void>();
-  const receiver = receiveFrom(
-    openWatchFd(),
-    (datagram) => {
-      for (const message of decodeMessages(datagram)) {
-        if (message.sequence === selfTestSequence) answered.resolve();
-        else for (const event of toEvents(message)) onEvent(event);
-      }
-    },
-    () => onEvent({ kind: 'overrun' }),
-  );
-  const timer = setTimeout(() => answered.reject(new Error('the netlink socket is silent in the event loop')), selfTestMs);
+  const hear = (datagram: Uint8Array): void => {
+    for (const event of eventsIn(datagram, sequence, answered.resolve)) onEvent(event);
+  };
+  const receiver = receiveFrom(fd, hear, () => onEvent({ kind: 'overrun' }));
   try {
-    sendNow(receiver.fd, selfTest());
-    await answered.promise;
+    await selfTest(receiver, sequence, answered.promise);
   } catch (error) {
     receiver.close();
     throw error;
-  } finally {
-    clearTimeout(timer);
   }
   return { close: receiver.close };
 }
 
-const selfTestSequence = 0x4c4c;
-
-function selfTest(): Uint8Array {
-  const payload = encodeLink({ family: 0, hardwareType: 0, index: 1, flags: 0, change: 0, attributes: attributes({}) });
-  return encodeMessage({ type: RTM_GETLINK, flags: NLM_F_REQUEST, sequence: selfTestSequence, port: 0, payload });
+async function selfTest(receiver: Receiver, sequence: number, answered: Promise<void>): Promise<void> {
+  const payload = encodeLink({ family: AF_UNSPEC, hardwareType: 0, index: 1, flags: 0, change: 0, attributes: attributes({}) });
+  const silence = Promise.withResolvers<void>();
+  const timer = setTimeout(() => silence.reject(new Error('the netlink socket is silent in the event loop')), selfTestMs);
+  try {
+    sendNow(receiver.fd, encodeMessage({ type: RTM_GETLINK, flags: NLM_F_REQUEST, sequence, port: 0, payload }));
+    await Promise.race([answered, silence.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
-function openWatchFd(): number {
-  const fd = openSocket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
+/** What cannot be read may have been anything: the same as events that were lost. */
+function eventsIn(datagram: Uint8Array, testSequence: number, onTest: () => void): readonly KernelEvent[] {
   try {
-    setOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, 8 * 1024 * 1024);
-    setOption(fd, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, 1);
-    bindSocket(fd, netlinkAddress(groups));
-    return fd;
+    return decodeMessages(datagram).flatMap((message) => {
+      if (message.sequence !== testSequence) return toEvents(message);
+      onTest();
+      return [];
+    });
   } catch (error) {
-    closeFd(fd);
+    if (error instanceof WireError) return [{ kind: 'overrun' }];
     throw error;
   }
 }
 
 function toEvents(message: NetlinkMessage): readonly KernelEvent[] {
-  const change = (deleted: number): 'new' | 'deleted' => (message.type === deleted ? 'deleted' : 'new');
   switch (message.type) {
     case RTM_NEWLINK:
     case RTM_DELLINK:
-      return linkEvents(message, change(RTM_DELLINK));
+      return linkEvents(message);
     case RTM_NEWADDR:
     case RTM_DELADDR: {
       const address = toLinkAddress(decodeAddress(message.payload));
-      return address === undefined ? [] : [{ kind: 'address', change: change(RTM_DELADDR), address }];
+      return address === undefined ? [] : [{ kind: 'address', change: message.type === RTM_DELADDR ? 'deleted' : 'new', address }];
     }
     case RTM_NEWROUTE:
-    case RTM_DELROUTE:
-      return new ByteReader(message.payload).u8() === AF_INET ? [{ kind: 'route', change: change(RTM_DELROUTE) }] : [];
+    case RTM_DELROUTE: {
+      const route = decodeRoute(message.payload);
+      if (route.family !== AF_INET || route.table !== RT_TABLE_MAIN) return [];
+      return [{ kind: 'route', change: message.type === RTM_DELROUTE ? 'deleted' : 'new' }];
+    }
     default:
       return [];
   }
 }
 
 /** A bridge tells of a port that leaves it with RTM_DELLINK too, of family AF_BRIDGE: the link itself lives on. */
-function linkEvents(message: NetlinkMessage, change: 'new' | 'deleted'): readonly KernelEvent[] {
+function linkEvents(message: NetlinkMessage): readonly KernelEvent[] {
   const link = decodeLink(message.payload);
-  return [{ kind: 'link', change: link.family === 0 ? change : 'new', link: toLink(link) }];
+  const deleted = message.type === RTM_DELLINK && link.family === AF_UNSPEC;
+  return [{ kind: 'link', change: deleted ? 'deleted' : 'new', link: toLink(link) }];
 }

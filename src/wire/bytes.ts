@@ -18,7 +18,6 @@ export class WireError extends Error {
 
 /** Reads forward through a buffer it does not own and never changes. Every read past the end is a {@link WireError}. */
 export class ByteReader {
-  readonly #view: DataView;
   readonly #bytes: Uint8Array;
   /** Where the buffer begins in the one that is being decoded as a whole, so that offsets in errors are right. */
   readonly #base: number;
@@ -27,7 +26,6 @@ export class ByteReader {
   constructor(bytes: Uint8Array, base = 0) {
     this.#bytes = bytes;
     this.#base = base;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
   get offset(): number {
@@ -38,47 +36,68 @@ export class ByteReader {
     return this.#bytes.length - this.#at;
   }
 
+  /** Steps over `length` bytes, and returns where they begin. */
   #take(length: number, what: string): number {
-    if (length < 0 || this.left < length) {
+    const at = this.#at;
+    if (length < 0 || this.#bytes.length - at < length) {
       throw new WireError(`${what} needs ${length} bytes and ${this.left} are left`, this.offset);
     }
-    const at = this.#at;
-    this.#at += length;
+    this.#at = at + length;
     return at;
   }
 
+  #byte(at: number): number {
+    // Only asked for what #take has found to be there.
+    return this.#bytes[at] as number;
+  }
+
   u8(what = 'a byte'): number {
-    return this.#view.getUint8(this.#take(1, what));
+    return this.#byte(this.#take(1, what));
   }
 
   u16(what = 'a 16-bit number'): number {
-    return this.#view.getUint16(this.#take(2, what));
+    const at = this.#take(2, what);
+    return (this.#byte(at) << 8) | this.#byte(at + 1);
   }
 
   u16le(what = 'a 16-bit number'): number {
-    return this.#view.getUint16(this.#take(2, what), true);
+    const at = this.#take(2, what);
+    return this.#byte(at) | (this.#byte(at + 1) << 8);
   }
 
   u32(what = 'a 32-bit number'): number {
-    return this.#view.getUint32(this.#take(4, what));
+    const at = this.#take(4, what);
+    return ((this.#byte(at) << 24) | (this.#byte(at + 1) << 16) | (this.#byte(at + 2) << 8) | this.#byte(at + 3)) >>> 0;
   }
 
   u32le(what = 'a 32-bit number'): number {
-    return this.#view.getUint32(this.#take(4, what), true);
+    return this.s32le(what) >>> 0;
   }
 
   s32le(what = 'a 32-bit number'): number {
-    return this.#view.getInt32(this.#take(4, what), true);
+    const at = this.#take(4, what);
+    return this.#byte(at) | (this.#byte(at + 1) << 8) | (this.#byte(at + 2) << 16) | (this.#byte(at + 3) << 24);
   }
 
   u64le(what = 'a 64-bit number'): bigint {
-    return this.#view.getBigUint64(this.#take(8, what), true);
+    const low = this.part(8, what);
+    return BigInt(low.u32le()) | (BigInt(low.u32le()) << 32n);
   }
 
   /** A view on the next `length` bytes, not a copy. */
   bytes(length: number, what = 'a field'): Uint8Array {
     const at = this.#take(length, what);
     return this.#bytes.subarray(at, at + length);
+  }
+
+  /** The bytes that lie between two offsets within this reader, read or not. */
+  view(start: number, end: number): Uint8Array {
+    return this.#bytes.subarray(start, end);
+  }
+
+  /** Steps over `length` bytes without looking at them, and returns where they begin, for {@link view}. */
+  skip(length: number, what = 'a field'): number {
+    return this.#take(length, what);
   }
 
   /** All that is left, without reading it. */
@@ -96,10 +115,10 @@ export class ByteReader {
     return new ByteReader(this.bytes(length, what), base);
   }
 
-  /** Skips to a multiple of `boundary`, or to the end where the padding is cut off; whether all of it was zero. */
-  align(boundary: number): boolean {
+  /** Skips to a multiple of `boundary`, or to the end where the padding is cut off. What the padding holds does not matter. */
+  align(boundary: number): void {
     const padding = (boundary - (this.#at % boundary)) % boundary;
-    return this.bytes(Math.min(padding, this.left)).every((byte) => byte === 0);
+    this.#at += Math.min(padding, this.left);
   }
 
   fail(message: string): never {
@@ -109,14 +128,14 @@ export class ByteReader {
 
 /** Writes forward into a buffer that grows. A number that does not fit its field is our own mistake: RangeError. */
 export class ByteWriter {
-  #bytes = new Uint8Array(64);
-  #view = new DataView(this.#bytes.buffer);
+  #bytes = new Uint8Array(128);
   #at = 0;
 
   get length(): number {
     return this.#at;
   }
 
+  /** Makes room for `length` bytes, and returns where they begin. */
   #grow(length: number): number {
     const at = this.#at;
     this.#at += length;
@@ -124,51 +143,42 @@ export class ByteWriter {
       const larger = new Uint8Array(Math.max(this.#at, this.#bytes.length * 2));
       larger.set(this.#bytes);
       this.#bytes = larger;
-      this.#view = new DataView(larger.buffer);
     }
     return at;
   }
 
   u8(value: number): this {
     const at = this.#grow(1);
-    this.#view.setUint8(at, fits(value, 0xff));
+    this.#bytes[at] = fits(value, 0xff);
     return this;
   }
 
   u16(value: number): this {
-    const at = this.#grow(2);
-    this.#view.setUint16(at, fits(value, 0xffff));
-    return this;
+    fits(value, 0xffff);
+    return this.u8(value >>> 8).u8(value & 0xff);
   }
 
   u16le(value: number): this {
-    const at = this.#grow(2);
-    this.#view.setUint16(at, fits(value, 0xffff), true);
-    return this;
+    return this.patch16le(this.#grow(2), value);
   }
 
   u32(value: number): this {
-    const at = this.#grow(4);
-    this.#view.setUint32(at, fits(value, 0xffffffff));
-    return this;
+    fits(value, 0xffffffff);
+    return this.u16(value >>> 16).u16(value & 0xffff);
   }
 
   u32le(value: number): this {
-    const at = this.#grow(4);
-    this.#view.setUint32(at, fits(value, 0xffffffff), true);
-    return this;
+    return this.patch32le(this.#grow(4), value);
   }
 
   s32le(value: number): this {
-    const at = this.#grow(4);
-    this.#view.setInt32(at, value, true);
-    return this;
+    if (value !== (value | 0)) throw new RangeError(`${value} does not fit into 32 bits with a sign`);
+    return this.u32le(value >>> 0);
   }
 
   u64le(value: bigint): this {
-    const at = this.#grow(8);
-    this.#view.setBigUint64(at, value, true);
-    return this;
+    if (value !== BigInt.asUintN(64, value)) throw new RangeError(`${value} does not fit into 64 bits`);
+    return this.u32le(Number(value & 0xffffffffn)).u32le(Number(value >> 32n));
   }
 
   bytes(value: Uint8Array): this {
@@ -189,12 +199,15 @@ export class ByteWriter {
 
   /** Writes a 16-bit number over one that was left free at `at`. */
   patch16le(at: number, value: number): this {
-    this.#view.setUint16(at, fits(value, 0xffff), true);
+    fits(value, 0xffff);
+    this.#bytes[at] = value;
+    this.#bytes[at + 1] = value >>> 8;
     return this;
   }
 
   patch32le(at: number, value: number): this {
-    this.#view.setUint32(at, fits(value, 0xffffffff), true);
+    fits(value, 0xffffffff);
+    for (let byte = 0; byte < 4; byte += 1) this.#bytes[at + byte] = value >>> (8 * byte);
     return this;
   }
 

@@ -8,6 +8,10 @@ export const RTM_DELLINK = 17;
 export const RTM_GETLINK = 18;
 export const RTM_SETLINK = 19;
 
+export const AF_UNSPEC = 0;
+/** The family of what a bridge says of its ports. */
+export const AF_BRIDGE = 7;
+
 export const IFF_UP = 0x1;
 export const IFF_LOWER_UP = 0x10000;
 

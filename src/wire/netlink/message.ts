@@ -3,7 +3,7 @@
  * datagrams that carry several messages.
  */
 import { ByteReader, ByteWriter } from '../bytes.ts';
-import { decodeAttributes } from './attribute.ts';
+import { type AttributeList, decodeAttributes, encodeAttributes } from './attribute.ts';
 import { extendedAckAttributes } from './schemas.ts';
 
 export const NLMSG_ERROR = 2;
@@ -68,35 +68,82 @@ export function decodeMessages(datagram: Uint8Array): NetlinkMessage[] {
     const flags = reader.u16le('nlmsg_flags');
     const sequence = reader.u32le('nlmsg_seq');
     const port = reader.u32le('nlmsg_pid');
-    messages.push({ type, flags, sequence, port, payload: reader.bytes(length - headerLength, 'the payload') });
+    messages.push({ type, flags, sequence, port, payload: reader.bytes(length - headerLength, 'the message') });
     reader.align(4);
   }
   return messages;
 }
 
-/** An NLMSG_ERROR: `errno` 0 is success. */
-export interface Acknowledgement {
-  /** Positive, as in errno(3). */
-  readonly errno: number;
-  /** NLMSGERR_ATTR_MSG: what the kernel says. */
-  readonly message?: string;
-  /** NLMSGERR_ATTR_OFFS: where in the request the trouble is, in bytes. */
-  readonly offset?: number;
+/** The header of the request that an acknowledgement answers; its length counts the header. */
+export interface RequestHeader {
+  readonly length: number;
+  readonly type: number;
+  readonly flags: number;
+  readonly sequence: number;
+  readonly port: number;
 }
 
-/** Takes an NLMSG_ERROR apart (struct nlmsgerr). */
-export function decodeAcknowledgement(message: NetlinkMessage): Acknowledgement {
-  const reader = new ByteReader(message.payload, headerLength);
-  const errno = -reader.s32le('nlmsgerr.error');
-  const requestLength = reader.u32le('nlmsgerr.msg.nlmsg_len');
-  if ((message.flags & NLM_F_ACK_TLVS) === 0) return { errno };
-  reader.bytes(headerLength - 4, 'the header of the request');
-  if ((message.flags & NLM_F_CAPPED) === 0) {
-    reader.bytes(requestLength - headerLength, 'the request');
-    reader.align(4);
-  }
-  const attributes = decodeAttributes(reader, extendedAckAttributes);
-  const text = attributes.text('NLMSGERR_ATTR_MSG');
-  const offset = attributes.number('NLMSGERR_ATTR_OFFS');
-  return { errno, ...(text === undefined ? {} : { message: text }), ...(offset === undefined ? {} : { offset }) };
+/** An NLMSG_ERROR (struct nlmsgerr), which is also how the kernel says that all is well. */
+export interface Acknowledgement {
+  /** Positive, as in errno(3); 0 is success. */
+  readonly errno: number;
+  readonly request: RequestHeader;
+  /** The request without its header; absent where the acknowledgement is NLM_F_CAPPED. */
+  readonly payload?: Uint8Array;
+  /** NLMSGERR_ATTR_*, where NLM_F_ACK_TLVS says so: {@link kernelSays}. */
+  readonly attributes?: AttributeList;
 }
+
+export function decodeAcknowledgement(message: NetlinkMessage): Acknowledgement {
+  const reader = new ByteReader(message.payload);
+  const errno = -reader.s32le('nlmsgerr.error');
+  const length = reader.u32le('nlmsgerr.msg.nlmsg_len');
+  const type = reader.u16le('nlmsgerr.msg.nlmsg_type');
+  const flags = reader.u16le('nlmsgerr.msg.nlmsg_flags');
+  const sequence = reader.u32le('nlmsgerr.msg.nlmsg_seq');
+  const port = reader.u32le('nlmsgerr.msg.nlmsg_pid');
+  const request = { length, type, flags, sequence, port };
+  const capped = (message.flags & NLM_F_CAPPED) !== 0;
+  return {
+    errno,
+    request,
+    ...(capped ? {} : { payload: reader.bytes(length - headerLength, 'the request') }),
+    ...extendedAck(message, reader),
+  };
+}
+
+export function encodeAcknowledgement(it: Acknowledgement): Uint8Array {
+  const { request } = it;
+  const writer = new ByteWriter().s32le(-it.errno).u32le(request.length).u16le(request.type).u16le(request.flags);
+  writer.u32le(request.sequence).u32le(request.port);
+  if (it.payload !== undefined) writer.bytes(it.payload);
+  if (it.attributes !== undefined) encodeAttributes(writer.align(4), it.attributes, extendedAckAttributes);
+  return writer.finish();
+}
+
+/** An NLMSG_DONE: the end of a dump, with the dump's own refusal where there was one. */
+export interface Done {
+  /** Positive, as in errno(3); 0 is success. */
+  readonly errno: number;
+  readonly attributes?: AttributeList;
+}
+
+export function decodeDone(message: NetlinkMessage): Done {
+  const reader = new ByteReader(message.payload);
+  return { errno: -reader.s32le('the errno of the dump'), ...extendedAck(message, reader) };
+}
+
+export function encodeDone(it: Done): Uint8Array {
+  const writer = new ByteWriter().s32le(-it.errno);
+  if (it.attributes !== undefined) encodeAttributes(writer, it.attributes, extendedAckAttributes);
+  return writer.finish();
+}
+
+function extendedAck(message: NetlinkMessage, reader: ByteReader): { readonly attributes?: AttributeList } {
+  if ((message.flags & NLM_F_ACK_TLVS) === 0) return {};
+  reader.align(4);
+  return { attributes: decodeAttributes(reader, extendedAckAttributes) };
+}
+
+/** NLMSGERR_ATTR_MSG: the kernel's own words for a refusal. */
+export const kernelSays = (it: Acknowledgement | Done): string | undefined => it.attributes?.text('NLMSGERR_ATTR_MSG');

@@ -2,15 +2,13 @@
  * Which attributes stand where (linux/if_link.h, if_addr.h, rtnetlink.h, neighbour.h, veth.h, netlink.h). Numbers are
  * the kernel's; an attribute that is not listed is kept as bytes. A link kind is one line in `linkKinds`.
  */
-import { type AttributeList, bytes, headed, ipv4, mac, nested, type Schema, s32, schema, string, u8, u16, u16be, u32 } from './attribute.ts';
+import { type AttributeList, bytes, headed, ipv4, mac, nested, noAttributes, type Schema, s32, schema, string, u8, u16, u16be, u32 } from './attribute.ts';
 
 export const extendedAckAttributes = schema({
   NLMSGERR_ATTR_MSG: [1, string],
   NLMSGERR_ATTR_OFFS: [2, u32],
   NLMSGERR_ATTR_COOKIE: [3, bytes],
 });
-
-const noAttributes = schema({});
 
 /** IFLA_INFO_DATA of a veth: the other end, whole. */
 const vethData = schema({ VETH_INFO_PEER: [1, headed(16, () => linkAttributes)] });
@@ -33,7 +31,7 @@ const bridgeData = schema({
 });
 
 /** IFLA_INFO_SLAVE_DATA of a bridge port, and IFLA_PROTINFO of family AF_BRIDGE. */
-export const bridgePortAttributes = schema({
+const bridgePortAttributes = schema({
   IFLA_BRPORT_STATE: [1, u8],
   IFLA_BRPORT_PRIORITY: [2, u16],
   IFLA_BRPORT_COST: [3, u32],
@@ -50,8 +48,8 @@ export const bridgePortAttributes = schema({
 const linkKinds: Readonly<Record<string, Schema>> = { veth: vethData, bridge: bridgeData };
 const portKinds: Readonly<Record<string, Schema>> = { bridge: bridgePortAttributes };
 
-const byKind = (kinds: Readonly<Record<string, Schema>>, name: string) => (before: AttributeList): Schema =>
-  kinds[before.text(name) ?? ''] ?? noAttributes;
+const byKind = (kinds: Readonly<Record<string, Schema>>, name: string) => (among: AttributeList): Schema =>
+  kinds[among.text(name) ?? ''] ?? noAttributes;
 
 const linkInfo = schema({
   IFLA_INFO_KIND: [1, string],
@@ -71,6 +69,7 @@ export const linkAttributes: Schema = schema({
   IFLA_QDISC: [6, string],
   IFLA_STATS: [7, bytes],
   IFLA_MASTER: [10, u32],
+  IFLA_PROTINFO: [12, nested(bridgePortAttributes)],
   IFLA_TXQLEN: [13, u32],
   IFLA_MAP: [14, bytes],
   IFLA_OPERSTATE: [16, u8],
@@ -131,7 +130,3 @@ export const neighbourAttributes = schema({
   NDA_VLAN: [5, u16],
   NDA_MASTER: [9, u32],
 });
-
-/** Attributes of RTM_NEWNSID. */
-export const netnsidAttributes = schema({ NETNSA_NSID: [1, s32], NETNSA_PID: [2, u32], NETNSA_FD: [3, u32] });
-
