@@ -1,7 +1,7 @@
 /** The command line: words in, one command run, an exit status out. The only place where an error is printed. */
 import { Command, CommanderError } from 'commander';
 import { RemoteError } from '../api/client.ts';
-import { asLandlineError, LandlineError } from '../errors.ts';
+import { asLandlineError, type Code, catalogue, LandlineError } from '../errors.ts';
 import { version } from '../version.ts';
 import { commands } from './commands/index.ts';
 import type { Context, Doors } from './context.ts';
@@ -51,7 +51,7 @@ function report(error: unknown, json: boolean): number {
   const it = error instanceof CommanderError ? usageOf(error) : error;
   if (it instanceof RemoteError) {
     process.stderr.write(errorText(it.body, json));
-    return it.status === 400 && isUsage(it.body.code) ? 2 : 1;
+    return exitOf(it.body.code);
   }
   const known = asLandlineError(it);
   process.stderr.write(errorText(known.toJSON(), json));
@@ -59,7 +59,10 @@ function report(error: unknown, json: boolean): number {
   return known.exit;
 }
 
-const isUsage = (code: string): boolean => ['USAGE', 'FILE_INVALID', 'FILE_UNREADABLE', 'SERVICE_UNCLEAR'].includes(code);
+/** A newer daemon may know codes that we do not. */
+function exitOf(code: string): number {
+  return code in catalogue ? catalogue[code as Code].exit : 1;
+}
 
 /** commander's `error: unknown option '--jsn'\n(Did you mean --json?)` in our two lines. */
 function usageOf(error: CommanderError): LandlineError {

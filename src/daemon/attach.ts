@@ -14,6 +14,7 @@ import { formatIpv4 } from '../net/ipv4.ts';
 import { macFromDigest } from '../net/mac.ts';
 import { arpAnnouncement, encodeArp } from '../wire/arp/arp.ts';
 import type { Forwarding } from './forwarding.ts';
+import { type Ears, openEars } from './ears.ts';
 import { probe } from './probe.ts';
 import { maxBridgePorts, refusal } from './refusals.ts';
 
@@ -99,25 +100,25 @@ function configure(host: Host, forwarding: Forwarding, wish: AttachWish, hostEnd
     const link = await requireLink(inside, endpoint.interface, wish.target);
     inside.sysctl(`ipv6/conf/${endpoint.interface}/disable_ipv6`, '1', { optional: true });
     await inside.kernel.configure(link.index, { up: true, routes: [] });
-    const probeMs = await probeAddress(host, forwarding, wish, { inside, link: link.index, hostEnd });
-    await inside.kernel.configure(link.index, { address: endpoint.address, routes: routesOf(endpoint, link.index), up: false });
-    await forwarding.wait(host, hostEnd);
-    announce(inside, link.index, endpoint);
-    return probeMs;
+    const ears = openEars(inside, link.index);
+    try {
+      const probeMs = await probeAddress(host, forwarding, wish, ears, hostEnd);
+      await inside.kernel.configure(link.index, { address: endpoint.address, routes: routesOf(endpoint, link.index), up: false });
+      await forwarding.wait(host, hostEnd);
+      ears.send(encodeArp(arpAnnouncement(endpoint.mac, endpoint.address.address)));
+      return probeMs;
+    } finally {
+      ears.close();
+    }
   });
 }
 
-async function probeAddress(
-  host: Host,
-  forwarding: Forwarding,
-  wish: AttachWish,
-  at: { readonly inside: Inside; readonly link: number; readonly hostEnd: number },
-): Promise<number> {
+async function probeAddress(host: Host, forwarding: Forwarding, wish: AttachWish, ears: Ears, hostEnd: number): Promise<number> {
   if (wish.probe === 'off') return 0;
   const begin = performance.now();
-  await forwarding.wait(host, at.hostEnd);
+  await forwarding.wait(host, hostEnd);
   const { mac, address, network } = wish.endpoint;
-  const holder = await probe(at.inside, at.link, { mac, address: address.address }, wish.probe);
+  const holder = await probe(ears, { mac, address: address.address }, wish.probe);
   if (holder !== undefined) {
     throw new LandlineError('ADDRESS_TAKEN', { address: formatIpv4(address.address), network, holder });
   }

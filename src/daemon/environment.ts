@@ -4,7 +4,7 @@
  * Promises: one loop at a time; a wish that changes meanwhile counts from the next round on; every waker waits for a
  * round that began after it called. A failure stands as a problem until a round succeeds.
  */
-import type { EnvironmentSpec } from '../core/model.ts';
+import type { EnvironmentSpec, Lease } from '../core/model.ts';
 import type { Observed, Plan, ServiceMemory, Step } from '../core/plan/model.ts';
 import { plan } from '../core/plan/plan.ts';
 import { steadyAfterMs } from '../core/plan/services.ts';
@@ -15,8 +15,8 @@ import { ensureLeases } from './leasing.ts';
 import { observe } from './observe.ts';
 import { refusal } from './refusals.ts';
 import { runStep } from './run-step.ts';
-import { desiredOf } from './wish.ts';
-import { netnsPath, quarantineMs, type World } from './world.ts';
+import { desiredOf, sandboxView } from './wish.ts';
+import { netnsPath, type World } from './world.ts';
 
 /** From one try to the next after a failure, in milliseconds: doubled each time, at most 15 s. */
 const firstRetryMs = 500;
@@ -56,6 +56,7 @@ export function environmentLoop(world: World, name: string): EnvironmentLoop {
   let problem: LandlineError | undefined;
   let settled = false;
   let times: AttachTimes | undefined;
+  let lastView = '';
 
   const look = (): Promise<Observed> =>
     observe(world.host, world.engine, world.marked, {
@@ -88,9 +89,19 @@ export function environmentLoop(world: World, name: string): EnvironmentLoop {
     const record = world.store.environment(name);
     if (record === undefined) return undefined;
     if (record.phase === 'removing') return { spec: record.spec, todo: plan(undefined, observed, memory, Date.now()) };
-    const leases = await ensureLeases(world, record.spec, avoid, quarantineMs);
+    const leases = await ensureLeases(world, record.spec, avoid);
     const desired = desiredOf(world.configuration.networks, record.spec, leases);
+    await refreshFiles(record.spec, leases, observed);
     return { spec: record.spec, todo: plan(desired, observed, memory, Date.now()) };
+  };
+
+  /** Services that run on see another address, resolver or neighbour at once. */
+  const refreshFiles = async (spec: EnvironmentSpec, leases: readonly Lease[], observed: Observed): Promise<void> => {
+    if (!observed.services.some((it) => it.state === 'running')) return;
+    const view = sandboxView(world.configuration.networks, spec, leases, netnsPath(world, name));
+    const text = JSON.stringify(view);
+    if (text !== lastView) await world.engine.refresh(view);
+    lastView = text;
   };
 
   const run = async (spec: EnvironmentSpec, step: Step): Promise<void> => {

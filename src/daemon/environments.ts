@@ -1,13 +1,14 @@
 /** All environments: bringing up, ending, looking, and what triggers their loops. */
+import { restMs } from '../core/ipam/index.ts';
 import type { EnvironmentSpec } from '../core/model.ts';
 import { asLandlineError, isLandlineError, LandlineError } from '../errors.ts';
 import { nearest } from '../net/name.ts';
 import type { EnvironmentRecord } from '../store/index.ts';
 import { type EnvironmentLoop, environmentLoop } from './environment.ts';
-import { ensureLeases } from './leasing.ts';
+import { ensureLeases, hostAddressesOn } from './leasing.ts';
 import { exclusively } from './exclusively.ts';
 import { awaitReady } from './ready.ts';
-import { quarantineMs, type World } from './world.ts';
+import type { World } from './world.ts';
 
 export interface UpOptions {
   /** Wait until every service runs; otherwise only until the network is whole and the services have been started. */
@@ -79,11 +80,14 @@ export function openEnvironments(world: World): Environments {
     const it = loop(spec.name);
     try {
       world.store.putEnvironment(spec, before?.phase === 'up' ? 'up' : 'creating', Date.now());
-      await ensureLeases(world, spec, new Map(), quarantineMs);
+      await ensureLeases(world, spec, new Map());
       it.startAnyway();
       await it.converge();
     } catch (error) {
-      if (!takesBack(error)) throw error;
+      if (!takesBack(error)) {
+        world.store.putEnvironment(spec, 'up', Date.now());
+        throw error;
+      }
       const restored = before?.phase === 'up' ? before : undefined;
       await putBack(spec.name, restored).catch((second: unknown) => {
         world.events.tell('could not put back', { environment: spec.name, problem: asLandlineError(second).message });
@@ -105,12 +109,15 @@ export function openEnvironments(world: World): Environments {
     },
     down: async (name, { keepAddress }) => {
       if (world.store.environment(name) === undefined) throw unknown(name);
-      await inTurn(name, () => remove(name, { keepAddresses: keepAddress, quarantineMs }));
+      await inTurn(name, async () => {
+        if (keepAddress) await reserveOwn(world, name);
+        await remove(name, { keepAddresses: keepAddress, quarantineMs: restMs });
+      });
     },
     resume: (name) =>
       inTurn(name, async () => {
         const record = world.store.environment(name);
-        if (record?.phase === 'removing') await remove(name, { keepAddresses: false, quarantineMs });
+        if (record?.phase === 'removing') await remove(name, { keepAddresses: false, quarantineMs: restMs });
         else if (record?.phase === 'creating') await bringUp(record.spec);
         else if (record !== undefined) await loop(name).converge();
       }),
@@ -129,6 +136,16 @@ export function openEnvironments(world: World): Environments {
 /** What concerns the network takes the whole wish back; a service that fails leaves its environment to be looked at. */
 function takesBack(error: unknown): boolean {
   return !isLandlineError(error, 'SERVICE_FAILED') && !isLandlineError(error, 'COMMAND_MISSING');
+}
+
+/** Before an environment ends: so that its addresses stay its own even if the daemon dies on the way. */
+async function reserveOwn(world: World, name: string): Promise<void> {
+  for (const { network: joined, address } of world.store.leasesOf(name)) {
+    const network = world.configuration.networks.find((it) => it.name === joined);
+    if (network === undefined) continue;
+    const hostAddresses = await hostAddressesOn(world, network);
+    world.store.reserve({ network, address, holder: name, note: 'kept when it ended', hostAddresses, now: Date.now() });
+  }
 }
 
 /** The last lines of a service's log, for the error that names it. */

@@ -1,4 +1,5 @@
 /** Each endpoint's address, from the ledger. */
+import { restMs } from '../core/ipam/index.ts';
 import type { EndpointSpec, EnvironmentSpec, LanNetwork, Lease } from '../core/model.ts';
 import { type Ipv4, parseIpv4 } from '../net/ipv4.ts';
 import { containsAddress } from '../net/prefix.ts';
@@ -6,8 +7,8 @@ import { endpointMac, requireNetwork } from './wish.ts';
 import type { World } from './world.ts';
 
 /**
- * Makes the leases of an environment fit its wish: what fits stays, what is missing is taken, what is no longer wished
- * for is given back.
+ * Makes the leases of an environment fit its wish: what is no longer wished for is given back, what fits stays, what
+ * is missing is taken.
  * @param avoid addresses found taken on the wire, by the name of the endpoint's link
  * @throws LandlineError NETWORK_UNKNOWN, ADDRESS_*, POOL_FULL, POOL_MISSING
  */
@@ -15,16 +16,15 @@ export async function ensureLeases(
   world: World,
   spec: EnvironmentSpec,
   avoid: ReadonlyMap<string, readonly Ipv4[]>,
-  quarantineMs: number,
 ): Promise<readonly Lease[]> {
-  const leases: Lease[] = [];
-  for (const endpoint of spec.endpoints) {
-    const network = requireNetwork(world.configuration.networks, endpoint.network);
-    leases.push(await takeLease(world, spec, endpoint, network, avoid.get(endpoint.interface) ?? []));
-  }
+  const joined = spec.endpoints.map((endpoint) => ({ endpoint, network: requireNetwork(world.configuration.networks, endpoint.network) }));
   for (const lease of world.store.leasesOf(spec.name)) {
-    if (leases.some((it) => it.interface === lease.interface && it.network === lease.network)) continue;
-    world.store.release({ environment: spec.name, interface: lease.interface, now: Date.now(), quarantineMs });
+    if (spec.endpoints.some((it) => it.interface === lease.interface && it.network === lease.network)) continue;
+    world.store.release({ environment: spec.name, interface: lease.interface, now: Date.now(), quarantineMs: restMs });
+  }
+  const leases: Lease[] = [];
+  for (const { endpoint, network } of joined) {
+    leases.push(await takeLease(world, spec, endpoint, network, avoid.get(endpoint.interface) ?? []));
   }
   return leases;
 }

@@ -3,6 +3,7 @@ import { type Mark, parseMark } from '../core/mark.ts';
 import type { Observed, ObservedEndpoint, ObservedService } from '../core/plan/model.ts';
 import type { Engine } from '../engine/index.ts';
 import { type Host, type Inside, isKernelError, type Link } from '../host/index.ts';
+import { limited } from './limited.ts';
 import type { MarkedLinks } from './marked-links.ts';
 
 export interface ObserveWhat {
@@ -40,9 +41,12 @@ function isMarked(link: Link | undefined, mark: Mark): boolean {
   return found !== undefined && found.environment === mark.environment && found.installation === mark.installation;
 }
 
+/** A look inside holds two fds open: so many at once are far from any limit. */
+const atOnce = limited(64);
+
 async function observeEndpoints(host: Host, what: ObserveWhat): Promise<ObservedEndpoint[]> {
   try {
-    return await host.within(what.netns, (inside) => endpointsIn(host, inside, what));
+    return await atOnce(() => host.within(what.netns, (inside) => endpointsIn(host, inside, what)));
   } catch (error) {
     if (isKernelError(error, 'ENOENT', 'EINVAL')) return [];
     throw error;

@@ -1,11 +1,11 @@
 /** Asking the LAN, from inside the sandbox, whether an address is free (RFC 5227 section 2.1). */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ProbeProfile } from '../core/model.ts';
-import type { Inside } from '../host/index.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
 import { arpProbe, conflictsWith, decodeArp, encodeArp } from '../wire/arp/arp.ts';
 import { WireError } from '../wire/bytes.ts';
+import type { Ears } from './ears.ts';
 
 interface Times {
   readonly probes: number;
@@ -22,12 +22,11 @@ const profiles: Readonly<Record<Exclude<ProbeProfile, 'off'>, Times>> = {
 };
 
 /**
- * Probes for `address` on a link that is up and has no address.
+ * Probes for `address` with an ARP socket on a link that is up and has no address.
  * @returns the MAC of whoever has the address or is about to take it, as soon as it is heard; undefined when it is free.
  */
 export async function probe(
-  inside: Inside,
-  link: number,
+  ears: Ears,
   own: { readonly mac: Mac; readonly address: Ipv4 },
   profile: ProbeProfile,
 ): Promise<Mac | undefined> {
@@ -35,7 +34,7 @@ export async function probe(
   const times = profiles[profile];
   const conflict = new AbortController();
   let holder: Mac | undefined;
-  const arp = inside.openArp(link, (frame) => {
+  ears.listen((frame) => {
     const heard = holderIn(frame, own);
     if (heard === undefined || holder !== undefined) return;
     holder = heard;
@@ -43,13 +42,13 @@ export async function probe(
   });
   try {
     for (let count = 1; count <= times.probes && holder === undefined; count += 1) {
-      arp.send(encodeArp(arpProbe(own.mac, own.address)));
+      ears.send(encodeArp(arpProbe(own.mac, own.address)));
       const [least, most] = times.between;
       await rest(count === times.probes ? times.after : least + Math.random() * (most - least), conflict.signal);
     }
     return holder;
   } finally {
-    arp.close();
+    ears.listen(undefined);
   }
 }
 

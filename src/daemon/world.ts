@@ -22,9 +22,6 @@ export interface World {
   configuration: Configuration;
 }
 
-/** How long an address rests before another environment may have it, in milliseconds. */
-export const quarantineMs = 60_000;
-
 /** Path of the namespace of an environment's sandbox. */
 export function netnsPath(world: Pick<World, 'netnsFolder'>, environment: string): string {
   return `${world.netnsFolder}/${environment}`;

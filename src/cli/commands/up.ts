@@ -19,13 +19,13 @@ export interface UpOptions {
 }
 
 /** Looked for where no file is named. */
-const defaultFiles = ['landline.yaml', 'landline.yml', 'compose.yaml', 'compose.yml', 'docker-compose.yaml', 'docker-compose.yml'];
+const defaultFiles = ['compose.yaml', 'compose.yml', 'docker-compose.yaml', 'docker-compose.yml'];
 
 export const addUp: AddCommand = (root) => {
   root
     .command('up')
     .description('bring an environment to what its file says')
-    .option('-f, --file <file>', `environment file (default: the first of ${defaultFiles.slice(0, 3).join(', ')}, … here)`)
+    .option('-f, --file <file>', `environment file (default: compose.yaml or its kin, here)`)
     .option('--name <name>', "the environment's name, before the file's")
     .option('--network <network>', "the network to join, before the file's")
     .option('--address <address>', "a fixed address, or 'pool', before the file's")
