@@ -46,6 +46,8 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
     const onInternal = (error: LandlineError): void => console.error(error.cause instanceof Error ? error.cause.stack : error.stack);
     const group = groupId('landline');
     api = await serveApi(daemonOn(world, environments), { socket: options.socket, onInternal, ...(group === undefined ? {} : { group }) });
+    const pidFile = options.socket.replace(/(\.sock)?$/, '.pid');
+    fs.writeFileSync(pidFile, `${process.pid}\n`);
     resume(world, environments);
     world.events.tell('daemon ready', { socket: options.socket, environments: world.store.environments().length, pid: process.pid });
     for await (const signal of signals) {
@@ -54,6 +56,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
       environments.wakeAll();
     }
     triggers.close();
+    fs.rmSync(pidFile, { force: true });
     world.events.tell('daemon ending, everything is left running', {});
   } finally {
     await api?.close();
