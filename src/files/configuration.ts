@@ -1,0 +1,240 @@
+/** landline.yaml: the networks of this host. */
+import { z } from 'zod';
+import type { Configuration, LanNetwork } from '../core/model.ts';
+import { formatIpv4, type Ipv4 } from '../net/ipv4.ts';
+import { broadcastOf, containsAddress, formatPrefix, overlaps, type Prefix } from '../net/prefix.ts';
+import { formatRange, type Range } from '../net/range.ts';
+import {
+  parseAddress,
+  parseDomain,
+  parseInstallationId,
+  parseLinkName,
+  parseNetworkName,
+  parsePoolRange,
+  parseSubnet,
+} from './fields.ts';
+import { notYet, refuseNotYet } from './not-yet.ts';
+import { readYaml, type YamlFile } from './read-yaml.ts';
+import type { Report } from './report.ts';
+import { checkFields, checkValue, type Fields, isMistake, text } from './shape.ts';
+import { type MapNode, nodeAt, type TreeNode } from './tree.ts';
+
+const poolRange = text('addresses, FIRST-LAST or one', '192.168.11.100-192.168.11.250', parsePoolRange);
+
+const networkSchema = z
+  .strictObject({
+    bridge: text('bridge of this host whose port the LAN is', 'br0', parseLinkName),
+    subnet: text('subnet of the LAN', '192.168.10.0/23', parseSubnet),
+    gateway: text('router of the LAN; left out: environments have no default route', '192.168.11.1', parseAddress).optional(),
+    pool: z.array(poolRange).meta({ description: 'addresses to hand out' }).optional(),
+    exclude: z
+      .array(poolRange)
+      .meta({ description: 'addresses of the pool that are not handed out', examples: [['192.168.11.200']] })
+      .optional(),
+    addressing: text('where an endpoint names no address', 'pool', (word) =>
+      word === 'pool' ? word : (refuseNotYet('addressing', word) ?? { mistake: `'${word}' is no addressing` }),
+    ).optional(),
+    resolvers: z
+      .array(text('DNS server', '192.168.11.2', parseAddress))
+      .meta({ description: "written into each environment's resolv.conf" })
+      .optional(),
+    domain: text('search domain', 'test.office.example', parseDomain).optional(),
+    probe: z.enum(['fast', 'rfc5227', 'off']).meta({ description: 'how an address is probed before use' }).optional(),
+  })
+  .meta({ title: 'a network', examples: [{ bridge: 'br0', subnet: '192.168.10.0/23' }] });
+
+const about = { title: 'landline.yaml', examples: [{ networks: { office: { bridge: 'br0', subnet: '192.168.10.0/23' } } }] };
+
+/** landline.yaml as a zod schema; `z.toJSONSchema(…, { io: 'input' })` makes the schema for editors of it. */
+export const configurationSchema = z
+  .strictObject({
+    id: text("this installation's id; left out: the one in the state directory", 'office-host-1', parseInstallationId).optional(),
+    networks: z.record(z.string(), networkSchema).optional(),
+  })
+  .meta(about);
+
+type NetworkFields = Fields<typeof networkSchema>;
+
+/**
+ * landline.yaml, checked. An empty file is a configuration without networks; keys that begin with `x-` are ignored.
+ * @param text the file's text, or its bytes
+ * @param file its name, for messages
+ * @throws LandlineError FILE_INVALID with every mistake and its place
+ */
+export function parseConfiguration(input: string | Uint8Array, file: string): Configuration {
+  const yaml = readYaml(input, file);
+  const { root, report } = yaml;
+  if (root === undefined) {
+    report.refuseIfWrong();
+    return { networks: [] };
+  }
+  const top = configurationSchema.omit({ networks: true }).extend({ networks: z.unknown() }).meta(about);
+  if (root.kind === 'map') reportNotYet('configuration', root, report);
+  const fields = checkFields(
+    top,
+    root,
+    [],
+    report,
+    (key) => refuseNotYet('configuration', key) !== undefined || key.startsWith('x-'),
+  );
+  const networks = readNetworks(yaml);
+  report.refuseIfWrong();
+  return {
+    ...(fields.id === undefined ? {} : { id: fields.id }),
+    networks: networks.map(({ name, fields }) => complete(name, fields)),
+  };
+}
+
+interface NamedNetwork {
+  readonly name: string;
+  readonly fields: NetworkFields;
+}
+
+function readNetworks(yaml: YamlFile): readonly NamedNetwork[] {
+  const { root, report } = yaml;
+  const node = root?.kind === 'map' ? root.entries.get('networks')?.value : undefined;
+  if (root === undefined || node === undefined || (node.kind === 'scalar' && node.value === null)) return [];
+  if (node.kind !== 'map') {
+    checkValue(
+      z.record(z.string(), z.unknown()).meta({ examples: ['{ office: { bridge: br0, subnet: 192.168.10.0/23 } }'] }),
+      root,
+      ['networks'],
+      report,
+    );
+    return [];
+  }
+  const networks = [...node.entries].map(([name, entry]) => readNetwork(name, entry.keyAt, yaml));
+  networks.forEach((network, index) => {
+    reportClashes(network, networks.slice(0, index), yaml);
+  });
+  return networks;
+}
+
+function readNetwork(name: string, keyAt: number, { root, report, place }: YamlFile): NamedNetwork {
+  if (root === undefined) return { name, fields: {} };
+  const path = ['networks', name];
+  const word =
+    /^(bridge|host|none)$|^container:/.exec(name) === null
+      ? parseNetworkName(name)
+      : { mistake: `'${name}' is the name of a built-in network`, next: "choose another name, as in 'office'" };
+  if (isMistake(word)) report.problem(keyAt, word.mistake, word.next ?? "choose another name, as in 'office'");
+  const node = root.kind === 'map' ? root.entries.get('networks')?.value : undefined;
+  const network = node?.kind === 'map' ? node.entries.get(name)?.value : undefined;
+  if (network?.kind === 'map') reportNotYet('network', network, report);
+  // Who wrote `macvlan` is told of `bridge` already.
+  const told =
+    network?.kind === 'map' &&
+    !network.entries.has('bridge') &&
+    Object.keys(notYet.network).some((key) => network.entries.has(key));
+  const ignore = (key: string): boolean => refuseNotYet('network', key) !== undefined || (told && key === 'bridge');
+  const fields = checkFields(networkSchema, root, path, report, ignore);
+  const { subnet, gateway } = fields;
+  if (subnet !== undefined && gateway !== undefined) checkGateway(gateway, subnet, place([...path, 'gateway']), report);
+  for (const key of ['pool', 'exclude'])
+    if (subnet !== undefined && network !== undefined) checkInside(name, rangesAt(network, key), subnet, report);
+  if (network !== undefined) checkApart(rangesAt(network, 'pool'), report);
+  return { name, fields };
+}
+
+function reportNotYet(where: 'configuration' | 'network', node: MapNode, report: Report): void {
+  for (const [key, entry] of node.entries) {
+    const mistake = refuseNotYet(where, key);
+    if (mistake !== undefined) report.problem(entry.keyAt, mistake.mistake, mistake.next ?? 'remove it');
+  }
+}
+
+interface PlacedRange {
+  readonly range: Range;
+  readonly at: number;
+}
+
+/** The ranges of a list that can be read, so that a wrong one among them hides no other mistake. */
+function rangesAt(network: TreeNode, key: string): readonly PlacedRange[] {
+  const list = nodeAt(network, [key]);
+  if (list?.kind !== 'list') return [];
+  return list.items.flatMap((item) => {
+    const range = item.kind === 'scalar' ? parsePoolRange(item.text) : undefined;
+    return range === undefined || isMistake(range) ? [] : [{ range, at: item.at }];
+  });
+}
+
+function checkInside(name: string, ranges: readonly PlacedRange[], subnet: Prefix, report: Report): void {
+  const [first, last] = [formatIpv4(subnet.address), formatIpv4(broadcastOf(subnet))];
+  for (const { range, at } of ranges) {
+    if (containsAddress(subnet, range.first) && containsAddress(subnet, range.last)) continue;
+    report.problem(
+      at,
+      `${formatRange(range)} is not in ${formatPrefix(subnet)}, the subnet of network '${name}'`,
+      `write addresses from ${first} to ${last}`,
+    );
+  }
+}
+
+function checkApart(ranges: readonly PlacedRange[], report: Report): void {
+  ranges.forEach(({ range, at }, index) => {
+    const other = ranges.slice(0, index).find((before) => before.range.first <= range.last && range.first <= before.range.last);
+    if (other === undefined) return;
+    report.problem(
+      at,
+      `${formatRange(range)} overlaps ${formatRange(other.range)}`,
+      'let each address be in one range of the pool',
+    );
+  });
+}
+
+function checkGateway(gateway: Ipv4, subnet: Prefix, at: number, report: Report): void {
+  const address = formatIpv4(gateway);
+  if (!containsAddress(subnet, gateway)) {
+    report.problem(
+      at,
+      `gateway ${address} is not in ${formatPrefix(subnet)}`,
+      'write the address that the router has in this subnet',
+    );
+  } else if (gateway === subnet.address || gateway === broadcastOf(subnet)) {
+    const what = gateway === subnet.address ? 'network address' : 'broadcast address';
+    report.problem(
+      at,
+      `gateway ${address} is the ${what} of ${formatPrefix(subnet)}`,
+      'write the address that the router has in this subnet',
+    );
+  }
+}
+
+/** Whether a network leaves those before it alone. */
+function reportClashes({ name, fields }: NamedNetwork, before: readonly NamedNetwork[], { report, place }: YamlFile): void {
+  for (const other of before) {
+    if (fields.bridge !== undefined && fields.bridge === other.fields.bridge) {
+      report.problem(
+        place(['networks', name, 'bridge']),
+        `networks '${other.name}' and '${name}' are both on bridge ${fields.bridge}`,
+        'give each network a bridge of its own',
+      );
+    }
+    const [mine, theirs] = [fields.subnet, other.fields.subnet];
+    if (mine !== undefined && theirs !== undefined && overlaps(mine, theirs)) {
+      report.problem(
+        place(['networks', name, 'subnet']),
+        `${formatPrefix(mine)} overlaps ${formatPrefix(theirs)}, the subnet of network '${other.name}'`,
+        'give each network a subnet of its own',
+      );
+    }
+  }
+}
+
+/** Called when nothing was wrong: then what is needed is there. */
+function complete(name: string, fields: NetworkFields): LanNetwork {
+  const { bridge, subnet, gateway, domain } = fields;
+  if (bridge === undefined || subnet === undefined) throw new Error(`network '${name}' was not refused though it is incomplete`);
+  const ranges = (those: readonly Range[] | undefined): readonly Range[] => those ?? [];
+  return {
+    name,
+    bridge,
+    subnet,
+    ...(gateway === undefined ? {} : { gateway }),
+    pool: ranges(fields.pool),
+    exclude: ranges(fields.exclude),
+    resolvers: fields.resolvers ?? [],
+    ...(domain === undefined ? {} : { domain }),
+    probe: fields.probe ?? 'fast',
+  };
+}

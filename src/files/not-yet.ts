@@ -1,0 +1,66 @@
+/**
+ * What the files may one day say and this version does not do, by place. A capability that arrives takes its line out
+ * of here and puts it where it is read.
+ */
+
+/** What to write instead, by word; the key `*` stands for what follows a colon. */
+type Words = Readonly<Record<string, string>>;
+
+const nameNetwork = 'name a network of landline.yaml, or none';
+
+export const notYet = {
+  /** Keys of landline.yaml. */
+  configuration: {
+    bridge: 'remove it',
+    engines: 'remove it',
+    dns: 'remove it',
+  },
+  /** Keys of one network of landline.yaml. */
+  network: {
+    macvlan: "write 'bridge: br0', the bridge that the NIC is a port of",
+    ipvlan: "write 'bridge: br0', the bridge that the NIC is a port of",
+  },
+  /** Values of a network's `addressing`. */
+  addressing: {
+    dhcp: "write 'pool', and give the network a pool",
+  },
+  /** Keys of x-landline. */
+  endpoint: {
+    networks: "name one 'network'",
+  },
+  /** Values of x-landline's `network`. */
+  endpointNetwork: {
+    bridge: nameNetwork,
+    host: nameNetwork,
+    'container:*': nameNetwork,
+  },
+  /** Values of x-landline's `address`. */
+  endpointAddress: {
+    dhcp: "write an address, or 'pool'",
+  },
+  /** Other things that a mapping under `depends_on` can say. */
+  dependency: {
+    'restart: true': 'remove it',
+    'required: false': 'remove it',
+  },
+  /** Values of `condition` in a service's `depends_on`. */
+  condition: {
+    service_healthy: 'write service_started',
+    service_completed_successfully: 'write service_started',
+  },
+} as const satisfies Record<string, Words>;
+
+/** What is wrong with a word, and what to write instead. */
+export interface Mistake {
+  readonly mistake: string;
+  /** Left out: the field's example. */
+  readonly next?: string;
+}
+
+/** The mistake of writing `word` where the table above names it; undefined when it does not. */
+export function refuseNotYet(where: keyof typeof notYet, word: string): Mistake | undefined {
+  const words: Words = notYet[where];
+  const known = Object.hasOwn(words, word) ? word : word.replace(/:.*$/s, ':*');
+  const next = Object.hasOwn(words, known) ? words[known] : undefined;
+  return next === undefined ? undefined : { mistake: `'${word}' is not part of this version`, next };
+}
