@@ -4,11 +4,13 @@ import type { EnvironmentSpec, ServiceSpec } from '../core/model.ts';
 /** Reading it back without variables gives the same wish. */
 export function formatEnvironment(spec: EnvironmentSpec): string {
   const [first] = spec.endpoints;
-  return JSON.stringify({
+  const text = JSON.stringify({
     name: spec.name,
     'x-landline': { ...(first ?? { network: 'none' }), hostname: spec.hostname },
     services: Object.fromEntries(spec.services.map((it) => [it.name, formatService(it)])),
   });
+  // Bare, it would be taken for the trace of a byte that was not UTF-8.
+  return text.replaceAll('\uFFFD', '\\ufffd');
 }
 
 function formatService(it: ServiceSpec): object {

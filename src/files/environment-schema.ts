@@ -1,0 +1,108 @@
+/** The shapes of an environment file: of x-landline, and of what is honoured of a Compose service. */
+import { z } from 'zod';
+import { formatIpv4, type Ipv4 } from '../net/ipv4.ts';
+import { parseDuration } from './duration.ts';
+import { parseAddress, parseHostname, parseLinkName, parseNetworkName, parseOwnMac, parseRouteTarget } from './fields.ts';
+import { type Mistake, refuseNotYet } from './not-yet.ts';
+import { isMistake, meaning, suggest, text } from './shape.ts';
+import { splitWords } from './shell-words.ts';
+import { parseSignal } from './signals.ts';
+
+/** A network of landline.yaml, or `none`. */
+export const parseEndpointNetwork = (written: string): string | Mistake =>
+  refuseNotYet('endpointNetwork', written) ?? parseNetworkName(written);
+
+const spelled = (address: Ipv4 | Mistake): string | Mistake => (isMistake(address) ? address : formatIpv4(address));
+
+/** An address in its one spelling, or `pool`. */
+export function parseEndpointAddress(written: string): string | Mistake {
+  if (written === 'pool') return written;
+  const notYet = refuseNotYet('endpointAddress', written);
+  if (notYet !== undefined) return notYet;
+  return /^[a-z]+$/i.test(written)
+    ? { mistake: `'${written}' is no IPv4 address`, next: "write an address, or 'pool'" }
+    : spelled(parseAddress(written));
+}
+
+const routeSchema = z
+  .strictObject({
+    to: text('prefix that the route leads to', '10.50.0.0/24', parseRouteTarget),
+    via: text("router in the environment's subnet", '192.168.11.1', (written) => spelled(parseAddress(written))),
+  })
+  .meta({ title: 'a route' });
+
+export const endpointSchema = z
+  .strictObject({
+    network: text('a network of landline.yaml, or none', 'office', parseEndpointNetwork).optional(),
+    address: text('a fixed address, or pool', '192.168.11.101', parseEndpointAddress).optional(),
+    hostname: text("left out: the environment's name", 'shop', parseHostname).optional(),
+    mac: text('left out: derived from installation, network and environment', '02:4c:4c:00:00:01', parseOwnMac).optional(),
+    interface: text('name of the link in the sandbox', 'eth0', parseLinkName).optional(),
+    gateway: text("an address, or none; left out: the network's", '192.168.11.1', (written) =>
+      written === 'none' ? written : spelled(parseAddress(written)),
+    ).optional(),
+    routes: z
+      .array(routeSchema)
+      .meta({ examples: [[{ to: '10.50.0.0/24', via: '192.168.11.1' }]] })
+      .optional(),
+  })
+  .meta({ title: 'x-landline', examples: [{ network: 'office' }] });
+
+const words = (example: readonly string[]) =>
+  z
+    .union([text('split into words as a shell would', example.join(' '), splitWords), z.array(z.string())])
+    .meta({ examples: [example] });
+
+const restarts = ['no', 'always', 'on-failure', 'unless-stopped'] as const;
+
+const parseRestart = (written: string): (typeof restarts)[number] | Mistake => {
+  const known = restarts.find((one) => one === written);
+  if (known !== undefined) return known;
+  if (/^on-failure:\d+$/.test(written))
+    return { mistake: `the count of '${written}' is not part of this version`, next: "write 'on-failure'" };
+  return { mistake: `'${written}' is no restart policy`, next: suggest(written, restarts) };
+};
+
+const conditions = ['service_started', 'service_healthy', 'service_completed_successfully'];
+
+const parseCondition = (written: string): 'service_started' | Mistake => {
+  if (written === 'service_started') return written;
+  return refuseNotYet('condition', written) ?? { mistake: `'${written}' is no condition`, next: suggest(written, conditions) };
+};
+
+const dependencySchema = z
+  .strictObject({
+    condition: text('what to wait for', 'service_started', parseCondition),
+    restart: meaning(z.boolean(), (value) => refuseNotYet('dependency', `restart: ${value}`) ?? value).optional(),
+    required: meaning(z.boolean(), (value) => refuseNotYet('dependency', `required: ${value}`) ?? value).optional(),
+  })
+  .meta({ title: 'depends_on' });
+
+export const serviceSchema = z
+  .object({
+    command: words(['python3', '-m', 'http.server', '80']).nullable().optional(),
+    entrypoint: words(['python3']).nullable().optional(),
+    environment: z
+      .union([
+        z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()]).meta({ examples: ['value'] })),
+        z.array(z.string()),
+      ])
+      .meta({ examples: [{ KEY: 'value' }] })
+      .optional(),
+    working_dir: z
+      .string()
+      .min(1)
+      .meta({ examples: ['/srv/shop'] })
+      .optional(),
+    depends_on: z
+      .union([z.array(z.string()), z.record(z.string(), dependencySchema)])
+      .meta({ examples: [['db']] })
+      .optional(),
+    restart: text('what happens when the service ends', 'unless-stopped', parseRestart).optional(),
+    stop_signal: z
+      .union([text('its name', 'SIGTERM', parseSignal), meaning(z.int(), (number) => parseSignal(String(number)))])
+      .meta({ examples: ['SIGTERM'] })
+      .optional(),
+    stop_grace_period: text('time from the stop signal to SIGKILL', '1m30s', parseDuration).optional(),
+  })
+  .meta({ title: 'a service', examples: [{ command: 'python3 -m http.server 80' }] });

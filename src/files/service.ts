@@ -1,0 +1,129 @@
+/** Services: what a Compose file says of one, as the native engine takes it. */
+import type { ServiceSpec } from '../core/model.ts';
+import { checkComposeKeys } from './check-compose-keys.ts';
+import { treatmentOf } from './compose-keys.ts';
+import { type Dependency, orderServices, readDependencies } from './depends-on.ts';
+import { serviceSchema } from './environment-schema.ts';
+import { parseName } from './fields.ts';
+import type { Variables } from './interpolate.ts';
+import { resolvePath } from './paths.ts';
+import { notePorts, type Reach } from './ports.ts';
+import type { Report } from './report.ts';
+import { readVariables } from './service-variables.ts';
+import { checkFields, type Fields, isMistake, nearestWord } from './shape.ts';
+import { type MapNode, nodeAt, offsetAt, type Path } from './tree.ts';
+
+export interface ServiceContext {
+  readonly directory: string;
+  readonly variables: Variables | undefined;
+  readonly reach: Reach;
+}
+
+/** What is written of one service; its dependencies apart, with their places. */
+export interface WrittenService {
+  readonly spec: Omit<ServiceSpec, 'dependsOn'>;
+  readonly dependencies: readonly Dependency[];
+}
+
+/** The services in the order in which they are started; reports what is wrong with them. */
+export function readServices(root: MapNode, context: ServiceContext, report: Report): readonly ServiceSpec[] {
+  const node = nodeAt(root, ['services']);
+  const at = node === undefined ? root.at : offsetAt(root, ['services'], 'key');
+  if (node?.kind !== 'map' || node.entries.size === 0) {
+    const message =
+      node === undefined
+        ? 'the file has no services'
+        : node.kind === 'map' || (node.kind === 'scalar' && node.value === null)
+          ? "'services' is empty"
+          : "'services' should be a mapping, a key for each service";
+    report.problem(at, message, "write 'services: { web: { command: python3 -m http.server 80 } }'");
+    return [];
+  }
+  const noted = new Set<string>(['ports']);
+  const services = [...node.entries.keys()].flatMap((name) => readService(name, root, context, noted, report) ?? []);
+  return orderServices(services, [...node.entries.keys()], report);
+}
+
+function readService(
+  name: string,
+  root: MapNode,
+  context: ServiceContext,
+  noted: Set<string>,
+  report: Report,
+): WrittenService | undefined {
+  const path = ['services', name];
+  const checked = parseName(name);
+  if (isMistake(checked)) report.problem(offsetAt(root, path, 'key'), checked.mistake, checked.next ?? 'choose another name');
+  const node = nodeAt(root, path);
+  if (node?.kind === 'map') {
+    checkComposeKeys('service', node, report, noted);
+    const misplaced = node.entries.get('x-landline');
+    if (misplaced !== undefined)
+      report.problem(
+        misplaced.keyAt,
+        'x-landline is of the whole environment, not of one service',
+        'move it to the top of the file',
+      );
+    if (node.entries.has('ports')) notePorts(root, [...path, 'ports'], context.reach, report);
+  }
+  // Keys that the schema does not have are Compose's, and were looked at above.
+  const fields = checkFields(serviceSchema, root, path, report, (key) => !Object.hasOwn(serviceSchema.shape, key));
+  const command = readCommand(name, fields, root, report);
+  const environment = readVariables(root, [...path, 'environment'], fields.environment !== undefined, context.variables, report);
+  const workingDir = readWorkingDir(fields.working_dir, context.directory, root, [...path, 'working_dir'], report);
+  const spec = {
+    name,
+    command,
+    environment,
+    ...(workingDir === undefined ? {} : { workingDir }),
+    restart: fields.restart ?? 'no',
+    stopSignal: fields.stop_signal ?? 'SIGTERM',
+    stopGraceMs: fields.stop_grace_period ?? 10_000,
+  };
+  return { spec, dependencies: fields.depends_on === undefined ? [] : readDependencies(root, [...path, 'depends_on'], report) };
+}
+
+function readCommand(name: string, fields: Fields<typeof serviceSchema>, root: MapNode, report: Report): readonly string[] {
+  const path = ['services', name];
+  const node = nodeAt(root, path);
+  const has = (key: string): boolean => node?.kind === 'map' && node.entries.has(key);
+  const command = [...(fields.entrypoint ?? []), ...(fields.command ?? [])];
+  const wrong = ['entrypoint', 'command'].some((key) => has(key) && fields[key as 'command'] === undefined);
+  const mistyped = node?.kind === 'map' && [...node.entries.keys()].some((key) => isMistyped(key));
+  if (wrong || mistyped || node?.kind !== 'map' || has('image') || has('build')) return command;
+  if (command.length === 0)
+    report.problem(offsetAt(root, path, 'key'), `service '${name}' has no command`, "add 'command: python3 -m http.server 80'");
+  const first = (fields.entrypoint ?? []).length > 0 ? 'entrypoint' : 'command';
+  if (command[0] === '')
+    report.problem(
+      offsetAt(root, [...path, first]),
+      'the first word of a command is a program, and this one is empty',
+      'write the program first',
+    );
+  for (const key of ['entrypoint', 'command'] as const) {
+    if ((fields[key] ?? []).some((word) => word.includes('\0')))
+      report.problem(offsetAt(root, [...path, key]), 'no command can hold the character U+0000', 'remove it');
+  }
+  return command;
+}
+
+const isMistyped = (key: string): boolean =>
+  treatmentOf('service', key) === undefined && nearestWord(key, ['command', 'entrypoint']) !== undefined;
+
+function readWorkingDir(
+  written: string | undefined,
+  directory: string,
+  root: MapNode,
+  path: Path,
+  report: Report,
+): string | undefined {
+  if (written === undefined) return undefined;
+  if (written.startsWith('~'))
+    report.problem(
+      offsetAt(root, path),
+      `no shell reads '${written}', so '~' is nobody's home`,
+      "write the whole path, beginning with '/'",
+    );
+  if (written.includes('\0')) report.problem(offsetAt(root, path), 'no path can hold the character U+0000', 'remove it');
+  return resolvePath(directory, written);
+}
