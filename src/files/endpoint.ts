@@ -6,7 +6,7 @@ import { refuseNotYet } from './not-yet.ts';
 import type { Overrides } from './overrides.ts';
 import type { Report } from './report.ts';
 import { checkFields, type Fields, nearestWord } from './shape.ts';
-import { type MapNode, offsetAt } from './tree.ts';
+import { type MapNode, offsetAt, type TreeNode } from './tree.ts';
 
 /** What x-landline and the command line say together. */
 export interface EndpointWish {
@@ -49,8 +49,11 @@ function reportNotYet(block: MapNode, report: Report): void {
 function reportNoNetwork(root: MapNode, report: Report): void {
   const block = root.entries.get(BLOCK);
   if (block?.value.kind === 'map') {
-    // Named, but wrongly, or in a way that was refused: said already.
-    if (['network', 'networks'].some((key) => block.value.kind === 'map' && block.value.entries.has(key))) return;
+    // Named, but wrongly, or by a key that was refused: said already.
+    if (
+      ['network', 'networks', nearestWord('network', [...block.value.entries.keys()]) ?? ''].some((key) => has(block.value, key))
+    )
+      return;
     report.problem(block.keyAt, 'x-landline names no network', "add 'network: office', or give --network");
     return;
   }
@@ -73,9 +76,11 @@ function reportNoNetwork(root: MapNode, report: Report): void {
     );
 }
 
+const has = (node: TreeNode, key: string): boolean => node.kind === 'map' && node.entries.has(key);
+
 /** On the network none there is no link that could have an address. */
 function refuseAlone(block: MapNode | undefined, overrides: Overrides, report: Report): void {
-  if (overrides.address !== undefined && overrides.network === 'none') {
+  if (overrides.address !== undefined) {
     throw new LandlineError('USAGE', {
       problem: "--address means nothing on network 'none'",
       advice: 'leave out --address, or name another network',

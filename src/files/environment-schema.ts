@@ -53,6 +53,12 @@ const words = (example: readonly string[]) =>
     .union([text('split into words as a shell would', example.join(' '), splitWords), z.array(z.string())])
     .meta({ examples: [example] });
 
+function parseWorkingDir(written: string): string | Mistake {
+  if (written.includes('\0')) return { mistake: 'no path can hold the character U+0000', next: 'remove it' };
+  if (!written.startsWith('~')) return written;
+  return { mistake: `no shell reads '${written}', so '~' is nobody's home`, next: "write the whole path, beginning with '/'" };
+}
+
 const restarts = ['no', 'always', 'on-failure', 'unless-stopped'] as const;
 
 const parseRestart = (written: string): (typeof restarts)[number] | Mistake => {
@@ -89,11 +95,7 @@ export const serviceSchema = z
       ])
       .meta({ examples: [{ KEY: 'value' }] })
       .optional(),
-    working_dir: z
-      .string()
-      .min(1)
-      .meta({ examples: ['/srv/shop'] })
-      .optional(),
+    working_dir: text('where the command runs', '/srv/shop', parseWorkingDir).optional(),
     depends_on: z
       .union([z.array(z.string()), z.record(z.string(), dependencySchema)])
       .meta({ examples: [['db']] })

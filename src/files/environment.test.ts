@@ -327,6 +327,39 @@ services: { web: { command: sleep 60 } }
     says: ["shop.yaml:4:3: 'address' means nothing on network 'none' → remove it, or name another network"],
   },
   {
+    title: 'a mistyped network',
+    text: `
+name: shop
+x-landline: { netwrk: office }
+services: { web: { command: sleep 60 } }
+`,
+    says: ["shop.yaml:2:15: 'netwrk' is no key of x-landline → did you mean 'network'?"],
+  },
+  {
+    title: 'a service whose only command is in a key that is ignored',
+    text: `
+name: shop
+x-landline: { network: office }
+services: { web: { x-command: sleep 60 } }
+`,
+    says: ["shop.yaml:3:13: service 'web' has no command → add 'command: python3 -m http.server 80'"],
+  },
+  {
+    title: 'texts that are empty',
+    text: `
+name: ""
+x-landline: { network: "", address: "" }
+services: { web: { command: "", working_dir: "" } }
+`,
+    says: [
+      "shop.yaml:1:7: this text is empty → write 'name: shop'",
+      "shop.yaml:2:24: this text is empty → write 'network: office'",
+      "shop.yaml:2:37: this text is empty → write 'address: 192.168.11.101'",
+      "shop.yaml:3:29: this text is empty → write 'command: python3 -m http.server 80'",
+      "shop.yaml:3:46: this text is empty → write 'working_dir: /srv/shop'",
+    ],
+  },
+  {
     title: 'no services',
     text: `
 name: shop
@@ -1095,6 +1128,11 @@ test('a wrong word of the command line is a mistake of usage', () => {
   ] as const;
   for (const [overrides, message, next] of cases)
     assert.throws(() => specOf(shop, { overrides }), { code: 'USAGE', message, next });
+  const alone = 'name: shop\nx-landline: { network: none }\nservices: { web: { command: sleep 60 } }\n';
+  assert.throws(() => specOf(alone, { overrides: { address: 'pool' } }), {
+    code: 'USAGE',
+    message: "--address means nothing on network 'none'",
+  });
   const bare = 'x-landline: { network: office }\nservices: { web: { command: sleep 60 } }\n';
   assert.throws(() => specOf(bare, { overrides: { name: 'shop-' } }), {
     code: 'USAGE',

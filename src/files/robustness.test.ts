@@ -2,6 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { isLandlineError } from '../errors.ts';
+import { parseIpv4 } from '../net/ipv4.ts';
+import { isEnvironmentName, isHostname, isLinkName } from '../net/name.ts';
+import { parsePrefix } from '../net/prefix.ts';
 import { formatEnvironment } from './format.ts';
 import { parseConfiguration, parseDotenv, parseEnvironment } from './index.ts';
 
@@ -48,10 +51,31 @@ const readers: Readonly<Record<string, { readonly good: string; readonly read: (
   'landline.yaml': { good: configuration, read: (input) => parseConfiguration(input, 'landline.yaml') },
   'shop.yaml': {
     good: environment,
-    read: (input) => parseEnvironment(input, { file: 'shop.yaml', directory: '/srv', variables }),
+    read: readEnvironment,
   },
   '.env': { good: dotenv, read: (input) => parseDotenv(input, '.env', variables) },
 };
+
+/** What is taken is fit to be run: nothing is half there. */
+function readEnvironment(input: string | Uint8Array): void {
+  const { spec } = parseEnvironment(input, { file: 'shop.yaml', directory: '/srv', variables });
+  assert.ok(isEnvironmentName(spec.name) && isHostname(spec.hostname), `${spec.name}, ${spec.hostname}`);
+  assert.ok(spec.services.length > 0);
+  const before = new Set<string>();
+  for (const { name, command, dependsOn, stopGraceMs, workingDir } of spec.services) {
+    assert.ok(isEnvironmentName(name) && (command[0] ?? '') !== '' && command.every((word) => !word.includes('\0')), name);
+    assert.ok(
+      dependsOn.every((on) => before.has(on)),
+      `${name} starts before what it depends on`,
+    );
+    assert.ok(Number.isInteger(stopGraceMs) && stopGraceMs >= 0 && (workingDir ?? '/').startsWith('/'));
+    before.add(name);
+  }
+  for (const { address, interface: link, routes } of spec.endpoints) {
+    assert.ok(isLinkName(link) && (address === 'pool' || parseIpv4(address) !== undefined), `${link} ${address}`);
+    assert.ok(routes.every(({ to, via }) => parsePrefix(to) !== undefined && parseIpv4(via) !== undefined));
+  }
+}
 
 /** A value, or a FILE_INVALID whose every place is in the file; anything else fails. */
 function readsOrRefuses(input: string | Uint8Array, file: string, read: (input: string | Uint8Array) => unknown): void {
@@ -149,9 +173,7 @@ test('any value at any place of an environment file gives a value or a FILE_INVA
       const top: Record<string, unknown> = { name: 'shop', 'x-landline': block, services: { web: service } };
       const target = place in top ? top : ['network', 'address', 'mac', 'gateway', 'routes'].includes(place) ? block : service;
       target[place] = value;
-      readsOrRefuses(JSON.stringify(top), 'shop.yaml', (input) =>
-        parseEnvironment(input, { file: 'shop.yaml', directory: '/srv', variables }),
-      );
+      readsOrRefuses(JSON.stringify(top), 'shop.yaml', readEnvironment);
     }),
     { numRuns: 1500 },
   );

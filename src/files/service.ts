@@ -11,7 +11,7 @@ import { notePorts, type Reach } from './ports.ts';
 import type { Report } from './report.ts';
 import { readVariables } from './service-variables.ts';
 import { checkFields, type Fields, isMistake, nearestWord } from './shape.ts';
-import { type MapNode, nodeAt, offsetAt, type Path } from './tree.ts';
+import { type MapNode, nodeAt, offsetAt } from './tree.ts';
 
 export interface ServiceContext {
   readonly directory: string;
@@ -70,12 +70,11 @@ function readService(
   const fields = checkFields(serviceSchema, root, path, report, (key) => !Object.hasOwn(serviceSchema.shape, key));
   const command = readCommand(name, fields, root, report);
   const environment = readVariables(root, [...path, 'environment'], fields.environment !== undefined, context.variables, report);
-  const workingDir = readWorkingDir(fields.working_dir, context.directory, root, [...path, 'working_dir'], report);
   const spec = {
     name,
     command,
     environment,
-    ...(workingDir === undefined ? {} : { workingDir }),
+    ...(fields.working_dir === undefined ? {} : { workingDir: resolvePath(context.directory, fields.working_dir) }),
     restart: fields.restart ?? 'no',
     stopSignal: fields.stop_signal ?? 'SIGTERM',
     stopGraceMs: fields.stop_grace_period ?? 10_000,
@@ -107,23 +106,6 @@ function readCommand(name: string, fields: Fields<typeof serviceSchema>, root: M
   return command;
 }
 
+/** An unknown key, refused already, that was to be the command. */
 const isMistyped = (key: string): boolean =>
-  treatmentOf('service', key) === undefined && nearestWord(key, ['command', 'entrypoint']) !== undefined;
-
-function readWorkingDir(
-  written: string | undefined,
-  directory: string,
-  root: MapNode,
-  path: Path,
-  report: Report,
-): string | undefined {
-  if (written === undefined) return undefined;
-  if (written.startsWith('~'))
-    report.problem(
-      offsetAt(root, path),
-      `no shell reads '${written}', so '~' is nobody's home`,
-      "write the whole path, beginning with '/'",
-    );
-  if (written.includes('\0')) report.problem(offsetAt(root, path), 'no path can hold the character U+0000', 'remove it');
-  return resolvePath(directory, written);
-}
+  !key.startsWith('x-') && treatmentOf('service', key) === undefined && nearestWord(key, ['command', 'entrypoint']) !== undefined;
