@@ -1,6 +1,7 @@
 /** The API's other end: what the CLI and scripts call. */
-import http from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { type ErrorBody, LandlineError } from '../errors.ts';
+import { http } from './http.ts';
 
 /** An error that the daemon answered: it carries what the daemon said, whatever this version's catalogue knows. */
 export class RemoteError extends Error {
@@ -58,7 +59,7 @@ async function* stream<T>(socket: string, path: string, ask: Ask & { readonly si
   }
 }
 
-function request(socket: string, method: string, path: string, ask: Ask, signal?: AbortSignal): Promise<http.IncomingMessage> {
+function request(socket: string, method: string, path: string, ask: Ask, signal?: AbortSignal): Promise<IncomingMessage> {
   const query = new URLSearchParams(
     Object.entries(ask.query ?? {}).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]])),
   );
@@ -91,19 +92,19 @@ function unreachable(socket: string, error: unknown): LandlineError {
   return new LandlineError('DAEMON_UNREACHABLE', { socket, reason }, { cause: error });
 }
 
-async function textOf(answer: http.IncomingMessage): Promise<string> {
+async function textOf(answer: IncomingMessage): Promise<string> {
   answer.setEncoding('utf8');
   let text = '';
   for await (const part of answer) text += String(part);
   return text;
 }
 
-function parse(text: string, answer: http.IncomingMessage, path: string): unknown {
+function parse(text: string, answer: IncomingMessage, path: string): unknown {
   if ((answer.statusCode ?? 500) >= 400) throw remoteError(text, answer, path);
   return JSON.parse(text);
 }
 
-function remoteError(text: string, answer: http.IncomingMessage, path: string): RemoteError {
+function remoteError(text: string, answer: IncomingMessage, path: string): RemoteError {
   const status = answer.statusCode ?? 500;
   try {
     const { error } = JSON.parse(text) as { error: ErrorBody };

@@ -3,12 +3,13 @@
  * error into the catalogue's object.
  */
 import fs from 'node:fs';
-import http from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, Server, ServerResponse } from 'node:http';
 import net from 'node:net';
 import path from 'node:path';
 import { asLandlineError, LandlineError } from '../errors.ts';
 import { apiVersion } from './contract.ts';
 import type { Daemon } from './daemon.ts';
+import { http } from './http.ts';
 import { route } from './routes.ts';
 
 /** Largest body in bytes. */
@@ -65,7 +66,7 @@ function isAlive(socket: string): Promise<boolean> {
 }
 
 /** The socket is never open to others, not even for a moment: it is made with the umask of its mode. */
-async function listen(server: http.Server, options: ServeOptions): Promise<void> {
+async function listen(server: Server, options: ServeOptions): Promise<void> {
   fs.mkdirSync(path.dirname(options.socket), { recursive: true, mode: 0o755 });
   const umask = process.umask(0o117);
   try {
@@ -83,7 +84,7 @@ async function listen(server: http.Server, options: ServeOptions): Promise<void>
   if (options.group !== undefined) fs.chownSync(options.socket, 0, options.group);
 }
 
-async function answer(daemon: Daemon, request: http.IncomingMessage, options: ServeOptions): Promise<Response> {
+async function answer(daemon: Daemon, request: IncomingMessage, options: ServeOptions): Promise<Response> {
   const gone = new AbortController();
   request.socket.once('close', () => gone.abort());
   try {
@@ -99,7 +100,7 @@ async function answer(daemon: Daemon, request: http.IncomingMessage, options: Se
 }
 
 /** A browser names the page that asks, and a page that points its own name at this machine shows in Host. */
-function refuseForeign(headers: http.IncomingHttpHeaders): void {
+function refuseForeign(headers: IncomingHttpHeaders): void {
   for (const header of ['origin', 'referer', 'sec-fetch-site'] as const) {
     const value = headers[header];
     if (value !== undefined) throw new LandlineError('REQUEST_FOREIGN', { header, value: String(value) });
@@ -110,7 +111,7 @@ function refuseForeign(headers: http.IncomingHttpHeaders): void {
   }
 }
 
-async function readBody(request: http.IncomingMessage): Promise<string> {
+async function readBody(request: IncomingMessage): Promise<string> {
   const parts: Buffer[] = [];
   let length = 0;
   for await (const part of request) {
@@ -122,7 +123,7 @@ async function readBody(request: http.IncomingMessage): Promise<string> {
   return Buffer.concat(parts).toString('utf8');
 }
 
-async function send(from: Response, to: http.ServerResponse): Promise<void> {
+async function send(from: Response, to: ServerResponse): Promise<void> {
   to.setHeader('landline-api', String(apiVersion));
   to.setHeader('cache-control', 'no-store');
   to.setHeader('x-content-type-options', 'nosniff');
