@@ -2,7 +2,7 @@
 import fs from 'node:fs';
 import { LandlineError } from '../errors.ts';
 import { withLock } from './lock.ts';
-import { endProcess, findByArgument, isRunning, waitUntil } from './process.ts';
+import { endProcess, findByArgument, isGone, waitUntil } from './process.ts';
 import { folderOf, isMarkOf, labExists, listLabs, readRecord } from './record.ts';
 
 const patienceMs = 10_000;
@@ -16,7 +16,7 @@ export async function clearLab(name: string): Promise<void> {
   const machines = readRecord(name)?.machines ?? [];
   for (const machine of machines) endProcess(machine.init);
   // The holder takes process 1 off the process table, and ends.
-  await waitUntil(() => !machines.some((it) => isRunning(it.init) || isRunning(it.holder)), patienceMs);
+  await waitUntil(() => machines.every((it) => isGone(it.init) && isGone(it.holder)), patienceMs);
   // Machines of a builder that was killed end by themselves a moment after it; `lab exec` ends a moment after its command.
   const remaining = (): readonly number[] => findByArgument((argument) => isMarkOf(name, argument)).map((it) => it.pid);
   if (!(await waitUntil(() => remaining().length === 0, patienceMs, 20))) {

@@ -41,7 +41,7 @@ const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 /** What a command in a machine finds: this Landline first in the PATH, and nothing that leads to a daemon outside. */
 export function environmentInside(outside: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const kept = Object.entries(outside).filter(([name]) => !name.startsWith('LANDLINE_'));
-  return { ...Object.fromEntries(kept), PATH: `${binFolder}:${outside['PATH'] || defaultPath}`, HOME: '/root' };
+  return { ...Object.fromEntries(kept), PATH: `${binFolder}:${outside.PATH || defaultPath}`, HOME: '/root' };
 }
 
 /** What a program finds that belongs to the machine and not to whoever made the lab. */

@@ -11,15 +11,19 @@ export interface ProcessId {
 interface Stat {
   readonly state: string;
   readonly parent: number;
+  /** PF_* of linux/sched.h. */
+  readonly flags: number;
   readonly startTime: number;
 }
+
+const PF_EXITING = 0x4;
 
 /** Fields of a `stat` file; undefined when the process is gone. The name may hold spaces and brackets: it ends at the last one. */
 function readStat(pid: number, proc: string): Stat | undefined {
   const text = readText(`${proc}/${pid}/stat`);
   const fields = text?.slice(text.lastIndexOf(')') + 2).split(' ');
   if (fields === undefined) return undefined;
-  return { state: fields[0] ?? '', parent: Number(fields[1]), startTime: Number(fields[19]) };
+  return { state: fields[0] ?? '', parent: Number(fields[1]), flags: Number(fields[6]), startTime: Number(fields[19]) };
 }
 
 function readText(file: string): string | undefined {
@@ -36,15 +40,23 @@ export function identify(pid: number, proc = '/proc'): ProcessId | undefined {
   return stat === undefined ? undefined : { pid, startTime: stat.startTime };
 }
 
-/** Whether it still runs; one that has ended and only waits for its parent (a zombie) does not. */
+/** Whether it runs, and is not about to end. */
 export function isRunning(process: ProcessId, proc = '/proc'): boolean {
   const stat = readStat(process.pid, proc);
-  return stat !== undefined && stat.startTime === process.startTime && !'ZX'.includes(stat.state);
+  return stat !== undefined && !hasEnded(process, stat) && (stat.flags & PF_EXITING) === 0;
 }
+
+/** Whether nothing of it is left but, maybe, its status for its parent: what it had open or mounted is let go. */
+export function isGone(process: ProcessId): boolean {
+  const stat = readStat(process.pid, '/proc');
+  return stat === undefined || hasEnded(process, stat);
+}
+
+const hasEnded = (process: ProcessId, stat: Stat): boolean => stat.startTime !== process.startTime || 'ZX'.includes(stat.state);
 
 /** SIGKILL, if it is still the one. */
 export function endProcess(it: ProcessId): void {
-  if (!isRunning(it)) return;
+  if (isGone(it)) return;
   try {
     process.kill(it.pid, 'SIGKILL');
   } catch (error) {
@@ -60,7 +72,7 @@ function pidsHere(): readonly number[] {
 /** Processes that have an argument that `matches`. */
 export function findByArgument(matches: (argument: string) => boolean): readonly ProcessId[] {
   const found = pidsHere().filter((pid) => readText(`/proc/${pid}/cmdline`)?.split('\0').some(matches));
-  return found.flatMap((pid) => identify(pid) ?? []).filter((it) => isRunning(it));
+  return found.flatMap((pid) => identify(pid) ?? []).filter((it) => !isGone(it));
 }
 
 export function childrenOf(parent: number): readonly number[] {

@@ -14,22 +14,27 @@ const patienceMs = 20_000;
 
 /** Starts those that do not run, and returns them all. @throws LandlineError LAB_FAILED, PROGRAM_MISSING */
 export async function startPrograms(machine: MachineRecord, programs: readonly Program[]): Promise<readonly ProgramRecord[]> {
-  return Promise.all(programs.map(async (it) => runningProgram(machine, it) ?? (await startProgram(machine, it))));
+  return Promise.all(programs.map(async (it) => (await findRunning(machine, it)) ?? (await startProgram(machine, it))));
 }
 
-function runningProgram(machine: MachineRecord, program: Program): ProgramRecord | undefined {
-  return machine.programs.find((it) => it.name === program.name && isProgramRunning(machine, it));
+async function findRunning(machine: MachineRecord, program: Program): Promise<ProgramRecord | undefined> {
+  const record = machine.programs.find((it) => it.name === program.name);
+  return record !== undefined && (await isProgramRunning(machine, record)) ? record : undefined;
 }
 
-export const isProgramRunning = (machine: MachineRecord, program: ProgramRecord): boolean =>
-  isRunning(program.process, procOf(machine));
+/** Whether the program runs; one with a socket when it answers there, whoever has started it. */
+export async function isProgramRunning(machine: MachineRecord, program: ProgramRecord): Promise<boolean> {
+  return program.socket === undefined ? isAlive(machine, program) : answers(machine, program.socket);
+}
+
+const isAlive = (machine: MachineRecord, program: ProgramRecord): boolean => isRunning(program.process, procOf(machine));
 
 async function startProgram(machine: MachineRecord, program: Program): Promise<ProgramRecord> {
   const pid = Number(await readOutput(programInside(machine, program.command, program.log)));
   const process = identify(pid, procOf(machine));
   if (process === undefined) throw ended(machine, program);
-  const record = { name: program.name, process };
-  if (program.socket !== undefined) await untilAnswered(machine, program, record, program.socket);
+  const record = { name: program.name, process, ...(program.socket === undefined ? {} : { socket: program.socket }) };
+  await untilAnswered(machine, program, record);
   return record;
 }
 
@@ -52,17 +57,18 @@ async function readOutput({ file, args }: { readonly file: string; readonly args
   });
 }
 
-async function untilAnswered(machine: MachineRecord, program: Program, record: ProgramRecord, socket: string): Promise<void> {
+async function untilAnswered(machine: MachineRecord, program: Program, { socket, ...record }: ProgramRecord): Promise<void> {
   const end = performance.now() + patienceMs;
-  while (!(await answers(`/proc/${machine.init.pid}/root${socket}`))) {
-    if (!isProgramRunning(machine, record)) throw ended(machine, program);
+  while (socket !== undefined && !(await answers(machine, socket))) {
+    if (!isAlive(machine, record)) throw ended(machine, program);
     if (performance.now() > end) throw failed(machine, program, `nothing answers at ${socket} after ${patienceMs / 1000} s`);
     await sleep(10);
   }
 }
 
 /** Any answer of HTTP is one: whatever the program says of itself, it is there. */
-function answers(socketPath: string): Promise<boolean> {
+function answers(machine: MachineRecord, socket: string): Promise<boolean> {
+  const socketPath = `/proc/${machine.init.pid}/root${socket}`;
   return new Promise((resolve) => {
     const request = http.get({ socketPath, path: '/v1/version', headers: { host: 'landline' }, timeout: 2000 }, (response) => {
       response.resume().on('close', () => resolve(true));

@@ -10,6 +10,8 @@ export interface ProgramRecord {
   readonly name: string;
   /** As the machine's own /proc shows it. */
   readonly process: ProcessId;
+  /** See Program of describe.ts. */
+  readonly socket?: string;
 }
 
 export interface MachineRecord {

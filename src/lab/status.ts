@@ -1,16 +1,16 @@
 /** How labs stand: from their records, and from the kernel itself. */
 import { LandlineError } from '../errors.ts';
-import { type Host, openHost } from '../host/index.ts';
+import { type Host, isKernelError, openHost } from '../host/index.ts';
 import { formatPrefix } from '../net/prefix.ts';
 import { isProgramRunning } from './programs.ts';
 import {
   isWhole,
-  type LabRecord,
   type LabState,
   labExists,
   listLabs,
   type MachineRecord,
   netnsOf,
+  type ProgramRecord,
   readRecord,
   stateOf,
 } from './record.ts';
@@ -48,29 +48,27 @@ export async function describeLabs(name: string | undefined): Promise<readonly L
 export async function describeLab(host: Host, name: string): Promise<LabStatus> {
   const record = readRecord(name);
   const machines = await Promise.all((record?.machines ?? []).map((it) => describeMachine(host, it)));
-  return { name, state: stateOf(record), since: sinceOf(record), machines };
+  return { name, state: stateOf(record), since: record?.since ?? null, machines };
 }
-
-const sinceOf = (record: LabRecord | undefined): string | null => record?.since ?? null;
 
 async function describeMachine(host: Host, machine: MachineRecord): Promise<LabMachine> {
-  const running = isWhole(machine);
-  return {
-    name: machine.name,
-    state: running ? 'running' : 'ended',
-    pid: machine.init.pid,
-    addresses: running ? await readAddresses(host, machine) : [],
-    programs: machine.programs.map((it) => ({ name: it.name, state: isProgramRunning(machine, it) ? 'running' : 'ended' })),
-  };
+  const addresses = await readAddresses(host, machine);
+  const programs = await Promise.all(machine.programs.map((it) => describeProgram(machine, it)));
+  return { name: machine.name, state: isWhole(machine) ? 'running' : 'ended', pid: machine.init.pid, addresses, programs };
 }
 
-/** A machine that ends meanwhile has none. */
+async function describeProgram(machine: MachineRecord, it: ProgramRecord): Promise<LabMachine['programs'][number]> {
+  return { name: it.name, state: (await isProgramRunning(machine, it)) ? 'running' : 'ended' };
+}
+
+/** A machine that has ended, or does so meanwhile, has none. */
 async function readAddresses(host: Host, machine: MachineRecord): Promise<readonly string[]> {
+  if (!isWhole(machine)) return [];
   try {
     const addresses = await host.within(netnsOf(machine), (inside) => inside.kernel.listAddresses());
     return addresses.filter((it) => it.link !== 1).map((it) => formatPrefix(it.address));
   } catch (error) {
-    if (isWhole(machine)) throw error;
-    return [];
+    if (isKernelError(error, 'ENOENT', 'ESRCH')) return [];
+    throw error;
   }
 }

@@ -55,8 +55,11 @@ async function keep(name: string, record: LabRecord, options: OfficeOptions, say
     const doing = `make '${name}' with ${describeOptions(options)}`;
     throw new LandlineError('LAB_FAILED', { doing, reason: `it is there already, with ${describeOptions(record.options)}` });
   }
-  if (record.machines.every((machine) => machine.programs.every((it) => isProgramRunning(machine, it)))) return;
-  writeRecord(name, { ...record, machines: await startAllPrograms(describeOffice(options), record.machines, say) });
+  const running = await Promise.all(
+    record.machines.flatMap((machine) => machine.programs.map((it) => isProgramRunning(machine, it))),
+  );
+  if (running.includes(false))
+    writeRecord(name, { ...record, machines: await startAllPrograms(describeOffice(options), record.machines, say) });
 }
 
 const describeOptions = (it: OfficeOptions): string =>

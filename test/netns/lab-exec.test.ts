@@ -55,14 +55,14 @@ test('the environment is passed on with this Landline first in the PATH, but for
     const seen = Object.fromEntries(
       stdout.split('\n').map((it) => [it.slice(0, it.indexOf('=')), it.slice(it.indexOf('=') + 1)]),
     );
-    assert.equal(seen['TERM'], 'vt100');
-    assert.equal(seen['COLOUR'], 'blue');
-    assert.equal(seen['HOME'], '/root');
+    assert.equal(seen.TERM, 'vt100');
+    assert.equal(seen.COLOUR, 'blue');
+    assert.equal(seen.HOME, '/root');
     assert.deepEqual(
       Object.keys(seen).filter((it) => it.startsWith('LANDLINE_')),
       [],
     );
-    assert.equal(seen['PATH']?.split(':')[0], `${process.cwd()}/bin`);
+    assert.equal(seen.PATH?.split(':')[0], `${process.cwd()}/bin`);
   });
 });
 

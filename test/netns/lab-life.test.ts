@@ -222,7 +222,7 @@ test('a machine that cannot be started fails the whole lab, with its reason, and
   fs.writeFileSync(`${folder}/mount`, refusing, { mode: 0o755 });
   const { stderr, status } = await run(process.execPath, upScript(name), '', {
     ...withoutTestRunner(),
-    PATH: `${folder}:${process.env['PATH']}`,
+    PATH: `${folder}:${process.env.PATH}`,
   });
   assert.equal(status, 1);
   assert.match(stderr, /the lab could not start the machine pc: no sysfs today/);
