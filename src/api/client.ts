@@ -69,6 +69,8 @@ function request(socket: string, method: string, path: string, ask: Ask, signal?
     path: query.size === 0 ? path : `${path}?${query}`,
     headers: { host: 'landline', ...(ask.body === undefined ? {} : { 'content-length': Buffer.byteLength(ask.body) }) },
     agent: false,
+    // Of TLS, which this is not: undefined, Node would work one out of `host`, with a regular expression that takes 4 ms to build.
+    servername: '',
     ...(signal === undefined ? {} : { signal }),
   } as const;
   return new Promise((resolve, reject) => {

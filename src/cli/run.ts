@@ -3,8 +3,8 @@ import { Command, CommanderError } from 'commander';
 import { RemoteError } from '../api/client.ts';
 import { asLandlineError, type Code, catalogue, LandlineError } from '../errors.ts';
 import { version } from '../version.ts';
-import { commands } from './commands/index.ts';
-import type { Context, Doors } from './context.ts';
+import { loadCommands } from './commands/index.ts';
+import type { AddCommand, Context, Doors } from './context.ts';
 import { errorText } from './render/error.ts';
 
 /** Runs one command. @returns the exit status: 0 done, 1 the operation failed, 2 usage or an invalid file, 3 no daemon */
@@ -13,7 +13,7 @@ export async function runCli(argv: readonly string[], doors: Doors): Promise<num
   let status = 0;
   const context: Context = { doors, argv, setStatus: (it) => (status = it) };
   try {
-    await program(context).parseAsync([...argv], { from: 'user' });
+    await program(context, await loadCommands(argv[0])).parseAsync([...argv], { from: 'user' });
     return status;
   } catch (error) {
     return report(error, wantsJson);
@@ -26,7 +26,7 @@ function dashes(argv: readonly string[]): number {
   return at === -1 ? argv.length : at;
 }
 
-function program(context: Context): Command {
+function program(context: Context, commands: readonly AddCommand[]): Command {
   const root = new Command('landline')
     .description('A fixed address and a name on your LAN for every test environment.')
     .version(`landline ${version()}`, '--version', 'print the version')

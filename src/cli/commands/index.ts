@@ -1,33 +1,28 @@
-/** Every command, in the order in which `landline help` lists them. A new one is a file here and a line below. */
+/**
+ * Every command, in the order in which `landline help` lists them. A new one is a file here and a line below. Only the
+ * one that is asked for is loaded: all of them take as long as Node itself does to start.
+ */
 import type { AddCommand } from '../context.ts';
-import { addAddress } from './address.ts';
-import { addConfig } from './config.ts';
-import { addDaemon } from './daemon.ts';
-import { addDown } from './down.ts';
-import { addEndpoint } from './endpoint.ts';
-import { addEvents } from './events.ts';
-import { addExec } from './exec.ts';
-import { addLab } from './lab.ts';
-import { addLogs } from './logs.ts';
-import { addNetwork } from './network.ts';
-import { addPs } from './ps.ts';
-import { addRun } from './run.ts';
-import { addUp } from './up.ts';
-import { addVersion } from './version.ts';
 
-export const commands: readonly AddCommand[] = [
-  addUp,
-  addDown,
-  addPs,
-  addRun,
-  addExec,
-  addLogs,
-  addNetwork,
-  addEndpoint,
-  addAddress,
-  addEvents,
-  addConfig,
-  addDaemon,
-  addLab,
-  addVersion,
-];
+const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
+  up: async () => (await import('./up.ts')).addUp,
+  down: async () => (await import('./down.ts')).addDown,
+  ps: async () => (await import('./ps.ts')).addPs,
+  run: async () => (await import('./run.ts')).addRun,
+  exec: async () => (await import('./exec.ts')).addExec,
+  logs: async () => (await import('./logs.ts')).addLogs,
+  network: async () => (await import('./network.ts')).addNetwork,
+  endpoint: async () => (await import('./endpoint.ts')).addEndpoint,
+  address: async () => (await import('./address.ts')).addAddress,
+  events: async () => (await import('./events.ts')).addEvents,
+  config: async () => (await import('./config.ts')).addConfig,
+  daemon: async () => (await import('./daemon.ts')).addDaemon,
+  lab: async () => (await import('./lab.ts')).addLab,
+  version: async () => (await import('./version.ts')).addVersion,
+};
+
+/** The command of this name alone; all of them where it is none, for help and for suggestions. */
+export async function loadCommands(name: string | undefined): Promise<readonly AddCommand[]> {
+  const asked = Object.entries(commands).find(([it]) => it === name);
+  return Promise.all(asked === undefined ? Object.values(commands).map((load) => load()) : [asked[1]()]);
+}
