@@ -2,11 +2,15 @@
 import { ETH_P_ARP } from '../wire/arp/arp.ts';
 import { ByteWriter } from '../wire/bytes.ts';
 import {
+  AF_INET,
   AF_PACKET,
   bindSocket,
   closeFd,
+  closeLater,
+  duplicateOnto,
   openSocket,
   PACKET_IGNORE_OUTGOING,
+  SOCK_DGRAM,
   SOCK_RAW,
   SOL_PACKET,
   sendNow,
@@ -36,8 +40,22 @@ export function openArpFd(link: number): number {
   }
 }
 
-/** Listens and sends on such an fd, and owns it. A link that goes down is heard as silence. */
+/**
+ * Listens and sends on such an fd, and owns it. A link that goes down is heard as silence.
+ *
+ * The last close of a packet socket waits for an RCU grace period, so it is left to a pool thread: a second fd of the
+ * socket outlives the receiver's by a moment.
+ */
 export function arpSocketOn(fd: number, onFrame: (frame: Uint8Array) => void): ArpSocket {
+  const last = openSocket(AF_INET, SOCK_DGRAM, 0);
+  duplicateOnto(fd, last);
   const receiver = receiveFrom(fd, onFrame, () => undefined);
-  return { send: (frame) => sendNow(receiver.fd, frame), close: receiver.close };
+  let open = true;
+  const close = (): void => {
+    if (!open) return;
+    open = false;
+    receiver.close();
+    closeLater(last);
+  };
+  return { send: (frame) => sendNow(receiver.fd, frame), close };
 }

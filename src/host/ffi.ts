@@ -13,9 +13,9 @@ export const AF_NETLINK = 16;
 export const AF_PACKET = 17;
 export const SOCK_DGRAM = 2;
 export const SOCK_RAW = 3;
-export const SOCK_NONBLOCK = 0o4000;
-export const SOCK_CLOEXEC = 0o2000000;
-export const O_CLOEXEC = 0o2000000;
+const SOCK_NONBLOCK = 0o4000;
+const SOCK_CLOEXEC = 0o2000000;
+const O_CLOEXEC = 0o2000000;
 export const SOL_SOCKET = 1;
 export const SO_RCVBUFFORCE = 33;
 export const SOL_NETLINK = 270;
@@ -25,10 +25,9 @@ export const NETLINK_LISTEN_ALL_NSID = 8;
 export const NETLINK_EXT_ACK = 11;
 export const NETLINK_GET_STRICT_CHK = 12;
 export const PACKET_IGNORE_OUTGOING = 23;
-export const CLONE_NEWNET = 0x40000000;
+const CLONE_NEWNET = 0x40000000;
 export const MS_BIND = 0x1000;
 export const MS_REC = 0x4000;
-export const MS_PRIVATE = 1 << 18;
 export const MS_SHARED = 1 << 20;
 export const MNT_DETACH = 2;
 
@@ -43,7 +42,9 @@ const c = {
   close: libc.func('int close(int fd)'),
   setns: libc.func('int setns(int fd, int type)'),
   unshare: libc.func('int unshare(int flags)'),
-  mount: libc.func('int mount(const char *source, const char *target, const char *type, unsigned long flags, const void *options)'),
+  mount: libc.func(
+    'int mount(const char *source, const char *target, const char *type, unsigned long flags, const void *options)',
+  ),
   umount2: libc.func('int umount2(const char *target, int flags)'),
 };
 

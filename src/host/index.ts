@@ -155,7 +155,10 @@ export interface Kernel {
    * The configuration of one link of this namespace in one send: up (lo too), address, routes. Not atomic: each
    * request runs, and the first refusal is thrown after all have run.
    */
-  configure(link: number, wish: { readonly address?: Prefix; readonly routes: readonly Route[]; readonly up: boolean }): Promise<void>;
+  configure(
+    link: number,
+    wish: { readonly address?: Prefix; readonly routes: readonly Route[]; readonly up: boolean },
+  ): Promise<void>;
 }
 
 /** Path of a network namespace: `/run/landline/netns/shop`, `/proc/4711/ns/net`, `/proc/self/fd/9`. */

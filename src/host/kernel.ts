@@ -79,7 +79,14 @@ export function kernelOn(socket: Transactions, lanes: readonly Transactions[] = 
     deleteLink,
     deleteLinkGroup: (group) => remove(deleteLinkGroupRequest(group)),
     listAddresses: async () => {
-      const payload = encodeAddress({ family: AF_INET, prefixLength: 0, flags: 0, scope: 0, link: 0, attributes: attributes({}) });
+      const payload = encodeAddress({
+        family: AF_INET,
+        prefixLength: 0,
+        flags: 0,
+        scope: 0,
+        link: 0,
+        attributes: attributes({}),
+      });
       const messages = socket.dump(read('ip -4 address show', RTM_GETADDR, payload));
       return messages.flatMap((it) => present(toLinkAddress(decodeAddress(it.payload))));
     },
@@ -140,4 +147,3 @@ async function withNetnsFd<T>(path: string | undefined, body: (fd: number | unde
     fs.closeSync(fd);
   }
 }
-

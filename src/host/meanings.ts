@@ -2,8 +2,15 @@
 import { zeroMac } from '../net/mac.ts';
 import type { AddressMessage } from '../wire/netlink/address.ts';
 import { IFF_LOWER_UP, IFF_UP, type LinkMessage } from '../wire/netlink/link.ts';
-import { NUD_FAILED, NUD_NOARP, NUD_PERMANENT, NUD_REACHABLE, NUD_STALE, type NeighbourMessage } from '../wire/netlink/neighbour.ts';
-import { RTPROT_BOOT, RTPROT_KERNEL, RTPROT_STATIC, type RouteMessage } from '../wire/netlink/route.ts';
+import {
+  type NeighbourMessage,
+  NUD_FAILED,
+  NUD_NOARP,
+  NUD_PERMANENT,
+  NUD_REACHABLE,
+  NUD_STALE,
+} from '../wire/netlink/neighbour.ts';
+import { type RouteMessage, RTPROT_BOOT, RTPROT_KERNEL, RTPROT_STATIC } from '../wire/netlink/route.ts';
 import type { ForwardingEntry, Link, LinkAddress, Neighbour, Route } from './index.ts';
 
 const portStates = ['disabled', 'listening', 'learning', 'forwarding', 'blocking'] as const;

@@ -3,7 +3,15 @@ import { formatIpv4 } from '../net/ipv4.ts';
 import { broadcastOf, formatPrefix } from '../net/prefix.ts';
 import { encodeAddress, RTM_DELADDR, RTM_NEWADDR } from '../wire/netlink/address.ts';
 import { type AttributeList, attributes } from '../wire/netlink/attribute.ts';
-import { encodeLink, encodeLinkHeader, IFF_UP, type LinkMessage, RTM_DELLINK, RTM_NEWLINK, RTM_SETLINK } from '../wire/netlink/link.ts';
+import {
+  encodeLink,
+  encodeLinkHeader,
+  IFF_UP,
+  type LinkMessage,
+  RTM_DELLINK,
+  RTM_NEWLINK,
+  RTM_SETLINK,
+} from '../wire/netlink/link.ts';
 import { NLM_F_CREATE, NLM_F_ECHO, NLM_F_EXCL, NLM_F_REPLACE } from '../wire/netlink/message.ts';
 import { encodeNeighbour, RTM_DELNEIGH } from '../wire/netlink/neighbour.ts';
 import {
@@ -64,7 +72,11 @@ function vethAttributes(spec: VethSpec, peerNetns: NetnsFd | undefined): Paramet
     ...oneQueue,
   });
   const data = attributes({ VETH_INFO_PEER: { header: encodeLinkHeader(link({})), attributes: peer } });
-  return { ...oneQueue, IFLA_MASTER: spec.controller, IFLA_LINKINFO: attributes({ IFLA_INFO_KIND: 'veth', IFLA_INFO_DATA: data }) };
+  return {
+    ...oneQueue,
+    IFLA_MASTER: spec.controller,
+    IFLA_LINKINFO: attributes({ IFLA_INFO_KIND: 'veth', IFLA_INFO_DATA: data }),
+  };
 }
 
 function bridgeAttributes(spec: BridgeSpec): Parameters<typeof attributes>[0] {

@@ -13,11 +13,11 @@ import {
   decodeMessages,
   encodeMessage,
   kernelSays,
+  type NetlinkMessage,
   NLM_F_ACK,
   NLM_F_DUMP,
   NLM_F_DUMP_INTR,
   NLM_F_REQUEST,
-  type NetlinkMessage,
   NLMSG_DONE,
   NLMSG_ERROR,
 } from '../wire/netlink/message.ts';
@@ -147,9 +147,11 @@ export function transactions(channel: Channel): Transactions {
 
   const changeAll = (requests: readonly Request[]): Promise<readonly NetlinkMessage[]> => {
     waiting += 1;
-    const mine = lastChange.then(() => changeBatches(requests)).finally(() => {
-      waiting -= 1;
-    });
+    const mine = lastChange
+      .then(() => changeBatches(requests))
+      .finally(() => {
+        waiting -= 1;
+      });
     lastChange = mine.catch(() => undefined);
     return mine;
   };

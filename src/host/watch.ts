@@ -4,7 +4,7 @@ import { WireError } from '../wire/bytes.ts';
 import { decodeAddress, RTM_DELADDR, RTM_NEWADDR } from '../wire/netlink/address.ts';
 import { attributes } from '../wire/netlink/attribute.ts';
 import { AF_UNSPEC, decodeLink, encodeLink, RTM_DELLINK, RTM_GETLINK, RTM_NEWLINK } from '../wire/netlink/link.ts';
-import { decodeMessages, encodeMessage, NLM_F_REQUEST, type NetlinkMessage } from '../wire/netlink/message.ts';
+import { decodeMessages, encodeMessage, type NetlinkMessage, NLM_F_REQUEST } from '../wire/netlink/message.ts';
 import { AF_INET, decodeRoute, RT_TABLE_MAIN, RTM_DELROUTE, RTM_NEWROUTE } from '../wire/netlink/route.ts';
 import { NETLINK_LISTEN_ALL_NSID, SO_RCVBUFFORCE, SOL_NETLINK, SOL_SOCKET, sendNow, setOption } from './ffi.ts';
 import type { KernelEvent, Watch, WatchOptions } from './index.ts';
@@ -77,7 +77,9 @@ function toEvents(message: NetlinkMessage): readonly KernelEvent[] {
     case RTM_NEWADDR:
     case RTM_DELADDR: {
       const address = toLinkAddress(decodeAddress(message.payload));
-      return address === undefined ? [] : [{ kind: 'address', change: message.type === RTM_DELADDR ? 'deleted' : 'new', address }];
+      return address === undefined
+        ? []
+        : [{ kind: 'address', change: message.type === RTM_DELADDR ? 'deleted' : 'new', address }];
     }
     case RTM_NEWROUTE:
     case RTM_DELROUTE: {

@@ -5,11 +5,12 @@
  * what is not written as it says, is kept as bytes and goes back unchanged: decoding and encoding again gives the
  * same bytes, whoever wrote them. Only the padding between attributes is ours: zeros.
  */
-import { ByteReader, ByteWriter, WireError } from '../bytes.ts';
+
 import { formatIpv4, ipv4Bytes, ipv4FromBytes } from '../../net/ipv4.ts';
 import { macBytes, macFromBytes } from '../../net/mac.ts';
+import { ByteReader, type ByteWriter, WireError } from '../bytes.ts';
 
-export type AttributeValue = number | bigint | string | Uint8Array | AttributeList | Headed;
+export type AttributeValue = number | string | Uint8Array | AttributeList | Headed;
 
 /** A struct and then attributes, as in VETH_INFO_PEER. */
 export interface Headed {
@@ -192,13 +193,31 @@ function codec<T extends AttributeValue>(
   return { decode, encode: (writer, value) => encode(writer, value as T) };
 }
 
-export const u8 = codec<number>((r) => r.u8(), (w, v) => w.u8(v));
-export const u16 = codec<number>((r) => r.u16le(), (w, v) => w.u16le(v));
+export const u8 = codec<number>(
+  (r) => r.u8(),
+  (w, v) => w.u8(v),
+);
+export const u16 = codec<number>(
+  (r) => r.u16le(),
+  (w, v) => w.u16le(v),
+);
 /** In network order, as ports and VLAN protocols are. */
-export const u16be = codec<number>((r) => r.u16(), (w, v) => w.u16(v));
-export const u32 = codec<number>((r) => r.u32le(), (w, v) => w.u32le(v));
-export const s32 = codec<number>((r) => r.s32le(), (w, v) => w.s32le(v));
-export const bytes = codec<Uint8Array>((r) => r.rest(), (w, v) => w.bytes(v));
+export const u16be = codec<number>(
+  (r) => r.u16(),
+  (w, v) => w.u16(v),
+);
+export const u32 = codec<number>(
+  (r) => r.u32le(),
+  (w, v) => w.u32le(v),
+);
+export const s32 = codec<number>(
+  (r) => r.s32le(),
+  (w, v) => w.s32le(v),
+);
+export const bytes = codec<Uint8Array>(
+  (r) => r.rest(),
+  (w, v) => w.bytes(v),
+);
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -233,10 +252,16 @@ function utf8Text(reader: ByteReader, bytes: Uint8Array): string {
 }
 
 /** A link-layer address of six bytes (`02:…`); longer and shorter ones stay bytes. */
-export const mac = codec<string>((r) => macFromBytes(r.bytes(6)), (w, v) => w.bytes(macBytes(v)));
+export const mac = codec<string>(
+  (r) => macFromBytes(r.bytes(6)),
+  (w, v) => w.bytes(macBytes(v)),
+);
 
 /** An IPv4 address as its number; sixteen bytes of IPv6 stay bytes. */
-export const ipv4 = codec<number>((r) => ipv4FromBytes(r.bytes(4)), (w, v) => w.bytes(ipv4Bytes(v)));
+export const ipv4 = codec<number>(
+  (r) => ipv4FromBytes(r.bytes(4)),
+  (w, v) => w.bytes(ipv4Bytes(v)),
+);
 
 /** Attributes within an attribute; which ones may depend on those that it stands among. */
 export function nested(of: Schema | ((among: AttributeList) => Schema)): AttributeCodec {
@@ -262,7 +287,8 @@ export function headed(length: number, of: () => Schema): AttributeCodec {
 }
 
 /** Attributes that hold an IPv4 address, as their numbers are written for people. */
-export const isIpv4Attribute = (name: string): boolean => /^(IFA_(ADDRESS|LOCAL|BROADCAST)|RTA_(DST|SRC|GATEWAY|PREFSRC)|NDA_DST)$/.test(name);
+export const isIpv4Attribute = (name: string): boolean =>
+  /^(IFA_(ADDRESS|LOCAL|BROADCAST)|RTA_(DST|SRC|GATEWAY|PREFSRC)|NDA_DST)$/.test(name);
 
 /** For people: `IFLA_IFNAME "eth0", 52 <4 bytes>`. */
 export function describeAttributes(list: AttributeList): string {

@@ -1,7 +1,7 @@
 /** RTM_*LINK (rtnetlink(7), struct ifinfomsg): links of every kind. */
 import { ByteReader, ByteWriter } from '../bytes.ts';
-import { type AttributeList, decodeAttributes, encodeAttributes } from './attribute.ts';
-import { linkAttributes } from './schemas.ts';
+import { type AttributeList, decodeAttributes, encodeAttributes, type Schema } from './attribute.ts';
+import { bridgePortLinkAttributes, linkAttributes } from './schemas.ts';
 
 export const RTM_NEWLINK = 16;
 export const RTM_DELLINK = 17;
@@ -36,6 +36,8 @@ export interface LinkMessage {
   readonly attributes: AttributeList;
 }
 
+const schemaOf = (family: number): Schema => (family === AF_BRIDGE ? bridgePortLinkAttributes : linkAttributes);
+
 export function decodeLink(payload: Uint8Array): LinkMessage {
   const reader = new ByteReader(payload);
   const family = reader.u8('ifi_family');
@@ -44,12 +46,12 @@ export function decodeLink(payload: Uint8Array): LinkMessage {
   const index = reader.s32le('ifi_index');
   const flags = reader.u32le('ifi_flags');
   const change = reader.u32le('ifi_change');
-  return { family, hardwareType, index, flags, change, attributes: decodeAttributes(reader, linkAttributes) };
+  return { family, hardwareType, index, flags, change, attributes: decodeAttributes(reader, schemaOf(family)) };
 }
 
 export function encodeLink(link: LinkMessage): Uint8Array {
   const writer = new ByteWriter().bytes(encodeLinkHeader(link));
-  encodeAttributes(writer, link.attributes, linkAttributes);
+  encodeAttributes(writer, link.attributes, schemaOf(link.family));
   return writer.finish();
 }
 

@@ -8,10 +8,8 @@ import { extendedAckAttributes } from './schemas.ts';
 
 export const NLMSG_ERROR = 2;
 export const NLMSG_DONE = 3;
-export const NLMSG_OVERRUN = 4;
 
 export const NLM_F_REQUEST = 0x1;
-export const NLM_F_MULTI = 0x2;
 export const NLM_F_ACK = 0x4;
 /** The notification that a change makes goes to the one who asked, too. */
 export const NLM_F_ECHO = 0x8;
@@ -19,13 +17,12 @@ export const NLM_F_DUMP_INTR = 0x10;
 export const NLM_F_REPLACE = 0x100;
 export const NLM_F_EXCL = 0x200;
 export const NLM_F_CREATE = 0x400;
-export const NLM_F_APPEND = 0x800;
 /** NLM_F_ROOT | NLM_F_MATCH */
 export const NLM_F_DUMP = 0x300;
 /** The acknowledgement holds the request's header only. */
-export const NLM_F_CAPPED = 0x100;
+const NLM_F_CAPPED = 0x100;
 /** The acknowledgement carries attributes. */
-export const NLM_F_ACK_TLVS = 0x200;
+const NLM_F_ACK_TLVS = 0x200;
 
 /** ```
  *  0                   1                   2                   3
@@ -96,7 +93,7 @@ export interface Acknowledgement {
 
 export function decodeAcknowledgement(message: NetlinkMessage): Acknowledgement {
   const reader = new ByteReader(message.payload);
-  const errno = -reader.s32le('nlmsgerr.error');
+  const errno = 0 - reader.s32le('nlmsgerr.error');
   const length = reader.u32le('nlmsgerr.msg.nlmsg_len');
   const type = reader.u16le('nlmsgerr.msg.nlmsg_type');
   const flags = reader.u16le('nlmsgerr.msg.nlmsg_flags');
@@ -130,7 +127,7 @@ export interface Done {
 
 export function decodeDone(message: NetlinkMessage): Done {
   const reader = new ByteReader(message.payload);
-  return { errno: -reader.s32le('the errno of the dump'), ...extendedAck(message, reader) };
+  return { errno: 0 - reader.s32le('the errno of the dump'), ...extendedAck(message, reader) };
 }
 
 export function encodeDone(it: Done): Uint8Array {

@@ -13,7 +13,14 @@ import {
   NLMSG_DONE,
   NLMSG_ERROR,
 } from './message.ts';
-import { decodeNeighbour, encodeNeighbour, type NeighbourMessage, RTM_DELNEIGH, RTM_GETNEIGH, RTM_NEWNEIGH } from './neighbour.ts';
+import {
+  decodeNeighbour,
+  encodeNeighbour,
+  type NeighbourMessage,
+  RTM_DELNEIGH,
+  RTM_GETNEIGH,
+  RTM_NEWNEIGH,
+} from './neighbour.ts';
 import { decodeRoute, encodeRoute, type RouteMessage, RTM_DELROUTE, RTM_GETROUTE, RTM_NEWROUTE } from './route.ts';
 
 /** What a message says; a type that is not known stays bytes. */

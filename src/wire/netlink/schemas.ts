@@ -2,7 +2,23 @@
  * Which attributes stand where (linux/if_link.h, if_addr.h, rtnetlink.h, neighbour.h, veth.h, netlink.h). Numbers are
  * the kernel's; an attribute that is not listed is kept as bytes. A link kind is one line in `linkKinds`.
  */
-import { type AttributeList, bytes, headed, ipv4, mac, nested, noAttributes, type Schema, s32, schema, string, u8, u16, u16be, u32 } from './attribute.ts';
+import {
+  type AttributeList,
+  bytes,
+  headed,
+  ipv4,
+  mac,
+  nested,
+  noAttributes,
+  type Schema,
+  s32,
+  schema,
+  string,
+  u8,
+  u16,
+  u16be,
+  u32,
+} from './attribute.ts';
 
 export const extendedAckAttributes = schema({
   NLMSGERR_ATTR_MSG: [1, string],
@@ -48,8 +64,10 @@ const bridgePortAttributes = schema({
 const linkKinds: Readonly<Record<string, Schema>> = { veth: vethData, bridge: bridgeData };
 const portKinds: Readonly<Record<string, Schema>> = { bridge: bridgePortAttributes };
 
-const byKind = (kinds: Readonly<Record<string, Schema>>, name: string) => (among: AttributeList): Schema =>
-  kinds[among.text(name) ?? ''] ?? noAttributes;
+const byKind =
+  (kinds: Readonly<Record<string, Schema>>, name: string) =>
+  (among: AttributeList): Schema =>
+    kinds[among.text(name) ?? ''] ?? noAttributes;
 
 const linkInfo = schema({
   IFLA_INFO_KIND: [1, string],
@@ -59,8 +77,7 @@ const linkInfo = schema({
   IFLA_INFO_SLAVE_DATA: [5, nested(byKind(portKinds, 'IFLA_INFO_SLAVE_KIND'))],
 });
 
-/** Attributes of RTM_NEWLINK and its kin. */
-export const linkAttributes: Schema = schema({
+const linkTable = {
   IFLA_ADDRESS: [1, mac],
   IFLA_BROADCAST: [2, mac],
   IFLA_IFNAME: [3, string],
@@ -69,7 +86,6 @@ export const linkAttributes: Schema = schema({
   IFLA_QDISC: [6, string],
   IFLA_STATS: [7, bytes],
   IFLA_MASTER: [10, u32],
-  IFLA_PROTINFO: [12, nested(bridgePortAttributes)],
   IFLA_TXQLEN: [13, u32],
   IFLA_MAP: [14, bytes],
   IFLA_OPERSTATE: [16, u8],
@@ -96,7 +112,13 @@ export const linkAttributes: Schema = schema({
   IFLA_CARRIER_DOWN_COUNT: [48, u32],
   IFLA_MIN_MTU: [50, u32],
   IFLA_MAX_MTU: [51, u32],
-});
+} as const;
+
+/** Attributes of RTM_NEWLINK and its kin. */
+export const linkAttributes: Schema = schema(linkTable);
+
+/** The same in family AF_BRIDGE: what a bridge says of a port. Other families have their own things in IFLA_PROTINFO. */
+export const bridgePortLinkAttributes = schema({ ...linkTable, IFLA_PROTINFO: [12, nested(bridgePortAttributes)] });
 
 /** Attributes of RTM_NEWADDR and its kin, of family AF_INET. */
 export const addressAttributes = schema({

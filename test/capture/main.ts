@@ -1,0 +1,14 @@
+/** Makes the captures again: `scripts/capture [NAME…]`, of all where none is named. */
+import { execFileSync } from 'node:child_process';
+import { captureArp } from './arp.ts';
+import { captureNetlink } from './netlink.ts';
+
+const captures: Readonly<Record<string, () => Promise<void>>> = { arp: captureArp, netlink: captureNetlink };
+
+const wanted = process.argv.slice(2);
+for (const name of wanted.length === 0 ? Object.keys(captures) : wanted) {
+  const capture = captures[name];
+  if (capture === undefined) throw new Error(`no captures are called ${name}: ${Object.keys(captures).join(', ')}`);
+  await capture();
+}
+execFileSync('node_modules/.bin/biome', ['format', '--write', '--log-level=error', 'src/wire'], { stdio: 'inherit' });

@@ -1,0 +1,23 @@
+/** Who made a capture. */
+import { execFileSync } from 'node:child_process';
+import os from 'node:os';
+
+const askVersion: Readonly<Record<string, () => string>> = {
+  strace: () => firstLine('strace', '-V').replace(/^strace -- version /, 'strace '),
+  tcpdump: () => firstLine('tcpdump', '--version').replace(/ version /, ' '),
+  iproute2: () => /iproute2-[^,]*/.exec(firstLine('ip', '-V'))?.[0].replace('-', ' ') ?? 'iproute2',
+  arping: () => firstLine('arping', '-V').replace(/ from /, ' of '),
+  busybox: () => /BusyBox v[^ ]*/.exec(firstLine('busybox'))?.[0] ?? 'BusyBox',
+};
+
+function firstLine(program: string, ...args: readonly string[]): string {
+  return execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).split('\n')[0] ?? '';
+}
+
+/** `strace 6.1, Linux 6.18.44, iproute2 6.1.0` */
+export function versions(recorder: string, ...programs: readonly string[]): string {
+  const ask = (program: string): string => askVersion[program]?.() ?? program;
+  return [ask(recorder), `${os.type()} ${os.release()}`, ...programs.map(ask)].join(', ');
+}
+
+export const today = (): string => new Date().toISOString().slice(0, 10);
