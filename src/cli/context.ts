@@ -26,6 +26,8 @@ export interface Context {
   readonly argv: readonly string[];
   /** For commands that pass on another program's exit status. */
   readonly setStatus: (status: number) => void;
+  /** The whole program, for completing words. */
+  readonly loadAll: () => Promise<Command>;
 }
 
 /** Adds one command to the program. */

@@ -11,7 +11,8 @@ import { errorText } from './render/error.ts';
 export async function runCli(argv: readonly string[], doors: Doors): Promise<number> {
   const wantsJson = argv.slice(0, dashes(argv)).includes('--json');
   let status = 0;
-  const context: Context = { doors, argv, setStatus: (it) => (status = it) };
+  const loadAll = async (): Promise<Command> => program(context, await loadCommands(undefined));
+  const context: Context = { doors, argv, setStatus: (it) => (status = it), loadAll };
   try {
     await program(context, await loadCommands(argv[0])).parseAsync([...argv], { from: 'user' });
     return status;

@@ -16,6 +16,8 @@ const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   address: async () => (await import('./address.ts')).addAddress,
   events: async () => (await import('./events.ts')).addEvents,
   config: async () => (await import('./config.ts')).addConfig,
+  completion: async () => (await import('./completion.ts')).addCompletion,
+  complete: async () => (await import('./completion.ts')).addComplete,
   daemon: async () => (await import('./daemon.ts')).addDaemon,
   lab: async () => (await import('./lab.ts')).addLab,
   version: async () => (await import('./version.ts')).addVersion,
