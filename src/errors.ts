@@ -58,6 +58,13 @@ export const catalogue = {
     says: (d) => `${d.file} cannot be read: ${d.reason}`,
     next: () => 'check the path and its permissions',
   }),
+  FILE_UNWRITABLE: entry<{ file: string; reason: string }>({
+    status: 500,
+    exit: 1,
+    retry: 'never',
+    says: (d) => `${d.file} cannot be written: ${d.reason}`,
+    next: () => 'check the path, its permissions and the space on the disk',
+  }),
   FILE_INVALID: entry<{ file: string; problems: readonly FileProblem[] }>({
     status: 400,
     exit: 2,

@@ -4,4 +4,5 @@ import { runCli } from './cli/run.ts';
 process.exitCode = await runCli(process.argv.slice(2), {
   daemon: async (options) => (await import('./daemon/main.ts')).runDaemon(options),
   lab: () => import('./lab/index.ts'),
+  inspectHost: async () => (await import('./daemon/inspect-host.ts')).inspectHost(),
 });

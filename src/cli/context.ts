@@ -1,6 +1,7 @@
 /** What every command is given. */
 import type { Command } from 'commander';
 import { type Client, connect } from '../api/client.ts';
+import type { HostFacts } from '../files/index.ts';
 import type { LabStatus } from '../lab/status.ts';
 
 /** The rooms behind the front door, opened only when a command asks for them. */
@@ -12,6 +13,7 @@ export interface Doors {
     readonly socket: string;
   }) => Promise<void>;
   readonly lab: () => Promise<LabDoor>;
+  readonly inspectHost: () => Promise<HostFacts>;
 }
 
 export interface LabDoor {

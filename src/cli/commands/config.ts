@@ -1,11 +1,12 @@
 /** `landline config check` */
 import fs from 'node:fs';
+import path from 'node:path';
 import { LandlineError } from '../../errors.ts';
 import type { AddCommand } from '../context.ts';
 import { printJson } from '../render/table.ts';
 
-export const addConfig: AddCommand = (root) => {
-  const config = root.command('config').description('look at the configuration');
+export const addConfig: AddCommand = (root, { doors }) => {
+  const config = root.command('config').description('check the configuration, or begin one');
   config
     .command('check')
     .description('check landline.yaml, without a daemon')
@@ -18,7 +19,32 @@ export const addConfig: AddCommand = (root) => {
       if (options.json) printJson({ file, networks: names });
       else process.stdout.write(`${file} is right: ${names.length === 0 ? 'no networks' : `networks ${names.join(', ')}`}\n`);
     });
+  config
+    .command('init')
+    .description('write a first landline.yaml from what this host has')
+    .argument('[file]', "the file, '-' for standard output", '/etc/landline/landline.yaml')
+    .option('--force', 'write over a file that is there')
+    .action(async (file: string, options: { force?: true }) => {
+      const { draftConfiguration } = await import('../../files/index.ts');
+      const text = draftConfiguration(await doors.inspectHost());
+      if (file === '-') return void process.stdout.write(text);
+      write(file, text, options.force === true);
+      process.stdout.write(`${file} is written: read it, and check it with \`landline config check ${file}\`\n`);
+    });
 };
+
+/** Never over a file that is there, unless that is wished. */
+function write(file: string, text: string, force: boolean): void {
+  try {
+    fs.mkdirSync(path.dirname(file), { recursive: true });
+    fs.writeFileSync(file, text, { flag: force ? 'w' : 'wx' });
+  } catch (error) {
+    // Node's errors of file calls carry `code`.
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code !== 'EEXIST') throw new LandlineError('FILE_UNWRITABLE', { file, reason: message }, { cause: error });
+    throw new LandlineError('USAGE', { problem: `${file} is there already`, advice: 'give another name, or --force to write over it' });
+  }
+}
 
 function read(file: string): Uint8Array {
   try {
