@@ -16,7 +16,7 @@ export interface Call {
 
 type Handle = (daemon: Daemon, call: Call) => Promise<Response> | Response;
 
-const routes: readonly (readonly [method: string, path: string, handle: Handle])[] = [
+export const routes: readonly (readonly [method: string, path: string, handle: Handle])[] = [
   ['GET', '/v1/version', (daemon) => json(daemon.version())],
   ['GET', '/v1/environments', async (daemon) => json(await daemon.environments())],
   ['POST', '/v1/environments', async (daemon, call) => json(await daemon.up(upAsk(call)), 201)],
