@@ -52,35 +52,46 @@ export async function findBridge(host: Host, endpoint: Pick<DesiredEndpoint, 'br
 export async function attach(host: Host, forwarding: Forwarding, wish: AttachWish): Promise<AttachTimes> {
   const begin = performance.now();
   const bridge = await findBridge(host, wish.endpoint);
-  const hostEnd = await addVeth(host, wish, bridge);
+  const veth = await addVeth(host, wish, bridge);
   try {
-    const probeMs = await configure(host, forwarding, wish, hostEnd);
+    // Side by side: each of the two waits for the kernel on a thread of its own.
+    const [hostEnd, inside] = await Promise.allSettled([markHostEnd(host, wish, veth), configure(host, forwarding, wish, veth)]);
+    if (hostEnd.status === 'rejected') throw hostEnd.reason;
+    if (inside.status === 'rejected') throw inside.reason;
+    const probeMs = inside.value;
     return { attachMs: performance.now() - begin - probeMs, probeMs };
   } catch (error) {
-    throw await undo(host, hostEnd, error);
+    const gone = isKernelError(error, 'ENODEV') ? new LandlineError('TARGET_GONE', { target: wish.target }, { cause: error }) : error;
+    throw await undo(host, veth.index, gone);
   }
 }
 
-/** A veth into the sandbox, marked from the first moment. IPv6 is off on the host's end before it comes up. */
-async function addVeth(host: Host, wish: AttachWish, bridge: Link): Promise<number> {
+/** Both ends of a new veth: the host's, and the one in the sandbox. */
+interface Veth {
+  readonly name: string;
+  readonly index: number;
+  readonly peer: number;
+}
+
+/** A veth into the sandbox, ours by its group from the first moment. */
+async function addVeth(host: Host, wish: AttachWish, bridge: Link): Promise<Veth> {
   const { endpoint } = wish;
   const name = `ll${randomBytes(5).toString('hex')}`;
   const peer = { name: endpoint.interface, mac: endpoint.mac, netns: wish.netns };
+  const mac = macFromDigest(randomBytes(5), 0xfe);
   try {
-    const mac = macFromDigest(randomBytes(5), 0xfe);
-    await host.kernel.addLink({ kind: 'veth', name, mac, mtu: bridge.mtu, group: wish.group, controller: bridge.index, peer });
+    const spec = { kind: 'veth', name, mac, mtu: bridge.mtu, group: wish.group, controller: bridge.index, peer } as const;
+    const added = await host.kernel.addLink(spec);
+    return { name, index: added.index, peer: added.peer ?? 0 };
   } catch (error) {
     throw addRefusal(error, wish);
   }
-  const link = await host.kernel.getLink(name);
-  if (link === undefined) throw new LandlineError('TARGET_GONE', { target: wish.target });
-  try {
-    host.sysctl(`ipv6/conf/${name}/disable_ipv6`, '1', { optional: true });
-    await host.kernel.setLink(link.index, { alias: formatMark(wish.mark), up: true });
-  } catch (error) {
-    throw await undo(host, link.index, error);
-  }
-  return link.index;
+}
+
+/** The mark, and up. IPv6 is off on the host's end before. */
+async function markHostEnd(host: Host, wish: AttachWish, { name, index }: Veth): Promise<void> {
+  host.sysctl(`ipv6/conf/${name}/disable_ipv6`, '1', { optional: true });
+  await host.kernel.setLink(index, { alias: formatMark(wish.mark), up: true });
 }
 
 function addRefusal(error: unknown, wish: AttachWish): unknown {
@@ -94,17 +105,19 @@ function addRefusal(error: unknown, wish: AttachWish): unknown {
 }
 
 /** Inside: up, probe, address, routes, announcement. @returns how long the probe took, in milliseconds */
-function configure(host: Host, forwarding: Forwarding, wish: AttachWish, hostEnd: number): Promise<number> {
+function configure(host: Host, forwarding: Forwarding, wish: AttachWish, veth: Veth): Promise<number> {
   const { endpoint } = wish;
   return host.within(wish.netns, async (inside) => {
-    const link = await requireLink(inside, endpoint.interface, wish.target);
+    const { kernel } = inside;
     inside.sysctl(`ipv6/conf/${endpoint.interface}/disable_ipv6`, '1', { optional: true });
-    await inside.kernel.configure(link.index, { up: true, routes: [] });
-    const ears = openEars(inside, link.index);
+    const rest = { address: endpoint.address, routes: routesOf(endpoint, veth.peer) };
+    const isProbed = wish.probe !== 'off';
+    await kernel.configure(veth.peer, isProbed ? { up: true, routes: [] } : { up: true, ...rest });
+    const ears = openEars(inside, veth.peer);
     try {
-      const probeMs = await probeAddress(host, forwarding, wish, ears, hostEnd);
-      await inside.kernel.configure(link.index, { address: endpoint.address, routes: routesOf(endpoint, link.index), up: false });
-      await forwarding.wait(host, hostEnd);
+      const probeMs = await probeAddress(host, forwarding, wish, ears, veth.index);
+      if (isProbed) await kernel.configure(veth.peer, { up: false, ...rest });
+      await forwarding.wait(host, veth.index);
       ears.send(encodeArp(arpAnnouncement(endpoint.mac, endpoint.address.address)));
       return probeMs;
     } finally {
