@@ -1,6 +1,5 @@
-/** Wishes → rtnetlink requests. Each says what it does as the `ip` command that would do the same. */
-import { formatIpv4 } from '../net/ipv4.ts';
-import { broadcastOf, formatPrefix } from '../net/prefix.ts';
+/** Wishes → rtnetlink requests. */
+import { broadcastOf } from '../net/prefix.ts';
 import { encodeAddress, RTM_DELADDR, RTM_NEWADDR } from '../wire/netlink/address.ts';
 import { type AttributeList, attributes } from '../wire/netlink/attribute.ts';
 import {
@@ -26,6 +25,15 @@ import {
   RTN_UNICAST,
   RTPROT_STATIC,
 } from '../wire/netlink/route.ts';
+import {
+  describeAddLink,
+  describeAddress,
+  describeDeleteLink,
+  describeDeleteLinkGroup,
+  describeDeleteNeighbour,
+  describeRoute,
+  describeSetLink,
+} from './describe.ts';
 import type { BridgeSpec, LinkAddress, LinkChange, LinkSpec, Neighbour, Route, VethSpec } from './index.ts';
 import type { Request } from './transactions.ts';
 
@@ -41,8 +49,6 @@ const link = (it: Partial<LinkMessage>): LinkMessage => ({
 
 const upFlags = (up: boolean | undefined): Partial<LinkMessage> =>
   up === undefined ? {} : { flags: up ? IFF_UP : 0, change: IFF_UP };
-
-const words = (...parts: readonly (string | undefined)[]): string => parts.filter((part) => part !== undefined).join(' ');
 
 /** Stands for a namespace that was opened for the length of the request. */
 export type NetnsFd = number;
@@ -84,13 +90,6 @@ function bridgeAttributes(spec: BridgeSpec): Parameters<typeof attributes>[0] {
   return { IFLA_LINKINFO: attributes({ IFLA_INFO_KIND: 'bridge', IFLA_INFO_DATA: data }) };
 }
 
-function describeAddLink(spec: LinkSpec): string {
-  const address = spec.mac === undefined ? undefined : `address ${spec.mac}`;
-  if (spec.kind === 'bridge') return words('ip link add', spec.name, address, 'type bridge');
-  const netns = spec.peer.netns === undefined ? undefined : `netns ${spec.peer.netns}`;
-  return words('ip link add', spec.name, address, 'type veth peer name', spec.peer.name, netns);
-}
-
 /** `ip link set dev` */
 export function setLinkRequest(index: number, change: LinkChange, netns: NetnsFd | undefined): Request {
   const list = attributes({
@@ -102,28 +101,18 @@ export function setLinkRequest(index: number, change: LinkChange, netns: NetnsFd
     IFLA_GROUP: change.group,
     IFLA_NET_NS_FD: netns,
   });
-  const doing = words(
-    `ip link set dev ${index}`,
-    change.up === undefined ? undefined : change.up ? 'up' : 'down',
-    change.name && `name ${change.name}`,
-    change.mac && `address ${change.mac}`,
-    change.mtu === undefined ? undefined : `mtu ${change.mtu}`,
-    change.controller === undefined ? undefined : change.controller === 0 ? 'nomaster' : `master ${change.controller}`,
-    change.netns && `netns ${change.netns}`,
-    change.group === undefined ? undefined : `group ${change.group}`,
-    change.alias && `alias ${change.alias}`,
-  );
+  const doing = describeSetLink(index, change);
   const payload = encodeLink(link({ index, ...upFlags(change.up), attributes: list }));
   return { doing, type: RTM_SETLINK, flags: 0, payload };
 }
 
 export function deleteLinkRequest(index: number): Request {
-  return { doing: `ip link delete dev ${index}`, type: RTM_DELLINK, flags: 0, payload: encodeLink(link({ index })) };
+  return { doing: describeDeleteLink(index), type: RTM_DELLINK, flags: 0, payload: encodeLink(link({ index })) };
 }
 
 export function deleteLinkGroupRequest(group: number): Request {
   const payload = encodeLink(link({ attributes: attributes({ IFLA_GROUP: group }) }));
-  return { doing: `ip link delete group ${group}`, type: RTM_DELLINK, flags: 0, payload };
+  return { doing: describeDeleteLinkGroup(group), type: RTM_DELLINK, flags: 0, payload };
 }
 
 function addressPayload(it: LinkAddress): Uint8Array {
@@ -137,12 +126,12 @@ function addressPayload(it: LinkAddress): Uint8Array {
 }
 
 export function addAddressRequest(it: LinkAddress): Request {
-  const doing = `ip address add ${formatPrefix(it.address)} dev ${it.link}`;
+  const doing = describeAddress('add', it);
   return { doing, type: RTM_NEWADDR, flags: NLM_F_CREATE | NLM_F_EXCL, payload: addressPayload(it) };
 }
 
 export function deleteAddressRequest(it: LinkAddress): Request {
-  const doing = `ip address delete ${formatPrefix(it.address)} dev ${it.link}`;
+  const doing = describeAddress('delete', it);
   return { doing, type: RTM_DELADDR, flags: 0, payload: addressPayload(it) };
 }
 
@@ -169,16 +158,6 @@ function routePayload(route: Route, deleting: boolean): Uint8Array {
   });
 }
 
-function describeRoute(verb: string, route: Route): string {
-  const to = route.to.length === 0 ? 'default' : formatPrefix(route.to);
-  return words(
-    `ip route ${verb} ${to}`,
-    route.via === undefined ? undefined : `via ${formatIpv4(route.via)}`,
-    route.link === undefined ? undefined : `dev ${route.link}`,
-    route.metric ? `metric ${route.metric}` : undefined,
-  );
-}
-
 export function addRouteRequest(route: Route): Request {
   const flags = NLM_F_CREATE | NLM_F_REPLACE;
   return { doing: describeRoute('replace', route), type: RTM_NEWROUTE, flags, payload: routePayload(route, false) };
@@ -197,5 +176,5 @@ export function deleteNeighbourRequest(it: Pick<Neighbour, 'link' | 'address'>):
     type: 0,
     attributes: attributes({ NDA_DST: it.address }),
   });
-  return { doing: `ip neighbour delete ${formatIpv4(it.address)} dev ${it.link}`, type: RTM_DELNEIGH, flags: 0, payload };
+  return { doing: describeDeleteNeighbour(it), type: RTM_DELNEIGH, flags: 0, payload };
 }

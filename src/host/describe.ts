@@ -1,0 +1,56 @@
+/** What is asked of the kernel, as the `ip` command that would do the same: for errors and the debug log. */
+import { formatIpv4 } from '../net/ipv4.ts';
+import { formatPrefix } from '../net/prefix.ts';
+import type { LinkAddress, LinkChange, LinkSpec, Neighbour, Route } from './index.ts';
+
+const words = (...parts: readonly (string | undefined)[]): string => parts.filter((part) => part !== undefined).join(' ');
+
+/** `group 76`, or nothing. */
+const option = (name: string, value: string | number | undefined): string | undefined =>
+  value === undefined ? undefined : `${name} ${value}`;
+
+const settings = (it: { readonly mac?: string; readonly mtu?: number; readonly group?: number }): string | undefined =>
+  words(option('address', it.mac), option('mtu', it.mtu), option('group', it.group)) || undefined;
+
+const state = (up: boolean | undefined): string | undefined => (up === undefined ? undefined : up ? 'up' : 'down');
+
+export function describeAddLink(spec: LinkSpec): string {
+  const { name, kind } = spec;
+  const head = words('ip link add', name, settings(spec), spec.up === true ? 'up' : undefined);
+  if (kind === 'bridge') return words(head, 'type bridge');
+  const { peer, controller } = spec;
+  const other = words('peer name', peer.name, settings(peer), option('netns', peer.netns));
+  return words(head, option('master', controller), 'type veth', other);
+}
+
+export function describeSetLink(index: number, change: LinkChange): string {
+  return words(
+    `ip link set dev ${index}`,
+    state(change.up),
+    option('name', change.name),
+    settings(change),
+    change.controller === 0 ? 'nomaster' : option('master', change.controller),
+    option('netns', change.netns),
+    option('alias', change.alias === '' ? "''" : change.alias),
+  );
+}
+
+export const describeDeleteLink = (index: number): string => `ip link delete dev ${index}`;
+
+export const describeDeleteLinkGroup = (group: number): string => `ip link delete group ${group}`;
+
+export const describeAddress = (verb: 'add' | 'delete', it: LinkAddress): string =>
+  `ip address ${verb} ${formatPrefix(it.address)} dev ${it.link}`;
+
+export function describeRoute(verb: 'replace' | 'delete', route: Route): string {
+  return words(
+    `ip route ${verb}`,
+    route.to.length === 0 ? 'default' : formatPrefix(route.to),
+    route.via === undefined ? undefined : `via ${formatIpv4(route.via)}`,
+    option('dev', route.link),
+    route.metric ? `metric ${route.metric}` : undefined,
+  );
+}
+
+export const describeDeleteNeighbour = (it: Pick<Neighbour, 'link' | 'address'>): string =>
+  `ip neighbour delete ${formatIpv4(it.address)} dev ${it.link}`;
