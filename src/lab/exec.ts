@@ -13,8 +13,8 @@ export function findMachine(name: string, machine: string): MachineRecord {
   const record = readRecord(name);
   const failed = (reason: string): LandlineError =>
     new LandlineError('LAB_FAILED', { doing: `run a command in ${machine} of '${name}'`, reason });
-  if (record === undefined) throw failed('the lab was not made to the end');
-  if (stateOf(record) === 'starting') throw failed(`process ${record.builder.pid} is still making it`);
+  if (record !== undefined && stateOf(record) === 'starting') throw failed(`process ${record.builder.pid} is still making it`);
+  if (record?.phase !== 'running') throw failed('the lab was not made to the end');
   const found = record.machines.find((it) => it.name === machine);
   if (found === undefined)
     throw new LandlineError('LAB_HOST_UNKNOWN', { host: machine, hosts: record.machines.map((it) => it.name) });
@@ -25,12 +25,14 @@ export function findMachine(name: string, machine: string): MachineRecord {
 /** Runs the command with our own stdin, stdout and stderr. Resolves to its exit status, 128+n for a signal. */
 export async function runInside(name: string, machine: MachineRecord, command: readonly string[]): Promise<number> {
   const { file, args } = commandInside(name, machine, command, process.cwd());
-  const child = spawn(file, args, { stdio: 'inherit', env: environmentInside(process.env) });
-  const stopForwarding = forwardSignals(child);
+  // Before the command is there, so that it has no moment in which a signal to us ends us alone.
+  const forwarding = forwardSignals();
   try {
+    const child = spawn(file, args, { stdio: 'inherit', env: environmentInside(process.env) });
+    forwarding.to(child);
     return await exitStatus(child, file);
   } finally {
-    stopForwarding();
+    forwarding.stop();
   }
 }
 
@@ -47,16 +49,29 @@ const forwarded = ['SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2
 /** The keys of a terminal send these to all of its foreground, the command included. */
 const fromKeys: readonly string[] = ['SIGINT', 'SIGQUIT'];
 
-/** What is sent to us is meant for the command, the only child of the shell that stands between. Returns how to stop. */
-function forwardSignals(child: ChildProcess): () => void {
+/** What is sent to us is meant for the command. */
+function forwardSignals(): { to(child: ChildProcess): void; stop(): void } {
+  let receiver: ChildProcess | undefined;
   const forward = (signal: NodeJS.Signals): void => {
-    if (child.pid === undefined || (fromKeys.includes(signal) && isForeground())) return;
-    for (const pid of childrenOf(child.pid)) sendSignal(pid, signal);
+    if (receiver !== undefined && !(fromKeys.includes(signal) && isForeground())) deliver(signal, receiver);
   };
   for (const signal of forwarded) process.on(signal, forward);
-  return () => {
-    for (const signal of forwarded) process.off(signal, forward);
+  return {
+    to: (child) => {
+      receiver = child;
+    },
+    stop: () => {
+      for (const signal of forwarded) process.off(signal, forward);
+    },
   };
+}
+
+/** The command is the only child of the shell that stands between; it may be a moment away yet. */
+function deliver(signal: NodeJS.Signals, shell: ChildProcess): void {
+  if (shell.pid === undefined || shell.exitCode !== null || shell.signalCode !== null) return;
+  const commands = childrenOf(shell.pid);
+  if (commands.length === 0) setTimeout(deliver, 10, signal, shell);
+  for (const pid of commands) sendSignal(pid, signal);
 }
 
 /** Whether our process group is the one that our terminal's keys reach: fields pgrp and tpgid of proc(5). */

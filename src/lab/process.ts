@@ -1,5 +1,6 @@
 /** Processes by pid and start time, so that a pid that was used again is never taken for the one that was meant (proc(5)). */
 import fs from 'node:fs';
+import os from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** One process for good: `startTime` in clock ticks since boot. */
@@ -13,17 +14,21 @@ interface Stat {
   readonly parent: number;
   /** PF_* of linux/sched.h. */
   readonly flags: number;
+  /** Signals under way to it, bit n-1 for signal n. */
+  readonly pending: number;
   readonly startTime: number;
 }
 
 const PF_EXITING = 0x4;
+const pendingKill = 1 << (os.constants.signals.SIGKILL - 1);
 
 /** Fields of a `stat` file; undefined when the process is gone. The name may hold spaces and brackets: it ends at the last one. */
 function readStat(pid: number, proc: string): Stat | undefined {
   const text = readText(`${proc}/${pid}/stat`);
   const fields = text?.slice(text.lastIndexOf(')') + 2).split(' ');
   if (fields === undefined) return undefined;
-  return { state: fields[0] ?? '', parent: Number(fields[1]), flags: Number(fields[6]), startTime: Number(fields[19]) };
+  const number = (index: number): number => Number(fields[index]);
+  return { state: fields[0] ?? '', parent: number(1), flags: number(6), startTime: number(19), pending: number(28) };
 }
 
 function readText(file: string): string | undefined {
@@ -43,7 +48,7 @@ export function identify(pid: number, proc = '/proc'): ProcessId | undefined {
 /** Whether it runs, and is not about to end. */
 export function isRunning(process: ProcessId, proc = '/proc'): boolean {
   const stat = readStat(process.pid, proc);
-  return stat !== undefined && !hasEnded(process, stat) && (stat.flags & PF_EXITING) === 0;
+  return stat !== undefined && !hasEnded(process, stat) && (stat.flags & PF_EXITING) === 0 && (stat.pending & pendingKill) === 0;
 }
 
 /** Whether nothing of it is left but, maybe, its status for its parent: what it had open or mounted is let go. */

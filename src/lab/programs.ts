@@ -8,7 +8,7 @@ import { LandlineError } from '../errors.ts';
 import type { Program } from './describe.ts';
 import { environmentOfPrograms, programInside } from './enter.ts';
 import { identify, isRunning } from './process.ts';
-import { type MachineRecord, type ProgramRecord, procOf } from './record.ts';
+import { isWhole, type MachineRecord, type ProgramRecord, procOf } from './record.ts';
 
 const patienceMs = 20_000;
 
@@ -24,6 +24,8 @@ async function findRunning(machine: MachineRecord, program: Program): Promise<Pr
 
 /** Whether the program runs; one with a socket when it answers there, whoever has started it. */
 export async function isProgramRunning(machine: MachineRecord, program: ProgramRecord): Promise<boolean> {
+  // The pid of a machine that has ended may be somebody else's by now.
+  if (!isWhole(machine)) return false;
   return program.socket === undefined ? isAlive(machine, program) : answers(machine, program.socket);
 }
 

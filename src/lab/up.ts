@@ -55,11 +55,13 @@ async function keep(name: string, record: LabRecord, options: OfficeOptions, say
     const doing = `make '${name}' with ${describeOptions(options)}`;
     throw new LandlineError('LAB_FAILED', { doing, reason: `it is there already, with ${describeOptions(record.options)}` });
   }
-  const running = await Promise.all(
-    record.machines.flatMap((machine) => machine.programs.map((it) => isProgramRunning(machine, it))),
-  );
-  if (running.includes(false))
-    writeRecord(name, { ...record, machines: await startAllPrograms(describeOffice(options), record.machines, say) });
+  if (await allProgramsRun(record)) return;
+  writeRecord(name, { ...record, machines: await startAllPrograms(describeOffice(options), record.machines, say) });
+}
+
+async function allProgramsRun({ machines }: LabRecord): Promise<boolean> {
+  const running = await Promise.all(machines.flatMap((machine) => machine.programs.map((it) => isProgramRunning(machine, it))));
+  return !running.includes(false);
 }
 
 const describeOptions = (it: OfficeOptions): string =>

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { labExec } from '../../src/lab/index.ts';
 import { labScript, type Outcome, run, type TestLab, withLab, withoutTestRunner } from '../lab.ts';
 
@@ -110,6 +111,20 @@ test('a command that does nothing about TERM ends of it', async (t) => {
     const { child } = await startExec(lab, ['sh', '-c', 'echo ready; exec sleep 1000']);
     child.kill('SIGTERM');
     assert.deepEqual(await once(child, 'exit'), [128 + 15, null]);
+  });
+});
+
+test('a signal that comes before the command is there reaches it nevertheless, or ends us with its status', async (t) => {
+  await withLab(t, office, async (lab) => {
+    for (const milliseconds of [0, 40, 60, 70, 80, 90, 100, 110, 120, 130, 140, 160]) {
+      const child = spawn(process.execPath, execScript(lab, ['sleep', '1000']), { stdio: 'ignore', env: withoutTestRunner() });
+      const ended = once(child, 'exit');
+      await sleep(milliseconds);
+      child.kill('SIGTERM');
+      const [code, signal] = await ended;
+      assert.ok(code === 128 + 15 || signal === 'SIGTERM', `after ${milliseconds} ms: ${code} ${signal}`);
+    }
+    assert.equal(await lab.read('pc', ['sh', '-c', 'grep -l "^sleep.1000" /proc/[0-9]*/cmdline || true']), '');
   });
 });
 

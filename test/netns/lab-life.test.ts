@@ -90,6 +90,23 @@ test('a lab that is not there is said to be unknown, and so is a machine', async
   });
 });
 
+test('a lab needs root, and says so', async () => {
+  const { status, stderr } = await run('unshare', ['--user', process.execPath, ...upScript(nameLab())]);
+  assert.equal(status, 1);
+  assert.match(stderr, /NOT_ROOT/);
+  assert.match(stderr, /`landline lab up` needs root/);
+});
+
+test('a machine that was killed a moment ago is not taken for one that runs', async (t) => {
+  await withLab(t, office, async (lab) => {
+    for (const machine of machines) {
+      process.kill(lab.pidOf(machine), 'SIGKILL');
+      assert.equal((await labUp({ ...office, name: lab.name })).made, true, machine);
+    }
+    await assertWhole(lab);
+  });
+});
+
 test('up again on a lab that is whole touches no process, and says that it was there', async (t) => {
   await withLab(t, office, async (lab) => {
     const before = machines.map(lab.pidOf);
@@ -133,7 +150,6 @@ test('a machine whose first process is killed breaks the lab, and up builds it a
   await withLab(t, office, async (lab) => {
     const before = machines.map(lab.pidOf);
     process.kill(lab.pidOf('router'), 'SIGKILL');
-    await sleep(100);
     const [broken] = await labStatus({ name: lab.name });
     assert.equal(broken?.state, 'broken');
     assert.deepEqual(
@@ -196,19 +212,26 @@ test('whoever makes a lab may be killed at any moment: the next up makes it whol
   }
 });
 
-test('what is left of a lab that was never made to the end is said to be broken, and down clears it away', async (t) => {
-  const whole = await measureUp(t);
-  let seen = 0;
-  for (const part of [0.5, 0.6, 0.7, 0.8]) {
-    const name = nameLab();
-    await killWhileMaking(name, whole * part);
-    const [status] = await labStatus({ name }).catch(() => []);
-    if (status === undefined) continue;
-    if (status.state === 'broken') seen += 1;
-    await labDown({ name });
-    assert.deepEqual(tracesOf(name), [], `killed after ${Math.round(whole * part)} ms`);
+/** Kills a process that makes the lab, once it has said that it does this. */
+async function killWhen(name: string, doing: string): Promise<void> {
+  const child = spawn(process.execPath, upScript(name), { stdio: ['ignore', 'ignore', 'pipe'], env: withoutTestRunner() });
+  const ended = once(child, 'exit');
+  let said = '';
+  for await (const text of child.stderr.setEncoding('utf8')) {
+    said += text;
+    if (said.includes(doing)) child.kill('SIGKILL');
   }
-  assert.ok(seen > 0, 'no attempt was cut off in the middle');
+  await ended;
+}
+
+test('what is left of a lab that was never made to the end is said to be broken, and down clears it away', async () => {
+  const name = nameLab();
+  await killWhen(name, 'starting the machines');
+  const [status] = await labStatus({ name });
+  assert.equal(status?.state, 'broken');
+  assert.throws(() => openLab(name).pidOf('pc'), { code: 'LAB_FAILED' });
+  await labDown({ name });
+  assert.deepEqual(tracesOf(name), []);
 });
 
 test('a machine that cannot be started fails the whole lab, with its reason, and leaves nothing', async (t) => {
