@@ -1,6 +1,8 @@
 /** What makes the loops look again: kernel events, the ends of services, and a slow timer. */
 import { parseMark } from '../core/mark.ts';
 import type { KernelEvent, Watch } from '../host/index.ts';
+import type { Ipv4 } from '../net/ipv4.ts';
+import type { Mac } from '../net/mac.ts';
 import type { Environments } from './environments.ts';
 import type { World } from './world.ts';
 
@@ -14,23 +16,32 @@ export interface Triggers {
   close(): void;
 }
 
+/** What was heard of since the last look. */
+interface Heard {
+  /** Something that may concern every environment. */
+  all: boolean;
+  readonly names: Set<string>;
+  readonly addresses: Set<Ipv4>;
+  readonly macs: Set<Mac>;
+}
+
+const nothing = (): Heard => ({ all: false, names: new Set(), addresses: new Set(), macs: new Set() });
+
 export async function watchWorld(world: World, environments: Environments): Promise<Triggers> {
-  const gathered = new Set<string>();
-  let all = false;
+  let heard = nothing();
   let timer: NodeJS.Timeout | undefined;
 
   const flush = (): void => {
+    const names = namesIn(world, heard);
+    heard = nothing();
     timer = undefined;
-    const names = all ? world.store.environments().map((it) => it.spec.name) : [...gathered];
-    all = false;
-    gathered.clear();
     for (const name of names) environments.wake(name);
   };
-  const soon = (name: string | undefined): void => {
-    if (name === undefined) all = true;
-    else gathered.add(name);
+  const soon = (note: (it: Heard) => void): void => {
+    note(heard);
     timer ??= setTimeout(flush, gatherMs);
   };
+  const soonAll = (): void => soon((it) => (it.all = true));
 
   const hear = (event: KernelEvent): void => {
     world.forwarding.hear(event);
@@ -38,18 +49,17 @@ export async function watchWorld(world: World, environments: Environments): Prom
     if (event.kind === 'overrun') {
       world.events.tell('kernel events lost', {});
       world.marked.refresh().catch((error: unknown) => world.events.tell('could not list links', { problem: String(error) }));
-      return soon(undefined);
+      return soonAll();
     }
-    for (const name of concerned(world, event)) soon(name);
+    soon((it) => note(world, event, it));
   };
 
   const watch: Watch = await world.host.watch(hear);
-  world.engine.onExit((environment) => soon(environment));
+  world.engine.onExit((environment) => soon((it) => it.names.add(environment)));
   const slow = setInterval(() => {
-    world.marked.refresh().then(
-      () => soon(undefined),
-      (error: unknown) => world.events.tell('could not list links', { problem: String(error) }),
-    );
+    world.marked
+      .refresh()
+      .then(soonAll, (error: unknown) => world.events.tell('could not list links', { problem: String(error) }));
   }, slowTimerMs);
   return {
     close: () => {
@@ -60,21 +70,31 @@ export async function watchWorld(world: World, environments: Environments): Prom
   };
 }
 
-/** Environments that an event may concern; one undefined among them means all. Only losses and changes of links count. */
-function concerned(world: World, event: KernelEvent): readonly (string | undefined)[] {
+/** What an event may concern. Only losses and changes of links count. */
+function note(world: World, event: KernelEvent, heard: Heard): void {
   switch (event.kind) {
     case 'address':
-      if (event.change === 'new') return [];
-      return world.store.leases().flatMap((it) => (it.address === event.address.address.address ? [it.environment] : []));
+      if (event.change === 'deleted') heard.addresses.add(event.address.address.address);
+      return;
     case 'link': {
       const mark = parseMark(event.link.alias);
-      if (mark !== undefined) return mark.installation === world.store.installation ? [mark.environment] : [];
-      if (world.configuration.networks.some((it) => it.bridge === event.link.name)) return [undefined];
-      return world.store.leases().flatMap((it) => (it.mac === event.link.mac ? [it.environment] : []));
+      if (mark === undefined) heard.macs.add(event.link.mac);
+      else if (mark.installation === world.store.installation) heard.names.add(mark.environment);
+      if (world.configuration.networks.some((it) => it.bridge === event.link.name)) heard.all = true;
+      return;
     }
     case 'route':
-      return event.change === 'deleted' ? [undefined] : [];
+      if (event.change === 'deleted') heard.all = true;
+      return;
     case 'overrun':
-      return [undefined];
+      heard.all = true;
   }
+}
+
+/** Whom it concerns. The leases are read once for all events: there are dozens of those for one attach. */
+function namesIn(world: World, { all, names, addresses, macs }: Heard): Iterable<string> {
+  if (all) return world.store.environments().map((it) => it.spec.name);
+  if (addresses.size === 0 && macs.size === 0) return names;
+  const holders = world.store.leases().filter((it) => addresses.has(it.address) || macs.has(it.mac));
+  return names.union(new Set(holders.map((it) => it.environment)));
 }
