@@ -53,7 +53,7 @@ export function openNativeEngine({ directory, hiddenFolder, log }: NativeEngineO
     },
     refresh: async (view) => {
       writeSandboxFiles(folders, view);
-      guard.look();
+      guard.look(view.environment);
     },
     start: starter.start,
     stop: async (environment, service, { signal, graceMs }) => {

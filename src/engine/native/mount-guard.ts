@@ -8,8 +8,8 @@ import { makeMountPoints, seesOwnFiles, watchMountPoints } from './sandbox-files
 const SETTLE_MS = 50;
 
 export interface MountGuard {
-  /** Looks at all running services, and has those mount anew that see the host's files. */
-  look(): void;
+  /** Looks at the running services of an environment, or at all, and has those mount anew that see the host's files. */
+  look(environment?: string): void;
   close(): void;
 }
 
@@ -21,14 +21,18 @@ export function guardMounts(
   let timer: NodeJS.Timeout | undefined;
   let stopWatching: (() => void) | undefined;
 
-  const look = (): void => {
-    const lost = running.list().filter((it) => !seesOwnFiles(folders, it.generation.environment, it.identity));
+  const look = (environment?: string): void => {
+    if (environment === undefined) watchAnew();
+    const lost = running.list(environment).filter((it) => !seesOwnFiles(folders, it.generation.environment, it.identity));
     if (lost.length > 0) for (const file of makeMountPoints()) log('file made to mount on', { file });
     for (const { generation, identity } of lost) {
       log('mounted hosts and resolv.conf anew', { environment: generation.environment, service: generation.service });
       signalProcess(identity, 'SIGURG');
     }
-    // Links may lead elsewhere now.
+  };
+
+  /** Links may lead elsewhere than before. */
+  const watchAnew = (): void => {
     stopWatching?.();
     stopWatching = watchMountPoints(() => {
       timer ??= setTimeout(() => {
