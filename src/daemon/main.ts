@@ -35,6 +35,8 @@ export interface DaemonOptions {
 /** Runs until a signal ends it. @throws LandlineError DAEMON_RUNNING, FILE_INVALID, STATE_BROKEN, NOT_ROOT, … */
 export async function runDaemon(options: DaemonOptions): Promise<void> {
   if (process.getuid?.() !== 0) throw new LandlineError('NOT_ROOT', { command: 'landline daemon' });
+  // Changes to the kernel and closing packet sockets wait on Node's pool for milliseconds each; it is made at its first use.
+  process.env['UV_THREADPOOL_SIZE'] ??= '16';
   const configuration = readConfiguration(options);
   const signals = awaitSignals();
   const { world, close } = await openWorld(options, configuration);
