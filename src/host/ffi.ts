@@ -21,6 +21,7 @@ export const SO_RCVBUFFORCE = 33;
 export const SOL_NETLINK = 270;
 export const SOL_PACKET = 263;
 export const NETLINK_ROUTE = 0;
+export const NETLINK_NETFILTER = 12;
 export const NETLINK_LISTEN_ALL_NSID = 8;
 export const NETLINK_EXT_ACK = 11;
 export const NETLINK_GET_STRICT_CHK = 12;
