@@ -16,7 +16,7 @@ import { parseConfiguration } from '../files/index.ts';
 import { openHost } from '../host/index.ts';
 import { openStore } from '../store/index.ts';
 import { daemonOn } from './daemon.ts';
-import { openEnvironments } from './environments.ts';
+import { type Environments, openEnvironments } from './environments.ts';
 import { formatEvent, openEvents } from './events.ts';
 import { watchForwarding } from './forwarding.ts';
 import { markedLinks } from './marked-links.ts';
@@ -50,8 +50,8 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
     api = await serveApi(daemonOn(world, environments), { socket: options.socket, onInternal, ...(group === undefined ? {} : { group }) });
     const pidFile = options.socket.replace(/(\.sock)?$/, '.pid');
     fs.writeFileSync(pidFile, `${process.pid}\n`);
-    resume(world, environments);
     world.events.tell('daemon ready', { socket: options.socket, environments: world.store.environments().length, pid: process.pid });
+    resume(world, environments).catch((error: unknown) => world.events.tell('could not look', { problem: String(error) }));
     for await (const signal of signals) {
       if (signal !== 'SIGHUP') break;
       reload(world, options);
@@ -99,12 +99,14 @@ async function openWorld(options: DaemonOptions, configuration: Configuration): 
   return { world, close };
 }
 
-/** What was being made or ended when the last daemon died is finished; all others are looked at. */
-function resume(world: World, environments: ReturnType<typeof openEnvironments>): void {
-  for (const record of world.store.environments()) {
-    const { name } = record.spec;
-    environments.resume(name).catch(() => undefined);
-  }
+/** What was being made or ended when the last daemon died is finished; all others are looked at. Tells when that is done. */
+async function resume(world: World, environments: Environments): Promise<void> {
+  const begin = performance.now();
+  const names = world.store.environments().map((it) => it.spec.name);
+  const outcomes = await Promise.allSettled(names.map((name) => environments.resume(name)));
+  const troubled = outcomes.filter((it) => it.status === 'rejected').length;
+  const seconds = ((performance.now() - begin) / 1000).toFixed(3);
+  world.events.tell('environments looked at', { environments: names.length, troubled, seconds });
 }
 
 function readConfiguration(options: DaemonOptions): Configuration {
