@@ -30,7 +30,7 @@ test('the table of the top has every key of landline.yaml', () => {
 });
 
 test('the table of a network has every key of one, and says which must be given', () => {
-  const network = schema.properties['networks']?.additionalProperties;
+  const network = schema.properties.networks?.additionalProperties;
   assert.ok(network);
   const rows = rowsUnder('A network');
   assert.deepEqual(

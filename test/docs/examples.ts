@@ -27,7 +27,7 @@ export interface CommandStep {
   readonly output?: { readonly kind: 'text' | 'json'; readonly text: string };
 }
 
-export const machines = ['host', 'pc', 'branch-pc', 'router', 'server'];
+const machines = ['host', 'pc', 'branch-pc', 'router', 'server'];
 
 /** The steps of a document in order. @throws Error where a block does not keep to the convention */
 export function stepsOf(document: Document): readonly (FileStep | CommandStep)[] {
