@@ -40,6 +40,9 @@ export interface Holder {
 const list = (items: readonly string[], most = 8): string =>
   items.length <= most ? items.join(', ') : `${items.slice(0, most).join(', ')} and ${items.length - most} more`;
 
+/** Where a program comes from whose package has another name. */
+const debianPackage: Readonly<Record<string, string>> = { nft: 'nftables', nsenter: 'util-linux', unshare: 'util-linux' };
+
 const didYouMean = (suggestion: string | undefined): string => (suggestion === undefined ? '' : `did you mean '${suggestion}'? `);
 
 export const catalogue = {
@@ -285,13 +288,48 @@ export const catalogue = {
         ? 'run it as root'
         : '`LANDLINE_DEBUG=netlink landline daemon` shows the whole exchange',
   }),
+  /** `port` is `80/tcp`, with an address before it where it is published on that one alone. */
+  PORT_TAKEN: entry<{ port: string; holder?: { name: string; pid: number } }>({
+    status: 409,
+    exit: 1,
+    retry: 'after-change',
+    says: (d) =>
+      `port ${d.port} of the host is taken by ${d.holder === undefined ? 'another program' : `${d.holder.name} (pid ${d.holder.pid})`}`,
+    next: () => 'publish another port of the host, or stop that program',
+  }),
+  PORT_PUBLISHED_TWICE: entry<{ port: string; environment: string; holder: string }>({
+    status: 409,
+    exit: 1,
+    retry: 'after-change',
+    says: (d) =>
+      d.holder === d.environment
+        ? `environment '${d.environment}' publishes port ${d.port} of the host twice`
+        : `port ${d.port} of the host is published by environment '${d.holder}'`,
+    next: (d) =>
+      d.holder === d.environment
+        ? 'give each its own port of the host'
+        : `publish another port of the host, or end that one with \`landline down ${d.holder}\``,
+  }),
+  FIREWALL_REFUSED: entry<{ doing: string; says: string }>({
+    status: 500,
+    exit: 1,
+    retry: 'later',
+    says: (d) => `the host's firewall refused to ${d.doing}: ${d.says}`,
+    next: () => 'private networks need nf_tables with NAT in the kernel; `nft list ruleset` shows what is there',
+  }),
+  FORWARD_DROPPED: entry<{ chain: string; what: string; rules: readonly string[] }>({
+    status: 200,
+    exit: 1,
+    retry: 'after-change',
+    says: (d) => `the chain '${d.chain}' of this host's firewall drops ${d.what}`,
+    next: (d) => `let it pass there: ${d.rules.map((rule) => `\`${rule}\``).join(' and ')}`,
+  }),
   PROGRAM_MISSING: entry<{ program: string; purpose: string }>({
     status: 500,
     exit: 1,
     retry: 'after-change',
     says: (d) => `${d.program} is needed ${d.purpose}, and is not in the PATH`,
-    next: (d) =>
-      `install it (Debian: \`apt-get install ${d.program === 'nsenter' || d.program === 'unshare' ? 'util-linux' : d.program}\`)`,
+    next: (d) => `install it (Debian: \`apt-get install ${debianPackage[d.program] ?? d.program}\`)`,
   }),
   NOT_ROOT: entry<{ command: string }>({
     status: 403,
@@ -323,6 +361,22 @@ export const catalogue = {
     says: (d) =>
       `service '${d.service}' of environment '${d.environment}' ${d.ended}${d.log.length === 0 ? '' : `; it said: ${d.log.join(' | ')}`}`,
     next: (d) => `\`landline logs ${d.environment}/${d.service}\` shows all of it; mend it and run \`landline up\` again`,
+  }),
+  SERVICE_UNHEALTHY: entry<{ environment: string; service: string; log: readonly string[] }>({
+    status: 500,
+    exit: 1,
+    retry: 'later',
+    says: (d) =>
+      `service '${d.service}' of environment '${d.environment}' is unhealthy; its check ${d.log.length === 0 ? 'said nothing' : `said: ${d.log.join(' | ')}`}`,
+    next: (d) => `\`landline logs ${d.environment}/${d.service}\` shows what the service says; the check is its 'healthcheck'`,
+  }),
+  DEPENDENCY_FAILED: entry<{ environment: string; service: string; dependency: string; ended: string; log: readonly string[] }>({
+    status: 500,
+    exit: 1,
+    retry: 'after-change',
+    says: (d) =>
+      `service '${d.service}' of environment '${d.environment}' cannot start: it needs '${d.dependency}', which ${d.ended}${d.log.length === 0 ? '' : `; it said: ${d.log.join(' | ')}`}`,
+    next: (d) => `\`landline logs ${d.environment}/${d.dependency}\` shows all of it; mend it and run \`landline up\` again`,
   }),
   COMMAND_MISSING: entry<{ environment: string; service: string; command: string }>({
     status: 400,

@@ -55,6 +55,17 @@ export interface EndpointSpec {
 
 export type RestartPolicy = 'no' | 'always' | 'on-failure' | 'unless-stopped';
 
+/** What a service waits for before it is started, in Compose's words. */
+export const conditions = ['service_started', 'service_healthy', 'service_completed_successfully'] as const;
+
+/** One service that another waits for. */
+export interface Dependency {
+  readonly service: string;
+  readonly condition: (typeof conditions)[number];
+  /** False: whoever waits starts also when this one is not there or has failed. */
+  readonly required: boolean;
+}
+
 /** The wish for one service of the native engine, in Compose's meaning of the words. */
 export interface ServiceSpec {
   readonly name: string;
@@ -63,8 +74,8 @@ export interface ServiceSpec {
   readonly environment: Readonly<Record<string, string>>;
   /** Absolute; left out: the directory of the environment file. */
   readonly workingDir?: string;
-  /** Services that have to run before this one is started. */
-  readonly dependsOn: readonly string[];
+  /** What is waited for before this one is started. */
+  readonly dependsOn: readonly Dependency[];
   readonly restart: RestartPolicy;
   /** A signal's name with `SIG`, by default SIGTERM. */
   readonly stopSignal: string;
@@ -98,6 +109,14 @@ export interface Lease {
   readonly since: number;
 }
 
+/** What a service's healthcheck says of it. */
+export interface Health {
+  readonly state: 'starting' | 'healthy' | 'unhealthy';
+  /** Of the last check, once there was one: 0 is success; the end of what it wrote. */
+  readonly exitStatus?: number;
+  readonly output: string;
+}
+
 /** How one service stands, as the engine sees it. */
 export interface ServiceStatus {
   readonly name: string;
@@ -112,6 +131,8 @@ export interface ServiceStatus {
   readonly generation?: string;
   /** What it was started with, as `Engine.start` was told. */
   readonly digest?: string;
+  /** Of a running service that has a healthcheck. */
+  readonly health?: Health;
 }
 
 /** Standing trouble: what is wrong, and what to do about it. */

@@ -1,6 +1,6 @@
-/** Waiting until an environment's services run. */
+/** Waiting until an environment's services run, are healthy, or have completed. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { EnvironmentSpec } from '../core/model.ts';
+import type { EnvironmentSpec, ServiceSpec } from '../core/model.ts';
 import type { ObservedService } from '../core/plan/model.ts';
 import { LandlineError } from '../errors.ts';
 import type { EnvironmentLoop } from './environment.ts';
@@ -11,21 +11,28 @@ const standsAfterMs = 150;
 /** From look to look, in milliseconds. */
 const lookEveryMs = 50;
 
-/**
- * @param logTail gives the last lines of a service's log
- * @throws LandlineError SERVICE_FAILED, WAIT_EXPIRED
- */
+export interface ReadyOptions {
+  /** The longest wait, in milliseconds. */
+  readonly timeoutMs: number;
+  /** What has been asked for since; undefined while this wish is the newest. */
+  readonly overtakenBy: () => string | undefined;
+  /** The last lines of a service's log. */
+  readonly logTail: (service: string) => Promise<string[]>;
+}
+
+/** @throws LandlineError SERVICE_FAILED, SERVICE_UNHEALTHY, DEPENDENCY_FAILED, WAIT_EXPIRED, SUPERSEDED */
 export async function awaitReady(
   spec: EnvironmentSpec,
-  loop: EnvironmentLoop,
-  timeoutMs: number,
-  logTail: (service: string) => Promise<string[]>,
+  loop: Pick<EnvironmentLoop, 'observe' | 'problem'>,
+  { timeoutMs, overtakenBy, logTail }: ReadyOptions,
 ): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {
     const { services } = await loop.observe();
-    const failed = services.find((it) => it.state === 'exited' && it.exitStatus !== 0 && isWished(spec, it));
-    if (failed !== undefined) throw await serviceFailed(spec.name, failed, logTail);
+    const by = overtakenBy();
+    if (by !== undefined) throw new LandlineError('SUPERSEDED', { environment: spec.name, by });
+    const failed = services.find((it) => hasFailed(spec, it));
+    if (failed !== undefined) throw await failure(spec, services, failed, logTail);
     const waitsFor = spec.services.filter((it) => !stands(services.find((service) => service.name === it.name)));
     if (waitsFor.length === 0) return;
     if (performance.now() > deadline) {
@@ -37,20 +44,64 @@ export async function awaitReady(
   }
 }
 
-const isWished = (spec: EnvironmentSpec, it: ObservedService): boolean => spec.services.some((service) => service.name === it.name);
-
 function stands(service: ObservedService | undefined): boolean {
   if (service === undefined) return false;
   if (service.state === 'exited') return service.exitStatus === 0;
+  if (service.health !== undefined) return service.health.state === 'healthy';
   return service.state === 'running' && Date.now() - (service.startedAt ?? 0) >= standsAfterMs;
 }
 
-async function serviceFailed(
-  environment: string,
-  service: ObservedService,
+/** Whether a service is wished for, needed, and neither stands nor will soon. */
+function hasFailed(spec: EnvironmentSpec, it: ObservedService): boolean {
+  const wish = spec.services.find((service) => service.name === it.name);
+  const failed = it.state === 'exited' ? it.exitStatus !== 0 : it.health?.state === 'unhealthy';
+  if (wish === undefined || !failed) return false;
+  const waiting = dependents(spec, it.name);
+  const isOptional = waiting.length > 0 && waiting.every(({ required }) => !required);
+  const triesAgain = it.state === 'exited' && wish.restart !== 'no';
+  return !isOptional && !(triesAgain && waiting.some(({ condition }) => condition === 'service_completed_successfully'));
+}
+
+/** Who waits for a service, and how. */
+function dependents(spec: EnvironmentSpec, on: string): readonly (ServiceSpec['dependsOn'][number] & { readonly by: string })[] {
+  return spec.services.flatMap(({ name, dependsOn }) =>
+    dependsOn.filter(({ service }) => service === on).map((it) => ({ ...it, by: name })),
+  );
+}
+
+async function failure(
+  spec: EnvironmentSpec,
+  services: readonly ObservedService[],
+  failed: ObservedService,
   logTail: (service: string) => Promise<string[]>,
 ): Promise<LandlineError> {
-  const status = service.exitStatus;
-  const ended = status === undefined ? 'was killed' : status > 128 ? `was ended by signal ${status - 128}` : `ended with status ${status}`;
-  return new LandlineError('SERVICE_FAILED', { environment, service: service.name, ended, log: await logTail(service.name) });
+  const environment = spec.name;
+  const isStarted = (name: string): boolean => services.some((it) => it.name === name && it.state !== 'absent');
+  const waiting = dependents(spec, failed.name).find(({ by, required }) => required && !isStarted(by));
+  const { state, health } = failed;
+  const log = state === 'running' && health !== undefined ? lastLines(health.output) : await logTail(failed.name);
+  if (waiting !== undefined) {
+    return new LandlineError('DEPENDENCY_FAILED', {
+      environment,
+      service: waiting.by,
+      dependency: failed.name,
+      ended: endOf(failed),
+      log,
+    });
+  }
+  if (state === 'running') return new LandlineError('SERVICE_UNHEALTHY', { environment, service: failed.name, log });
+  return new LandlineError('SERVICE_FAILED', { environment, service: failed.name, ended: endOf(failed), log });
 }
+
+function endOf({ state, exitStatus: status }: ObservedService): string {
+  if (state === 'running') return 'is unhealthy';
+  if (status === undefined) return 'was killed';
+  return status > 128 ? `was ended by signal ${status - 128}` : `ended with status ${status}`;
+}
+
+/** The end of what a check wrote, for a message. */
+export const lastLines = (output: string): string[] =>
+  output
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .slice(-3);

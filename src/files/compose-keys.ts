@@ -41,7 +41,7 @@ export const composeKeys: { readonly top: Keys; readonly service: Keys } = {
     entrypoint: honoured('put before `command`'),
     environment: honoured('a mapping or a list; numbers become text; a name alone takes the value of the variable'),
     working_dir: honoured("a relative path starts from the environment file's directory"),
-    depends_on: honoured('a list, or a mapping with `condition: service_started`'),
+    depends_on: honoured('a list, or a mapping with `condition` and `required`; `restart` has no effect'),
     restart: honoured('`no` (the default), `always`, `on-failure` without a count, `unless-stopped`'),
     stop_signal: honoured('SIGTERM by default'),
     stop_grace_period: honoured('10s by default'),

@@ -1,30 +1,53 @@
 /** `depends_on`: which services run before which. */
-import type { ServiceSpec } from '../core/model.ts';
+import type { z } from 'zod';
+import type { Dependency, ServiceSpec } from '../core/model.ts';
+import type { dependencySchema } from './environment-schema.ts';
 import type { Report } from './report.ts';
 import type { WrittenService } from './service.ts';
 import { suggest } from './shape.ts';
-import { nodeAt, type Path, type TreeNode } from './tree.ts';
+import { nodeAt, offsetAt, type Path, type TreeNode } from './tree.ts';
 
-/** The name of a service that has to run before another, and where it is written. */
-export interface Dependency {
+/** A service that another waits for, and where it is written. */
+export interface WrittenDependency extends Omit<Dependency, 'service'> {
   readonly on: string;
   readonly at: number;
 }
 
-/** A list of names, or a mapping whose keys are names; its shape was checked before. */
-export function readDependencies(root: TreeNode, path: Path, report: Report): readonly Dependency[] {
+/** What a mapping under `depends_on` says of one service, its shape checked. */
+export type DependencyFields = Readonly<Record<string, z.output<typeof dependencySchema>>>;
+
+/**
+ * A list of names, or a mapping whose keys are names.
+ * @param fields the same, its shape checked before
+ */
+export function readDependencies(
+  root: TreeNode,
+  path: Path,
+  fields: readonly string[] | DependencyFields,
+  report: Report,
+): readonly WrittenDependency[] {
   const node = nodeAt(root, path);
-  if (node?.kind === 'map') return [...node.entries].map(([on, { keyAt }]) => ({ on, at: keyAt }));
+  if (node?.kind === 'map') {
+    // A list was no mapping.
+    const mapping = fields as DependencyFields;
+    return [...node.entries].map(([on, { keyAt }]) => {
+      const { condition = 'service_started', required = true, restart = false } = mapping[on] ?? {};
+      if (restart) report.note(offsetAt(root, [...path, on, 'restart'], 'key'), noRestart);
+      return { on, at: keyAt, condition, required };
+    });
+  }
   if (node?.kind !== 'list') return [];
-  const found: Dependency[] = [];
+  const found: WrittenDependency[] = [];
   for (const item of node.items) {
     if (item.kind !== 'scalar') continue;
     if (found.some(({ on }) => on === item.text))
       report.problem(item.at, `'${item.text}' stands here twice`, 'remove one of them');
-    else found.push({ on: item.text, at: item.at });
+    else found.push({ on: item.text, at: item.at, condition: 'service_started', required: true });
   }
   return found;
 }
+
+const noRestart = "'restart' of a dependency has no effect: services meet over localhost, and connect again by themselves";
 
 /**
  * Services so that each comes after those that it depends on, and else in the order of the file; reports names that
@@ -37,8 +60,9 @@ export function orderServices(
 ): readonly ServiceSpec[] {
   const known = new Set(names);
   for (const { dependencies } of services) {
-    for (const { on, at } of dependencies) {
-      if (!known.has(on)) report.problem(at, `there is no service '${on}'`, suggest(on, names));
+    for (const it of dependencies) {
+      if (!known.has(it.on)) reportUnknown(it, names, report);
+      else if (it.condition === 'service_healthy') requireHealthcheck(it, services, report);
     }
   }
   const waiting = new Map(services.map((service) => [service.spec.name, service]));
@@ -49,10 +73,28 @@ export function orderServices(
     const next = ready === undefined ? reportCircle(waiting, report) : [ready];
     for (const { spec, dependencies } of next) {
       waiting.delete(spec.name);
-      ordered.push({ ...spec, dependsOn: dependencies.map(({ on }) => on) });
+      ordered.push({ ...spec, dependsOn: dependencies.filter(({ on }) => known.has(on)).map(dependencyOf) });
     }
   }
   return ordered;
+}
+
+const dependencyOf = ({ on, condition, required }: WrittenDependency): Dependency => ({ service: on, condition, required });
+
+function reportUnknown({ on, at, required }: WrittenDependency, names: readonly string[], report: Report): void {
+  if (required) report.problem(at, `there is no service '${on}'`, suggest(on, names));
+  else report.note(at, `there is no service '${on}', and nothing waits for it: it is not required`);
+}
+
+/** Compose's own refusal, but before anything is started. */
+function requireHealthcheck({ on, at }: WrittenDependency, services: readonly WrittenService[], report: Report): void {
+  const service = services.find(({ spec }) => spec.name === on);
+  if (service === undefined || service.hasHealthcheck) return;
+  report.problem(
+    at,
+    `service '${on}' has no healthcheck, and never becomes healthy`,
+    "give it a 'healthcheck', or write service_started",
+  );
 }
 
 /** Among services that all wait for one another: walks until it meets one again, and reports the step that closes the circle. */
@@ -61,7 +103,7 @@ function reportCircle(waiting: ReadonlyMap<string, WrittenService>, report: Repo
   let current = waiting.values().next().value;
   while (current !== undefined) {
     walked.set(current.spec.name, current);
-    const step: Dependency | undefined = current.dependencies.find(({ on }) => waiting.has(on));
+    const step: WrittenDependency | undefined = current.dependencies.find(({ on }) => waiting.has(on));
     if (step !== undefined && walked.has(step.on)) {
       const names = [...walked.keys()];
       const circle = names.slice(names.indexOf(step.on));

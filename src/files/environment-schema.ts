@@ -1,5 +1,6 @@
 /** The shapes of an environment file: of x-landline, and of what is honoured of a Compose service. */
 import { z } from 'zod';
+import { conditions } from '../core/model.ts';
 import { formatIpv4, type Ipv4 } from '../net/ipv4.ts';
 import { parseDuration } from './duration.ts';
 import { parseAddress, parseHostname, parseLinkName, parseNetworkName, parseOwnMac, parseRouteTarget } from './fields.ts';
@@ -69,18 +70,14 @@ const parseRestart = (written: string): (typeof restarts)[number] | Mistake => {
   return { mistake: `'${written}' is no restart policy`, next: suggest(written, restarts) };
 };
 
-const conditions = ['service_started', 'service_healthy', 'service_completed_successfully'];
+const parseCondition = (written: string): (typeof conditions)[number] | Mistake =>
+  conditions.find((one) => one === written) ?? { mistake: `'${written}' is no condition`, next: suggest(written, conditions) };
 
-const parseCondition = (written: string): 'service_started' | Mistake => {
-  if (written === 'service_started') return written;
-  return refuseNotYet('condition', written) ?? { mistake: `'${written}' is no condition`, next: suggest(written, conditions) };
-};
-
-const dependencySchema = z
+export const dependencySchema = z
   .strictObject({
     condition: text('what to wait for', 'service_started', parseCondition),
-    restart: meaning(z.boolean(), (value) => refuseNotYet('dependency', `restart: ${value}`) ?? value).optional(),
-    required: meaning(z.boolean(), (value) => refuseNotYet('dependency', `required: ${value}`) ?? value).optional(),
+    restart: z.boolean().optional(),
+    required: z.boolean().optional(),
   })
   .meta({ title: 'depends_on' });
 

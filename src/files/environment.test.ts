@@ -675,7 +675,7 @@ services:
     ],
   },
   {
-    title: 'conditions that this version does not have',
+    title: 'conditions that are none, and healthy services without healthcheck',
     text: `
 name: shop
 x-landline: { network: office }
@@ -684,7 +684,7 @@ services:
     command: x
     depends_on:
       db: { condition: service_healthy }
-      job: { condition: service_completed_successfully, restart: true, required: false }
+      job: { condition: service_completed_successfully, required: maybe }
       x: { condition: ready }
       y: {}
       z:
@@ -695,13 +695,23 @@ services:
   z: { command: x }
 `,
     says: [
-      "shop.yaml:7:24: 'service_healthy' is not part of this version → write service_started",
-      "shop.yaml:8:25: 'service_completed_successfully' is not part of this version → write service_started",
-      "shop.yaml:8:66: 'restart: true' is not part of this version → remove it",
-      "shop.yaml:8:82: 'required: false' is not part of this version → remove it",
+      "shop.yaml:8:67: 'required' is text and should be true or false → write 'required: …'",
       "shop.yaml:9:23: 'ready' is no condition → write one of service_started, service_healthy, service_completed_successfully, or remove it",
       "shop.yaml:10:7: 'y' has no 'condition' → add 'condition: service_started'",
       "shop.yaml:11:7: 'z' is empty → write 'z: { condition: service_started }'",
+    ],
+  },
+  {
+    title: 'a service that waits for the health of one without healthcheck',
+    text: `
+name: shop
+x-landline: { network: office }
+services:
+  web: { command: x, depends_on: { db: { condition: service_healthy } } }
+  db: { command: x }
+`,
+    says: [
+      "shop.yaml:4:36: service 'db' has no healthcheck, and never becomes healthy → give it a 'healthcheck', or write service_started",
     ],
   },
   {
@@ -969,7 +979,7 @@ services:
     command: ["exec ./web --port 80"]
     environment: { <<: *variables, DEBUG: false, WORKERS: 4 }
     working_dir: web/../static
-    depends_on: { api: { condition: service_started }, db: { condition: service_started, required: true, restart: false } }
+    depends_on: { api: { condition: service_started }, db: { condition: service_completed_successfully, required: false, restart: false } }
     stop_signal: INT
     stop_grace_period: 1m30s
   api:
@@ -1017,7 +1027,7 @@ services:
         command: ['./api', '--name', 'the api'],
         environment: { REGION: 'office', DEBUG: '1' },
         workingDir: '/opt/api',
-        dependsOn: ['db'],
+        dependsOn: [{ service: 'db', condition: 'service_started', required: true }],
         restart: 'on-failure',
         stopSignal: 'SIGKILL',
         stopGraceMs: 500,
@@ -1027,7 +1037,10 @@ services:
         command: ['sh', '-c', 'exec ./web --port 80'],
         environment: { REGION: 'office', DEBUG: 'false', WORKERS: '4' },
         workingDir: '/srv/shop/static',
-        dependsOn: ['api', 'db'],
+        dependsOn: [
+          { service: 'api', condition: 'service_started', required: true },
+          { service: 'db', condition: 'service_completed_successfully', required: false },
+        ],
         restart: 'unless-stopped',
         stopSignal: 'SIGINT',
         stopGraceMs: 90_000,
@@ -1272,4 +1285,23 @@ services:
     "7:68: 'logging' has no effect: `landline logs` shows what a service writes",
     "7:81: 'deploy' has no effect: it is for swarms",
   ]);
+});
+
+test('a dependency that is not required may be missing, which is noted, and so is `restart`', () => {
+  const text = `
+name: shop
+x-landline: { network: office }
+services:
+  web:
+    command: x
+    depends_on:
+      cache: { condition: service_healthy, required: false }
+      db: { condition: service_started, restart: true }
+  db: { command: x }
+`;
+  assert.deepEqual(notesOf(text), [
+    "7:7: there is no service 'cache', and nothing waits for it: it is not required",
+    "8:41: 'restart' of a dependency has no effect: services meet over localhost, and connect again by themselves",
+  ]);
+  assert.deepEqual(specOf(text).services[1]?.dependsOn, [{ service: 'db', condition: 'service_started', required: true }]);
 });

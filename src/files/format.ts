@@ -18,7 +18,7 @@ function formatService(it: ServiceSpec): object {
     command: it.command,
     environment: it.environment,
     working_dir: it.workingDir,
-    depends_on: it.dependsOn,
+    depends_on: Object.fromEntries(it.dependsOn.map(({ service, ...how }) => [service, how])),
     restart: it.restart,
     stop_signal: it.stopSignal,
     stop_grace_period: `${it.stopGraceMs}ms`,

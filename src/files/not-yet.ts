@@ -38,16 +38,6 @@ export const notYet = {
   endpointAddress: {
     dhcp: "write an address, or 'pool'",
   },
-  /** Other things that a mapping under `depends_on` can say. */
-  dependency: {
-    'restart: true': 'remove it',
-    'required: false': 'remove it',
-  },
-  /** Values of `condition` in a service's `depends_on`. */
-  condition: {
-    service_healthy: 'write service_started',
-    service_completed_successfully: 'write service_started',
-  },
 } as const satisfies Record<string, Words>;
 
 /** What is wrong with a word, and what to write instead. */

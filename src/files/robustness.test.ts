@@ -65,7 +65,7 @@ function readEnvironment(input: string | Uint8Array): void {
   for (const { name, command, dependsOn, stopGraceMs, workingDir } of spec.services) {
     assert.ok(isEnvironmentName(name) && (command[0] ?? '') !== '' && command.every((word) => !word.includes('\0')), name);
     assert.ok(
-      dependsOn.every((on) => before.has(on)),
+      dependsOn.every(({ service }) => before.has(service)),
       `${name} starts before what it depends on`,
     );
     assert.ok(Number.isInteger(stopGraceMs) && stopGraceMs >= 0 && (workingDir ?? '/').startsWith('/'));
@@ -193,6 +193,10 @@ test('an environment written as JSON is read back the same', () => {
     ),
     restart: fc.constantFrom('no', 'always', 'on-failure', 'unless-stopped'),
     stopGraceMs: fc.nat({ max: 86_400_000 }),
+    dependsOn: fc.record({
+      condition: fc.constantFrom('service_started', 'service_completed_successfully'),
+      required: fc.boolean(),
+    }),
   });
   fc.assert(
     fc.property(name, fc.array(service, { minLength: 1, maxLength: 4 }), fc.boolean(), (environmentName, services, alone) => {
@@ -215,7 +219,7 @@ test('an environment written as JSON is read back the same', () => {
           ...it,
           name: `s${index}`,
           workingDir: '/srv',
-          dependsOn: index === 0 ? [] : [`s${index - 1}`],
+          dependsOn: index === 0 ? [] : [{ ...it.dependsOn, service: `s${index - 1}` }],
           stopSignal: 'SIGTERM',
         })),
       } as const;

@@ -2,7 +2,7 @@
 import type { ServiceSpec } from '../core/model.ts';
 import { checkComposeKeys } from './check-compose-keys.ts';
 import { treatmentOf } from './compose-keys.ts';
-import { type Dependency, orderServices, readDependencies } from './depends-on.ts';
+import { orderServices, readDependencies, type WrittenDependency } from './depends-on.ts';
 import { serviceSchema } from './environment-schema.ts';
 import { parseName } from './fields.ts';
 import type { Variables } from './interpolate.ts';
@@ -22,7 +22,9 @@ export interface ServiceContext {
 /** What is written of one service; its dependencies apart, with their places. */
 export interface WrittenService {
   readonly spec: Omit<ServiceSpec, 'dependsOn'>;
-  readonly dependencies: readonly Dependency[];
+  readonly dependencies: readonly WrittenDependency[];
+  /** Whether something is written that tells its health, right or wrong. */
+  readonly hasHealthcheck: boolean;
 }
 
 /** The services in the order in which they are started; reports what is wrong with them. */
@@ -79,7 +81,9 @@ function readService(
     stopSignal: fields.stop_signal ?? 'SIGTERM',
     stopGraceMs: fields.stop_grace_period ?? 10_000,
   };
-  return { spec, dependencies: fields.depends_on === undefined ? [] : readDependencies(root, [...path, 'depends_on'], report) };
+  const waitsFor = fields.depends_on;
+  const dependencies = waitsFor === undefined ? [] : readDependencies(root, [...path, 'depends_on'], waitsFor, report);
+  return { spec, dependencies, hasHealthcheck: node?.kind === 'map' && node.entries.has('healthcheck') };
 }
 
 function readCommand(name: string, fields: Fields<typeof serviceSchema>, root: MapNode, report: Report): readonly string[] {

@@ -1,4 +1,5 @@
 /** Services: which to start, in which order, which to stop, and which to leave alone for now. */
+import type { Dependency } from '../model.ts';
 import type { DesiredService, Observed, ObservedService, Plan, ServiceMemory, Step } from './model.ts';
 
 /** Back-off of a service that ends by itself: 100 ms, doubled each time, at most a minute (as Docker's). */
@@ -24,7 +25,7 @@ export function planServices(
     const verdict = judge(service, find(observed, service.spec.name), memory.get(service.spec.name));
     if (verdict.kind === 'leave') continue;
     if (verdict.at > now) wakeAt = Math.min(wakeAt ?? verdict.at, verdict.at);
-    else if (isReady(service, observed, desired)) steps.push({ do: 'start-service', service });
+    else if (waitsFor(service, desired, observed, memory) === undefined) steps.push({ do: 'start-service', service });
   }
   return { steps, ...(wakeAt === undefined ? {} : { wakeAt }) };
 }
@@ -52,13 +53,33 @@ function judge(service: DesiredService, found: ObservedService | undefined, memo
   return { kind: 'start', at: (memory?.endedAt ?? 0) + backoffMs(memory?.quickEnds ?? 0) };
 }
 
-/** Every service that it depends on runs, or has completed. */
-function isReady(service: DesiredService, observed: Observed, desired: readonly DesiredService[]): boolean {
-  return service.spec.dependsOn.every((name) => {
-    if (!desired.some((it) => it.spec.name === name)) return true;
-    const state = find(observed, name);
-    return state?.state === 'running' || state?.exitStatus === 0;
+/** The first dependency that is not as a service wants it before it starts; undefined when it may start. */
+function waitsFor(
+  service: DesiredService,
+  desired: readonly DesiredService[],
+  observed: Observed,
+  memory: ReadonlyMap<string, ServiceMemory>,
+): Dependency | undefined {
+  return service.spec.dependsOn.find((dependency) => {
+    const wish = desired.find((it) => it.spec.name === dependency.service);
+    const found = find(observed, dependency.service);
+    if (wish === undefined || isMet(dependency, wish, found)) return false;
+    return dependency.required || !isHopeless(wish, found, memory.get(dependency.service));
   });
+}
+
+function isMet({ condition }: Dependency, wish: DesiredService, found: ObservedService | undefined): boolean {
+  if (found?.digest !== wish.digest) return false;
+  const completed = found.state === 'exited' && found.exitStatus === 0;
+  if (condition === 'service_completed_successfully') return completed;
+  if (condition === 'service_healthy') return found.state === 'running' && found.health?.state === 'healthy';
+  return found.state === 'running' || completed;
+}
+
+/** Nothing will become of it unless somebody changes something. */
+function isHopeless(wish: DesiredService, found: ObservedService | undefined, memory: ServiceMemory | undefined): boolean {
+  if (found?.state === 'running') return found.health?.state === 'unhealthy';
+  return found?.state === 'exited' && found.exitStatus !== 0 && judge(wish, found, memory).kind === 'leave';
 }
 
 const find = (observed: Observed, name: string): ObservedService | undefined => observed.services.find((it) => it.name === name);

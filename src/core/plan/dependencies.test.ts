@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Dependency, Health, ServiceSpec } from '../model.ts';
+import type { DesiredService, ObservedService } from './model.ts';
+import { planServices } from './services.ts';
+
+function db(restart: ServiceSpec['restart'] = 'no'): ServiceSpec {
+  return { name: 'db', command: ['db'], environment: {}, dependsOn: [], restart, stopSignal: 'SIGTERM', stopGraceMs: 10_000 };
+}
+
+const wish = (spec: ServiceSpec): DesiredService => ({ spec, digest: '1' });
+
+const health = (state: Health['state']): Health => ({ state, output: '' });
+const running: ObservedService = { name: 'db', state: 'running', pid: 4711, digest: '1', inSandbox: true };
+const exited = (exitStatus: number): ObservedService => ({ name: 'db', state: 'exited', exitStatus, digest: '1' });
+
+/** What is started, when `web` waits for `db`, which is found like this. */
+function starts(
+  condition: Dependency['condition'],
+  found: ObservedService | undefined,
+  more: { required?: boolean; restart?: ServiceSpec['restart'] } = {},
+): string {
+  const { required = true, restart = 'no' } = more;
+  const web: ServiceSpec = { ...db(), name: 'web', dependsOn: [{ service: 'db', condition, required }] };
+  const observed = { endpoints: [], leftovers: [], services: found === undefined ? [] : [found] };
+  const memory = { restarts: 0, quickEnds: 3, endedAt: 1000, startAnyway: false, stopped: false };
+  const { steps } = planServices([wish(db(restart)), wish(web)], observed, new Map([['db', memory]]), 1100);
+  return steps.map((step) => (step.do === 'start-service' ? step.service.spec.name : step.do)).join(' ');
+}
+
+test('service_started waits until the other runs or has completed', () => {
+  assert.equal(starts('service_started', undefined), 'db');
+  assert.equal(starts('service_started', running), 'web');
+  assert.equal(starts('service_started', exited(0)), 'web');
+  assert.equal(starts('service_started', exited(1)), '');
+});
+
+test('service_healthy waits until the other is healthy', () => {
+  assert.equal(starts('service_healthy', undefined), 'db');
+  assert.equal(starts('service_healthy', running), '');
+  for (const state of ['starting', 'unhealthy'] as const)
+    assert.equal(starts('service_healthy', { ...running, health: health(state) }), '');
+  assert.equal(starts('service_healthy', { ...running, health: health('healthy') }), 'web');
+  assert.equal(starts('service_healthy', exited(0)), '');
+});
+
+test('service_completed_successfully waits until the other has completed with 0', () => {
+  assert.equal(starts('service_completed_successfully', running), '');
+  assert.equal(starts('service_completed_successfully', exited(1)), '');
+  assert.equal(starts('service_completed_successfully', exited(0)), 'web');
+});
+
+test('what another description of the service did does not count', () => {
+  assert.equal(starts('service_completed_successfully', { ...exited(0), digest: 'former' }), 'db');
+  assert.equal(starts('service_started', { ...running, digest: 'former' }), 'stop-service db');
+});
+
+test('nobody waits in vain for what is not required', () => {
+  const optional = { required: false };
+  assert.equal(starts('service_completed_successfully', exited(1), optional), 'web');
+  assert.equal(starts('service_healthy', { ...running, health: health('unhealthy') }, optional), 'web');
+  assert.equal(starts('service_healthy', { ...running, health: health('starting') }, optional), '');
+  assert.equal(starts('service_started', undefined, optional), 'db');
+  assert.equal(starts('service_started', exited(1), { ...optional, restart: 'on-failure' }), '', 'it is tried again');
+});
