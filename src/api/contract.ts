@@ -114,7 +114,7 @@ export interface ExecView {
   /** A process of the service, as the daemon counts. */
   readonly pid: number;
   readonly workingDir: string;
-  /** Variables of the service's description. */
+  /** What the service itself was started with. */
   readonly variables: Readonly<Record<string, string>>;
 }
 

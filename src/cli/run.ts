@@ -3,7 +3,8 @@ import { Command, CommanderError } from 'commander';
 import { RemoteError } from '../api/client.ts';
 import { asLandlineError, type Code, catalogue, LandlineError } from '../errors.ts';
 import { version } from '../version.ts';
-import { loadCommands } from './commands/index.ts';
+import { nearest } from '../net/name.ts';
+import { commandNames, loadCommands } from './commands/index.ts';
 import type { AddCommand, Context, Doors } from './context.ts';
 import { errorText } from './render/error.ts';
 
@@ -14,11 +15,20 @@ export async function runCli(argv: readonly string[], doors: Doors): Promise<num
   const loadAll = async (): Promise<Command> => program(context, await loadCommands(undefined));
   const context: Context = { doors, argv, setStatus: (it) => (status = it), loadAll };
   try {
+    refuseUnknownHelp(argv);
     await program(context, await loadCommands(argv[0])).parseAsync([...argv], { from: 'user' });
     return status;
   } catch (error) {
     return report(error, wantsJson);
   }
+}
+
+/** commander explains everything when it is asked for what it does not know. @throws LandlineError USAGE */
+function refuseUnknownHelp([first, topic]: readonly string[]): void {
+  if (first !== 'help' || topic === undefined || [...commandNames, 'help'].includes(topic) || topic.startsWith('-')) return;
+  const suggestion = nearest(topic, commandNames);
+  const advice = suggestion === undefined ? '`landline help` lists them' : `did you mean ${suggestion}?`;
+  throw new LandlineError('USAGE', { problem: `unknown command '${topic}'`, advice });
 }
 
 /** Where the words of a command to run begin: what comes after is not ours to read. */

@@ -12,8 +12,8 @@ import type { Environments } from './environments.ts';
 import { iterate } from './iterate.ts';
 import { hostAddressesOn } from './leasing.ts';
 import { environmentView, environmentViews, historyView, leaseAddressView, networkView, noneView, reservationView, upView } from './views.ts';
-import { requireNetwork } from './wish.ts';
-import type { World } from './world.ts';
+import { requireNetwork, sandboxView } from './wish.ts';
+import { netnsPath, type World } from './world.ts';
 
 /** Most lines of history in one answer. */
 const mostHistory = 10_000;
@@ -112,7 +112,9 @@ async function execTarget(world: World, environments: Environments, name: string
   const status = (await world.engine.observe(name)).find((it) => it.name === service);
   const spec = record.spec.services.find((it) => it.name === service);
   if (status?.pid === undefined || spec === undefined) throw new LandlineError('SERVICE_STOPPED', { environment: name, service });
-  return { environment: name, service, pid: status.pid, workingDir: spec.workingDir ?? record.spec.directory, variables: spec.environment };
+  const view = sandboxView(world.configuration.networks, record.spec, world.store.leasesOf(name), netnsPath(world, name));
+  const variables = world.engine.variables(view, spec);
+  return { environment: name, service, pid: status.pid, workingDir: spec.workingDir ?? record.spec.directory, variables };
 }
 
 /** @throws LandlineError SERVICE_UNKNOWN, SERVICE_UNCLEAR */

@@ -48,6 +48,8 @@ export interface Engine {
    * @throws LandlineError COMMAND_MISSING, SERVICE_FAILED.
    */
   start(view: SandboxView, service: ServiceSpec, digest: string): Promise<void>;
+  /** The environment variables that a service is started with, and what runs beside it later. */
+  variables(view: SandboxView, service: ServiceSpec): Readonly<Record<string, string>>;
   /** Stop signal, grace, SIGKILL; returns when every process of it is gone. */
   stop(environment: string, service: string, how: { readonly signal: string; readonly graceMs: number }): Promise<void>;
   /** Ends every process of the environment (SIGKILL after `graceMs`), and removes what the engine keeps of it. */

@@ -20,10 +20,16 @@ export const addExec: AddCommand = (root, { setStatus }) => {
       const path = `/v1/environments/${encodeURIComponent(environment)}/exec`;
       const view = await client().call<ExecView>('GET', path, { query: { service } });
       if (process.getuid?.() !== 0) throw new LandlineError('NOT_ROOT', { command: `landline exec ${target}` });
-      setStatus(await runAttached('nsenter', [...joining(view), ...words], { ...process.env, ...view.variables }));
+      setStatus(await runAttached('nsenter', [...joining(view), ...words], environmentOf(view)));
     });
 };
 
 function joining(view: ExecView): string[] {
   return [`--target=${view.pid}`, '--net', '--mount', '--uts', '--pid', `--wd=${view.workingDir}`, '--'];
+}
+
+/** What the service itself was given, and the terminal's kind; nothing else of the caller's. */
+function environmentOf(view: ExecView): NodeJS.ProcessEnv {
+  const { TERM } = process.env;
+  return { ...(TERM === undefined ? {} : { TERM }), ...view.variables };
 }

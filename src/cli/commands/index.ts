@@ -23,6 +23,8 @@ const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   version: async () => (await import('./version.ts')).addVersion,
 };
 
+export const commandNames: readonly string[] = Object.keys(commands);
+
 /** The command of this name alone; all of them where it is none, for help and for suggestions. */
 export async function loadCommands(name: string | undefined): Promise<readonly AddCommand[]> {
   const asked = Object.entries(commands).find(([it]) => it === name);

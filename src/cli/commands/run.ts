@@ -1,5 +1,5 @@
 /** `landline run` */
-import { LandlineError } from '../../errors.ts';
+import { isLandlineError, LandlineError } from '../../errors.ts';
 import type { AddCommand } from '../context.ts';
 import { printUp, type UpOptions, up } from './up.ts';
 
@@ -18,12 +18,15 @@ export const addRun: AddCommand = (root, { argv }) => {
     .requiredOption('--network <network>', 'the network to join')
     .option('--address <address>', "a fixed address, or 'pool'")
     .option('--hostname <hostname>', 'the hostname (default: the name)')
+    .option('--wait', 'wait until the service runs (the default)')
     .option('--no-wait', 'do not wait until the service runs')
     .option('--timeout <seconds>', 'the longest wait', '60')
     .option('--json', 'print one JSON document')
     .action(async (command: string[], options: RunOptions) => {
       requireCommand(argv, command);
-      printUp(await up(JSON.stringify(environmentOf(command, options)), process.cwd(), 'run', options), options.json);
+      const text = JSON.stringify(environmentOf(command, options));
+      await checkWords(text);
+      printUp(await up(text, process.cwd(), 'run', options), options.json);
     });
 };
 
@@ -32,6 +35,18 @@ function requireCommand(argv: readonly string[], command: readonly string[]): vo
   if (command.length > 0 && dashed) return;
   const problem = command.length === 0 ? 'there is no command to run' : `'${command[0]}' would be an image, and this version runs commands`;
   throw new LandlineError('USAGE', { problem, advice: 'write the command behind two dashes: `landline run --name N --network NET -- COMMAND`' });
+}
+
+/** What is wrong with the words of the command line has no line and column. @throws LandlineError USAGE */
+async function checkWords(text: string): Promise<void> {
+  const { parseEnvironment } = await import('../../files/index.ts');
+  try {
+    parseEnvironment(text, { file: 'run', directory: process.cwd() });
+  } catch (error) {
+    const first = isLandlineError(error, 'FILE_INVALID') ? error.details.problems[0] : undefined;
+    if (first === undefined) throw error;
+    throw new LandlineError('USAGE', { problem: first.message, advice: first.next }, { cause: error });
+  }
 }
 
 function environmentOf(command: readonly string[], options: RunOptions): object {

@@ -30,6 +30,7 @@ export const addUp: AddCommand = (root) => {
     .option('--network <network>', "the network to join, before the file's")
     .option('--address <address>', "a fixed address, or 'pool', before the file's")
     .option('--hostname <hostname>', "the hostname, before the file's")
+    .option('--wait', 'wait until the services run (the default)')
     .option('--no-wait', 'do not wait until the services run')
     .option('--timeout <seconds>', 'the longest wait', '60')
     .option('--json', 'print one JSON document')
@@ -37,7 +38,8 @@ export const addUp: AddCommand = (root) => {
       const file = options.file ?? findFile();
       const { text, directory, notes } = await readEnvironment(file, options);
       for (const note of notes) process.stderr.write(`landline: note: ${note}\n`);
-      printUp(await up(text, directory, file, options), options.json);
+      const view = await up(text, directory, file, options);
+      printUp({ ...view, notes }, options.json);
     });
 };
 

@@ -56,6 +56,7 @@ export function openNativeEngine({ directory, hiddenFolder, log }: NativeEngineO
       guard.look(view.environment);
     },
     start: starter.start,
+    variables: starter.variables,
     stop: async (environment, service, { signal, graceMs }) => {
       const number = signalNumber(signal);
       await starter.settled(environment, service);

@@ -19,6 +19,7 @@ const START_MS = 60_000;
 
 export interface Starter {
   start(view: SandboxView, service: ServiceSpec, digest: string): Promise<void>;
+  variables(view: SandboxView, service: ServiceSpec): Readonly<Record<string, string>>;
   /** Waits until no start of this service, or of any of the environment, is under way. */
   settled(environment: string, service?: string): Promise<void>;
   close(): Promise<void>;
@@ -89,6 +90,7 @@ export function makeStarter({ folders, hiddenFolder, running, log }: StarterOpti
   };
 
   return {
+    variables: (view, service) => variablesOf(view, service, searchPath),
     start: async (view, service, digest) => {
       const key = `${view.environment}/${service.name}`;
       if (running.get(view.environment, service.name) !== undefined || underWay.has(key)) throw new Error(`${key} runs already`);
