@@ -338,6 +338,13 @@ export const catalogue = {
     says: (d) => `\`${d.command}\` needs root`,
     next: (d) => `use \`sudo ${d.command}\``,
   }),
+  INSTALLATION_IN_USE: entry<{ kept: string; given: string; environments: number }>({
+    status: 409,
+    exit: 1,
+    retry: 'never',
+    says: (d) => `landline.yaml gives the id '${d.given}', and ${d.environments} environments here were made as '${d.kept}'`,
+    next: (d) => `set \`id: ${d.kept}\`, or end them with \`landline down --all\` before the id changes`,
+  }),
   STATE_BROKEN: entry<{ file: string; reason: string }>({
     status: 500,
     exit: 1,

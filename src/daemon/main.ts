@@ -73,7 +73,7 @@ async function openWorld(options: DaemonOptions, configuration: Configuration): 
   const { id } = configuration;
   const file = path.join(options.stateDir, 'landline.db');
   const store = openStore({ file, now: Date.now(), ...(id === undefined ? {} : { id }) });
-  const netnsFolder = path.join(path.dirname(options.socket), 'netns', store.installation.slice(0, 12));
+  const netnsFolder = path.join(path.dirname(options.socket), 'netns', store.installation);
   const host = openHost();
   const log = (line: string, fields: Record<string, unknown>): void => events.tell(line, fields as Record<string, string>);
   // The engine hides this folder from services, and can only hide what is there.

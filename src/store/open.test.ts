@@ -113,6 +113,19 @@ test('a configured id is taken over, and stays when the configuration names none
   }
 });
 
+test('an id that environments were made under is not changed, and nothing is', (t) => {
+  const file = join(temporaryFolder(t), 'landline.db');
+  const store = open(t, file, 'host-7');
+  const spec = { name: 'shop', hostname: 'shop', directory: '/', endpoints: [], services: [] };
+  store.putEnvironment(spec, 'up', 0);
+  store.close();
+  assert.throws(
+    () => openStore({ file, now: 0, id: 'host-8' }),
+    (error) => isLandlineError(error, 'INSTALLATION_IN_USE') && /'host-8', and 1 environments here were made as 'host-7'/.test(error.message),
+  );
+  assert.equal(open(t, file, undefined).installation, 'host-7');
+});
+
 test('a second daemon on the same state is refused, with the pid of the first, and changes nothing', async (t) => {
   const file = join(temporaryFolder(t), 'landline.db');
   const { child, says } = openElsewhere(t, file);

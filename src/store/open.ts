@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { dirname, resolve } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
+import { LandlineError } from '../errors.ts';
 import { openAddresses } from './addresses.ts';
 import { createFolder, openDatabase } from './database.ts';
 import { openEnvironments } from './environments.ts';
@@ -109,9 +110,17 @@ function settleInstallation(database: DatabaseSync, given: string | undefined): 
   const kept = firstRow<{ value: string }>(select)?.value;
   const id = given ?? kept ?? randomBytes(16).toString('hex');
   if (id !== kept) {
+    if (kept !== undefined) refuseToRename(database, kept, id);
     database
       .prepare("INSERT INTO settings (name, value) VALUES ('installation', ?) ON CONFLICT DO UPDATE SET value = excluded.value")
       .run(id);
   }
   return id;
+}
+
+/** What was made under the former id would be a stranger's from now on, and answer for ever. @throws LandlineError INSTALLATION_IN_USE */
+function refuseToRename(database: DatabaseSync, kept: string, given: string): void {
+  const environments = database.prepare('SELECT count(*) AS count FROM environments');
+  const count = firstRow<{ count: number }>(environments)?.count ?? 0;
+  if (count > 0) throw new LandlineError('INSTALLATION_IN_USE', { kept, given, environments: count });
 }
