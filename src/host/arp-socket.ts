@@ -9,12 +9,9 @@ import {
   closeLater,
   duplicateOnto,
   openSocket,
-  PACKET_IGNORE_OUTGOING,
   SOCK_DGRAM,
   SOCK_RAW,
-  SOL_PACKET,
   sendNow,
-  setOption,
 } from './ffi.ts';
 import type { ArpSocket } from './index.ts';
 import { receiveFrom } from './receive.ts';
@@ -26,12 +23,12 @@ function packetAddress(link: number): Uint8Array {
 
 /**
  * Opens the fd in the namespace that the calling thread is in. It is made with protocol 0 and hears nothing until it
- * is bound, so that no other link's frame slips in between.
+ * is bound, so that no other link's frame slips in between. What the link itself sends only a socket for all protocols
+ * would hear.
  */
 export function openArpFd(link: number): number {
   const fd = openSocket(AF_PACKET, SOCK_RAW, 0);
   try {
-    setOption(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1);
     bindSocket(fd, packetAddress(link));
     return fd;
   } catch (error) {
@@ -47,8 +44,7 @@ export function openArpFd(link: number): number {
  * socket outlives the receiver's by a moment.
  */
 export function arpSocketOn(fd: number, onFrame: (frame: Uint8Array) => void): ArpSocket {
-  const last = openSocket(AF_INET, SOCK_DGRAM, 0);
-  duplicateOnto(fd, last);
+  const last = duplicate(fd);
   const receiver = receiveFrom(fd, onFrame, () => undefined);
   let open = true;
   const close = (): void => {
@@ -58,4 +54,16 @@ export function arpSocketOn(fd: number, onFrame: (frame: Uint8Array) => void): A
     closeLater(last);
   };
   return { send: (frame) => sendNow(receiver.fd, frame), close };
+}
+
+/** A second fd of the same socket. When there is none left, the first is closed too. */
+function duplicate(fd: number): number {
+  try {
+    const second = openSocket(AF_INET, SOCK_DGRAM, 0);
+    duplicateOnto(fd, second);
+    return second;
+  } catch (error) {
+    closeFd(fd);
+    throw error;
+  }
 }

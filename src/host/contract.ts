@@ -574,6 +574,14 @@ function netnsStories(story: Story, addSandbox: AddSandbox): void {
     );
   });
 
+  story('what is used after its window has closed is refused', async (host, it) => {
+    const { path, inside: link } = await addSandbox(host, it, 'shop', await addBridge(host.kernel));
+    const kept = await host.within(path, async (inside) => inside);
+    await assert.rejects(kept.kernel.setLink(link, { up: true }), /is closed/);
+    await assert.rejects(kept.kernel.listLinks(), /is closed/);
+    assert.equal((await host.within(path, ({ kernel }) => linkNamed(kernel, 'eth0'))).up, false);
+  });
+
   story('a namespace that is deleted takes its links along, and the host’s ends of them', async (host, it) => {
     const { path } = await addSandbox(host, it, 'shop', await addBridge(host.kernel));
     await host.deleteNetns(path);
@@ -736,6 +744,14 @@ function watchStories(story: Story, addSandbox: AddSandbox): void {
     }
     await eventually('the link inside is gone', () => events.some((event) => isLink(event, 'deleted', 'eth0')));
     watch.close();
+  });
+
+  story('a host that is closed refuses to look and to change', async (host) => {
+    await host.watch(() => undefined);
+    host.close();
+    await assert.rejects(host.kernel.listLinks(), /is closed/);
+    await assert.rejects(host.kernel.addLink({ kind: 'bridge', name: 'br0' }), /is closed/);
+    host.close();
   });
 
   story('nothing is told once the watch is closed', async (host) => {

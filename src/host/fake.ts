@@ -44,6 +44,7 @@ export function fakeHost(options: FakeHostOptions = {}): FakeHost {
   const files = new Set<string>();
   const watches = new Set<(event: KernelEvent) => void>();
   const ethernet = fakeEthernet(options.arp ?? (() => []));
+  let closed = false;
   const { calls, failAt, guard, guardNow } = failures();
 
   /** As from the event loop: never before the call that caused it has returned. */
@@ -75,10 +76,14 @@ export function fakeHost(options: FakeHostOptions = {}): FakeHost {
     if (bound.delete(file) && netns !== undefined) release(netns);
   };
 
-  const kernelOf = (netns: FakeNetns, where: string): Kernel => guarded(fakeKernel({ netns, tell, find }), where, guard);
+  const kernelOf = (netns: FakeNetns, where: string, isClosed: () => boolean): Kernel =>
+    guarded(fakeKernel({ netns, tell, find }), where, (name, call) => {
+      if (isClosed()) return Promise.reject(new Error(`the fake kernel is closed: ${name}`));
+      return guard(name, call);
+    });
 
-  const insideOf = (netns: FakeNetns, file: string): Inside => ({
-    kernel: kernelOf(netns, file),
+  const insideOf = (netns: FakeNetns, file: string, isClosed: () => boolean): Inside => ({
+    kernel: kernelOf(netns, file, isClosed),
     inode: netns.inode,
     openArp: (link, onFrame) => {
       const socket = guardNow(`${file} openArp`, () => ethernet.open(netns, link, onFrame));
@@ -88,14 +93,16 @@ export function fakeHost(options: FakeHostOptions = {}): FakeHost {
   });
 
   return {
-    kernel: kernelOf(home, 'home'),
+    kernel: kernelOf(home, 'home', () => closed),
     sysctl: (name, value, more) => guardNow('home sysctl', () => writeSysctl(home, name, value, more?.optional ?? false)),
     within: async (file, body) => {
       const netns = await guard('within', async () => find(file));
       netns.holders += 1;
+      let ended = false;
       try {
-        return await body(insideOf(netns, file));
+        return await body(insideOf(netns, file, () => ended));
       } finally {
+        ended = true;
         release(netns);
       }
     },
@@ -118,7 +125,10 @@ export function fakeHost(options: FakeHostOptions = {}): FakeHost {
         watches.add(watch);
         return { close: () => void watches.delete(watch) };
       }),
-    close: () => watches.clear(),
+    close: () => {
+      closed = true;
+      watches.clear();
+    },
     calls,
     failAt,
     bindNetns: (file, target) => bind(file, find(target)),

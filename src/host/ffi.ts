@@ -19,18 +19,17 @@ const O_CLOEXEC = 0o2000000;
 export const SOL_SOCKET = 1;
 export const SO_RCVBUFFORCE = 33;
 export const SOL_NETLINK = 270;
-export const SOL_PACKET = 263;
 export const NETLINK_ROUTE = 0;
 export const NETLINK_NETFILTER = 12;
 export const NETLINK_LISTEN_ALL_NSID = 8;
 export const NETLINK_EXT_ACK = 11;
 export const NETLINK_GET_STRICT_CHK = 12;
-export const PACKET_IGNORE_OUTGOING = 23;
 const CLONE_NEWNET = 0x40000000;
 export const MS_BIND = 0x1000;
 export const MS_REC = 0x4000;
 export const MS_SHARED = 1 << 20;
 export const MNT_DETACH = 2;
+export const MFD_CLOEXEC = 1;
 
 const libc = koffi.load('libc.so.6');
 const c = {
@@ -41,6 +40,7 @@ const c = {
   setsockopt: libc.func('int setsockopt(int fd, int level, int name, const uint8_t *value, uint32_t length)'),
   dup3: libc.func('int dup3(int from, int to, int flags)'),
   close: libc.func('int close(int fd)'),
+  memfd_create: libc.func('int memfd_create(const char *name, unsigned int flags)'),
   setns: libc.func('int setns(int fd, int type)'),
   unshare: libc.func('int unshare(int flags)'),
   mount: libc.func(
@@ -112,6 +112,11 @@ export function duplicateOnto(from: number, to: number): void {
 
 export function closeFd(fd: number): void {
   check(c.close(fd), 'close');
+}
+
+/** memfd_create(2): a file in memory that has no name, close-on-exec. The caller closes it. */
+export function openMemory(name: string): number {
+  return check(c.memfd_create(name, MFD_CLOEXEC), 'memfd_create');
 }
 
 /** close(2) on a pool thread, for sockets whose end waits for the kernel (packet(7): an RCU grace period, about 10 ms). */

@@ -2,8 +2,8 @@
  * The one door to the Linux kernel: links, addresses, routes, neighbours, network namespaces, ARP.
  *
  * Promises: the same behaviour from `openHost()` (the real kernel, FFI) and from `fakeHost()` (tables in memory),
- * held to by one contract suite; a refusal is a `KernelError` with the errno and the kernel's own words; creating
- * and deleting never blocks the event loop. It decides nothing and remembers nothing.
+ * held to by one contract suite; a refusal is a `KernelError` with the errno and the kernel's own words; making
+ * and deleting links never blocks the event loop. It decides nothing and remembers nothing.
  * Lengths are bytes, times milliseconds, indexes the kernel's.
  */
 import type { Ipv4 } from '../net/ipv4.ts';
@@ -223,5 +223,6 @@ export interface Host {
    * (NETLINK_LISTEN_ALL_NSID); indexes in events of others are theirs.
    */
   watch(onEvent: (event: KernelEvent) => void, options?: WatchOptions): Promise<Watch>;
+  /** Closes its watches too; what is under way ends first. Calls after it are refused. */
   close(): void;
 }

@@ -1,7 +1,7 @@
 /** The real {@link Host}. */
 import fs from 'node:fs';
 import { arpSocketOn, openArpFd } from './arp-socket.ts';
-import type { Host, Inside } from './index.ts';
+import type { Host, Inside, Watch } from './index.ts';
 import { kernelOn } from './kernel.ts';
 import { bindNewNetns, inNetns, listBoundNetns, netnsInode, openNetns, unbindNetns, writeSysctl } from './netns.ts';
 import { openRtnetlink } from './rtnetlink-socket.ts';
@@ -11,6 +11,7 @@ import { watchKernel } from './watch.ts';
 export function openHost(): Host {
   const socket = openRtnetlink();
   const lanes = [openRtnetlink(), openRtnetlink()];
+  const watches = new Set<Watch>();
   return {
     kernel: kernelOn(socket, lanes),
     sysctl: (name, value, options) => writeSysctl(name, value, options?.optional ?? false),
@@ -19,8 +20,15 @@ export function openHost(): Host {
     deleteNetns: async (file) => unbindNetns(file),
     listNetns: async (folder) => listBoundNetns(folder),
     netnsInode,
-    watch: watchKernel,
-    close: () => void Promise.all([socket, ...lanes].map((it) => it.close())),
+    watch: async (onEvent, options) => {
+      const watch = await watchKernel(onEvent, options);
+      watches.add(watch);
+      return watch;
+    },
+    close: () => {
+      for (const watch of watches) watch.close();
+      for (const it of [socket, ...lanes]) void it.close();
+    },
   };
 }
 

@@ -104,6 +104,11 @@ test('a process with its watch closed ends by itself', needsRoot, () => {
   assert.deepEqual([status, stdout, stderr], [0, 'by itself\n', '']);
 });
 
+test('a process whose host is closed ends by itself: its watches are closed too', needsRoot, () => {
+  const { status, stdout, stderr } = program(`host.close(); process.on('exit', () => console.log('by itself'));`);
+  assert.deepEqual([status, stdout, stderr], [0, 'by itself\n', '']);
+});
+
 test('process.exit ends a process whose watch is open, also while a link is being deleted', needsRoot, () => {
   const { status, stderr } = program(`
     const { index } = await host.kernel.addLink({ kind: 'veth', name: 'a', peer: { name: 'b' } });
