@@ -66,6 +66,22 @@ export interface Dependency {
   readonly required: boolean;
 }
 
+/** How one finds out whether a service is well, in Compose's meaning of the words. Times in milliseconds. */
+export interface Healthcheck {
+  /** Program and arguments; ending with 0 is success. */
+  readonly test: readonly string[];
+  /** From the end of a check to the next one, and from the start to the first. */
+  readonly intervalMs: number;
+  /** A check that takes longer is ended, and has failed. */
+  readonly timeoutMs: number;
+  /** So many failures in a row make it unhealthy. */
+  readonly retries: number;
+  /** Failures do not count for so long after the start, unless it was healthy before. */
+  readonly startPeriodMs: number;
+  /** Instead of `intervalMs` during the start period. */
+  readonly startIntervalMs: number;
+}
+
 /** The wish for one service of the native engine, in Compose's meaning of the words. */
 export interface ServiceSpec {
   readonly name: string;
@@ -81,6 +97,7 @@ export interface ServiceSpec {
   readonly stopSignal: string;
   /** Milliseconds from the stop signal to SIGKILL, by default 10 000. */
   readonly stopGraceMs: number;
+  readonly healthcheck?: Healthcheck;
 }
 
 /** The wish for one environment: what `up` was asked for, checked and complete. */

@@ -14,11 +14,12 @@ const service = (name: string): ServiceSpec => ({
   stopGraceMs: 10_000,
 });
 
-/** `db running`, `db exited 0`, `db exited ?` (nobody saw its end), `db absent` */
+/** `db running`, `db running unhealthy`, `db exited 0`, `db exited ?` (nobody saw its end), `db absent` */
 function observed(text: string): ObservedService {
   const [name = '', state = '', status] = text.split(' ');
   // A cast, since the cases below hold nothing else.
   const it: ObservedService = { name, state: state as ObservedService['state'] };
+  if (state === 'running' && status !== undefined) return { ...it, health: { state: status as 'healthy', output: '' } };
   return status === undefined || status === '?' ? it : { ...it, exitStatus: Number(status) };
 }
 
@@ -46,6 +47,10 @@ test('how an environment stands, from how its services do', () => {
     ['running', { services: [] }],
     ['running', { services: ['db running', 'web running'] }],
     ['running', { services: ['init exited 0', 'web running'] }],
+    ['running', { services: ['db running healthy', 'web running'] }],
+    ['starting', { services: ['db running starting', 'web running'] }],
+    ['degraded', { services: ['db running unhealthy', 'web running starting'] }],
+    ['degraded', { services: ['db running unhealthy'] }],
     ['stopped', { services: ['init exited 0'] }],
     ['stopped', { services: ['init exited 0', 'report exited 0'] }],
     ['degraded', { services: ['db running', 'web exited 1'] }],

@@ -15,7 +15,7 @@ export interface Standing {
   readonly settled: boolean;
 }
 
-/** `stopped` means that all services have completed with 0; `degraded`, that some but not all is well. */
+/** `stopped` means that all services have completed with 0; `degraded`, that some but not all is well, or unhealthy. */
 export function stateOf(it: Standing): EnvironmentState {
   const services = it.spec.services.map((spec) => it.observed.services.find((service) => service.name === spec.name));
   const well = services.filter((service) => service?.state === 'running');
@@ -24,6 +24,8 @@ export function stateOf(it: Standing): EnvironmentState {
   if (!it.plumbed) return it.troubled ? 'failed' : 'starting';
   if (it.troubled) return well.length > 0 ? 'degraded' : 'failed';
   if (failed.length > 0) return well.length + completed.length > 0 ? 'degraded' : 'failed';
+  if (services.some((service) => service?.health?.state === 'unhealthy')) return 'degraded';
+  if (services.some((service) => service?.health?.state === 'starting')) return 'starting';
   if (well.length + completed.length < services.length || !it.settled) return 'starting';
   return well.length === 0 && services.length > 0 ? 'stopped' : 'running';
 }

@@ -11,7 +11,16 @@ import { version } from '../version.ts';
 import type { Environments } from './environments.ts';
 import { iterate } from './iterate.ts';
 import { hostAddressesOn } from './leasing.ts';
-import { environmentView, environmentViews, historyView, leaseAddressView, networkView, noneView, reservationView, upView } from './views.ts';
+import {
+  environmentView,
+  environmentViews,
+  historyView,
+  leaseAddressView,
+  networkView,
+  noneView,
+  reservationView,
+  upView,
+} from './views.ts';
 import { requireNetwork, sandboxView } from './wish.ts';
 import { netnsPath, type World } from './world.ts';
 
@@ -49,14 +58,20 @@ export function daemonOn(world: World, environments: Environments): Daemon {
       const names = world.store.environments().map((it) => it.spec.name);
       return Promise.all(names.map((name) => end(name, keepAddress)));
     },
-    networks: async () => [...(await Promise.all(world.configuration.networks.map((it) => networkView(world, it)))), noneView(world)],
+    networks: async () => [
+      ...(await Promise.all(world.configuration.networks.map((it) => networkView(world, it)))),
+      noneView(world),
+    ],
     endpoints: async () =>
       (await views()).flatMap((it) => it.endpoints.map((endpoint): EndpointRow => ({ environment: it.name, ...endpoint }))),
     addresses: () => addresses(world),
     history: ({ address, ...filter }) =>
-      world.store.history({ ...filter, ...(address === undefined ? {} : { address: ipv4(address) }), most: mostHistory }).map(historyView),
+      world.store
+        .history({ ...filter, ...(address === undefined ? {} : { address: ipv4(address) }), most: mostHistory })
+        .map(historyView),
     reserve: (ask) => reserve(world, ask),
-    release: ({ address, network }) => world.store.unreserve({ address: ipv4(address), ...(network === undefined ? {} : { network }) }),
+    release: ({ address, network }) =>
+      world.store.unreserve({ address: ipv4(address), ...(network === undefined ? {} : { network }) }),
     exec: (environment, service) => execTarget(world, environments, environment, service),
     logs: (ask, signal) => logs(world, environments, ask, signal),
     events: (signal) => iterate((listener) => world.events.listen(listener), signal),
@@ -66,17 +81,26 @@ export function daemonOn(world: World, environments: Environments): Daemon {
 async function up(world: World, environments: Environments, ask: UpAsk): ReturnType<Daemon['up']> {
   const { spec, notes } = parseEnvironment(ask.text, { file: ask.file, directory: ask.directory, overrides: ask.overrides });
   if (!fs.existsSync(spec.directory)) {
-    throw new LandlineError('USAGE', { problem: `there is no directory ${spec.directory} on the daemon's machine`, advice: 'give one that is there' });
+    throw new LandlineError('USAGE', {
+      problem: `there is no directory ${spec.directory} on the daemon's machine`,
+      advice: 'give one that is there',
+    });
   }
   const loop = await environments.up(spec, { wait: ask.wait, timeoutMs: ask.timeoutMs });
   const view = await environmentView(world, loop);
   if (view === undefined) throw new LandlineError('SUPERSEDED', { environment: spec.name, by: '`landline down`' });
-  return upView(view, loop, notes.map((it) => `${ask.file}:${it.line}:${it.column}: ${it.message}`));
+  return upView(
+    view,
+    loop,
+    notes.map((it) => `${ask.file}:${it.line}:${it.column}: ${it.message}`),
+  );
 }
 
 function addresses(world: World): ReturnType<Daemon['addresses']> {
   const held = world.store.leases();
-  const reserved = world.store.reservations().filter((it) => !held.some((lease) => lease.network === it.network && lease.address === it.address));
+  const reserved = world.store
+    .reservations()
+    .filter((it) => !held.some((lease) => lease.network === it.network && lease.address === it.address));
   return [
     ...held.map((lease) => ({ order: lease.address, view: leaseAddressView(lease) })),
     ...reserved.map((it) => ({ order: it.address, view: reservationView(it) })),
@@ -87,7 +111,8 @@ function addresses(world: World): ReturnType<Daemon['addresses']> {
 
 async function reserve(world: World, ask: ReserveAsk): ReturnType<Daemon['reserve']> {
   const address = ipv4(ask.address);
-  const network = ask.network === undefined ? networkOf(world, address) : requireNetwork(world.configuration.networks, ask.network);
+  const network =
+    ask.network === undefined ? networkOf(world, address) : requireNetwork(world.configuration.networks, ask.network);
   const hostAddresses = await hostAddressesOn(world, network);
   const { environment: holder, note } = ask;
   return reservationView(world.store.reserve({ network, address, holder, note, hostAddresses, now: Date.now() }));
@@ -106,9 +131,18 @@ function networkOf(world: World, address: Ipv4): LanNetwork {
   });
 }
 
-async function execTarget(world: World, environments: Environments, name: string, wanted: string | undefined): ReturnType<Daemon['exec']> {
+async function execTarget(
+  world: World,
+  environments: Environments,
+  name: string,
+  wanted: string | undefined,
+): ReturnType<Daemon['exec']> {
   const { record } = environments.require(name);
-  const service = pickService(name, record.spec.services.map((it) => it.name), wanted);
+  const service = pickService(
+    name,
+    record.spec.services.map((it) => it.name),
+    wanted,
+  );
   const status = (await world.engine.observe(name)).find((it) => it.name === service);
   const spec = record.spec.services.find((it) => it.name === service);
   if (status?.pid === undefined || spec === undefined) throw new LandlineError('SERVICE_STOPPED', { environment: name, service });
@@ -132,5 +166,10 @@ function logs(world: World, environments: Environments, ask: LogAsk, signal: Abo
   const { record } = environments.require(ask.environment);
   const names = record.spec.services.map((it) => it.name);
   const services = ask.service === undefined ? names : [pickService(ask.environment, names, ask.service)];
-  return world.engine.logs(ask.environment, { services, follow: ask.follow, signal, ...(ask.tail === undefined ? {} : { tail: ask.tail }) });
+  return world.engine.logs(ask.environment, {
+    services,
+    follow: ask.follow,
+    signal,
+    ...(ask.tail === undefined ? {} : { tail: ask.tail }),
+  });
 }

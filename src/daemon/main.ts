@@ -45,12 +45,21 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   try {
     await sweep(world);
     const triggers = await watchWorld(world, environments);
-    const onInternal = (error: LandlineError): void => console.error(error.cause instanceof Error ? error.cause.stack : error.stack);
+    const onInternal = (error: LandlineError): void =>
+      console.error(error.cause instanceof Error ? error.cause.stack : error.stack);
     const group = groupId('landline');
-    api = await serveApi(daemonOn(world, environments), { socket: options.socket, onInternal, ...(group === undefined ? {} : { group }) });
+    api = await serveApi(daemonOn(world, environments), {
+      socket: options.socket,
+      onInternal,
+      ...(group === undefined ? {} : { group }),
+    });
     const pidFile = options.socket.replace(/(\.sock)?$/, '.pid');
     fs.writeFileSync(pidFile, `${process.pid}\n`);
-    world.events.tell('daemon ready', { socket: options.socket, environments: world.store.environments().length, pid: process.pid });
+    world.events.tell('daemon ready', {
+      socket: options.socket,
+      environments: world.store.environments().length,
+      pid: process.pid,
+    });
     resume(world, environments).catch((error: unknown) => world.events.tell('could not look', { problem: String(error) }));
     for await (const signal of signals) {
       if (signal !== 'SIGHUP') break;
@@ -67,7 +76,10 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   }
 }
 
-async function openWorld(options: DaemonOptions, configuration: Configuration): Promise<{ world: World; close: () => Promise<void> }> {
+async function openWorld(
+  options: DaemonOptions,
+  configuration: Configuration,
+): Promise<{ world: World; close: () => Promise<void> }> {
   const events = openEvents();
   events.listen((event) => process.stdout.write(`${formatEvent(event)}\n`));
   const { id } = configuration;

@@ -92,6 +92,8 @@ async function observeServices(host: Host, engine: Engine, environment: string, 
   const services = await engine.observe(environment);
   return services.map((it) => {
     if (it.pid === undefined) return it;
-    return { ...it, inSandbox: inode !== undefined && host.netnsInode(`/proc/${it.pid}/ns/net`) === inode };
+    const lives = host.netnsInode(`/proc/${it.pid}/ns/net`);
+    // It has ended since the engine looked: where it was, nobody can tell, and it is not to be stopped.
+    return lives === undefined ? it : { ...it, inSandbox: lives === inode };
   });
 }

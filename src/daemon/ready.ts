@@ -8,8 +8,9 @@ import type { EnvironmentLoop } from './environment.ts';
 /** A service that still runs after so many milliseconds has started; one that cannot start is gone by then. */
 const standsAfterMs = 150;
 
-/** From look to look, in milliseconds. */
+/** From look to look, in milliseconds: at first, and once it takes longer than most starts do. */
 const lookEveryMs = 50;
+const laterLookEveryMs = 200;
 
 export interface ReadyOptions {
   /** The longest wait, in milliseconds. */
@@ -40,7 +41,7 @@ export async function awaitReady(
       const waiting = loop.problem?.message ?? names;
       throw new LandlineError('WAIT_EXPIRED', { environment: spec.name, seconds: timeoutMs / 1000, waitsFor: waiting });
     }
-    await sleep(lookEveryMs);
+    await sleep(performance.now() < deadline - timeoutMs + 1000 ? lookEveryMs : laterLookEveryMs);
   }
 }
 

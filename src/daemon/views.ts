@@ -1,14 +1,23 @@
 /** What the API shows, from the ledger and from what is. */
-import type { AddressView, EndpointView, EnvironmentView, HistoryView, NetworkView, ServiceView, UpView } from '../api/contract.ts';
+import type {
+  AddressView,
+  EndpointView,
+  EnvironmentView,
+  HistoryView,
+  NetworkView,
+  ServiceView,
+  UpView,
+} from '../api/contract.ts';
 import type { EndpointSpec, EnvironmentSpec, LanNetwork, Lease } from '../core/model.ts';
 import type { Observed } from '../core/plan/model.ts';
 import { stateOf } from '../core/standing.ts';
-import type { LandlineError } from '../errors.ts';
+import { LandlineError } from '../errors.ts';
 import { formatIpv4 } from '../net/ipv4.ts';
 import { formatPrefix } from '../net/prefix.ts';
 import { addressesOf, formatRange, rangeContains } from '../net/range.ts';
 import type { HistoryEntry, Reservation } from '../store/index.ts';
 import type { EnvironmentLoop } from './environment.ts';
+import { lastLines } from './ready.ts';
 import { networkProblems } from './standing-problems.ts';
 import { gatewayOf } from './wish.ts';
 import type { World } from './world.ts';
@@ -23,17 +32,26 @@ export async function environmentView(world: World, loop: EnvironmentLoop): Prom
   if (record === undefined || record.phase === 'removing') return undefined;
   const { spec } = record;
   const leases = world.store.leasesOf(spec.name);
-  const problems = loop.problem === undefined ? [] : [problemView(loop.problem)];
+  const problems = [...(loop.problem === undefined ? [] : [loop.problem]), ...unhealthyServices(spec, observed)].map(problemView);
   const plumbed = record.phase === 'up';
   return {
     name: spec.name,
-    state: stateOf({ plumbed, observed, spec, troubled: problems.length > 0, settled: loop.settled }),
+    state: stateOf({ plumbed, observed, spec, troubled: loop.problem !== undefined, settled: loop.settled }),
     engine: world.engine.name,
     sandbox: observed.sandbox ?? null,
     endpoints: spec.endpoints.flatMap((it) => endpointView(world.configuration.networks, spec, it, leases)),
     services: spec.services.map((it) => serviceView(it.name, observed, loop)),
     problems,
   };
+}
+
+function unhealthyServices(spec: EnvironmentSpec, observed: Observed): LandlineError[] {
+  const { name: environment, services } = spec;
+  return observed.services.flatMap(({ name: service, health }) =>
+    health?.state === 'unhealthy' && services.some((it) => it.name === service)
+      ? [new LandlineError('SERVICE_UNHEALTHY', { environment, service, log: lastLines(health.output) })]
+      : [],
+  );
 }
 
 /** Every environment, by name. */
@@ -74,7 +92,7 @@ function serviceView(name: string, observed: Observed, loop: EnvironmentLoop): S
   return {
     name,
     state: found === undefined || found.state === 'absent' ? 'starting' : found.state,
-    health: null,
+    health: found?.health?.state ?? null,
     image: null,
     pid: found?.pid ?? null,
     exitStatus: found?.exitStatus ?? null,

@@ -135,6 +135,7 @@ export function makeFakeMachine(): FakeMachine {
         mine.add(listener);
         listeners.add(listener);
       },
+      onHealth: () => undefined,
       close: async () => {
         for (const listener of mine) listeners.delete(listener);
       },

@@ -57,6 +57,8 @@ export interface Engine {
   logs(environment: string, options: LogOptions): AsyncIterable<LogLine>;
   /** Told whenever a service may have ended; only a hint to observe. */
   onExit(listener: (environment: string, service: string) => void): void;
+  /** Told whenever what a service's healthcheck says of it has changed; a hint to observe. */
+  onHealth(listener: (environment: string, service: string) => void): void;
   /** Lets go of everything, and leaves every service running. */
   close(): Promise<void>;
 }

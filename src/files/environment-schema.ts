@@ -4,6 +4,7 @@ import { conditions } from '../core/model.ts';
 import { formatIpv4, type Ipv4 } from '../net/ipv4.ts';
 import { parseDuration } from './duration.ts';
 import { parseAddress, parseHostname, parseLinkName, parseNetworkName, parseOwnMac, parseRouteTarget } from './fields.ts';
+import { healthcheckSchema } from './healthcheck.ts';
 import { type Mistake, refuseNotYet } from './not-yet.ts';
 import { isMistake, meaning, suggest, text } from './shape.ts';
 import { splitWords } from './shell-words.ts';
@@ -97,6 +98,7 @@ export const serviceSchema = z
       .union([z.array(z.string()), z.record(z.string(), dependencySchema)])
       .meta({ examples: [['db']] })
       .optional(),
+    healthcheck: healthcheckSchema.optional(),
     restart: text('what happens when the service ends', 'unless-stopped', parseRestart).optional(),
     stop_signal: z
       .union([text('its name', 'SIGTERM', parseSignal), meaning(z.int(), (number) => parseSignal(String(number)))])

@@ -1,5 +1,5 @@
 /** A checked environment as an environment file again, in JSON: what the command line sends to the daemon. */
-import type { EnvironmentSpec, ServiceSpec } from '../core/model.ts';
+import type { EnvironmentSpec, Healthcheck, ServiceSpec } from '../core/model.ts';
 
 /** Reading it back without variables gives the same wish. */
 export function formatEnvironment(spec: EnvironmentSpec): string {
@@ -22,5 +22,17 @@ function formatService(it: ServiceSpec): object {
     restart: it.restart,
     stop_signal: it.stopSignal,
     stop_grace_period: `${it.stopGraceMs}ms`,
+    healthcheck: it.healthcheck === undefined ? undefined : formatHealthcheck(it.healthcheck),
+  };
+}
+
+function formatHealthcheck(it: Healthcheck): object {
+  return {
+    test: ['CMD', ...it.test],
+    interval: `${it.intervalMs}ms`,
+    timeout: `${it.timeoutMs}ms`,
+    retries: it.retries,
+    start_period: `${it.startPeriodMs}ms`,
+    start_interval: `${it.startIntervalMs}ms`,
   };
 }

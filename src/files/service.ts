@@ -5,6 +5,7 @@ import { treatmentOf } from './compose-keys.ts';
 import { orderServices, readDependencies, type WrittenDependency } from './depends-on.ts';
 import { serviceSchema } from './environment-schema.ts';
 import { parseName } from './fields.ts';
+import { hasHealthcheck, readHealthcheck } from './healthcheck.ts';
 import type { Variables } from './interpolate.ts';
 import { resolvePath } from './paths.ts';
 import { notePorts, type Reach } from './ports.ts';
@@ -72,6 +73,7 @@ function readService(
   const fields = checkFields(serviceSchema, root, path, report, (key) => !Object.hasOwn(serviceSchema.shape, key));
   const command = readCommand(name, fields, root, report);
   const environment = readVariables(root, [...path, 'environment'], fields.environment !== undefined, context.variables, report);
+  const healthcheck = readHealthcheck(root, [...path, 'healthcheck'], fields.healthcheck, report);
   const spec = {
     name,
     command,
@@ -80,10 +82,11 @@ function readService(
     restart: fields.restart ?? 'no',
     stopSignal: fields.stop_signal ?? 'SIGTERM',
     stopGraceMs: fields.stop_grace_period ?? 10_000,
+    ...(healthcheck === undefined ? {} : { healthcheck }),
   };
   const waitsFor = fields.depends_on;
   const dependencies = waitsFor === undefined ? [] : readDependencies(root, [...path, 'depends_on'], waitsFor, report);
-  return { spec, dependencies, hasHealthcheck: node?.kind === 'map' && node.entries.has('healthcheck') };
+  return { spec, dependencies, hasHealthcheck: hasHealthcheck(node) };
 }
 
 function readCommand(name: string, fields: Fields<typeof serviceSchema>, root: MapNode, report: Report): readonly string[] {

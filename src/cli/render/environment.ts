@@ -26,12 +26,13 @@ export function psText(list: readonly EnvironmentView[]): string {
 
 function servicesText(services: readonly ServiceView[]): string {
   const running = services.filter((it) => it.state === 'running').length;
-  const others = services.filter((it) => it.state !== 'running').map((it) => `${it.name} ${stateText(it)}`);
+  const isWell = (it: ServiceView): boolean => it.state === 'running' && (it.health === null || it.health === 'healthy');
+  const others = services.filter((it) => !isWell(it)).map((it) => `${it.name} ${stateText(it)}`);
   return [`${running}/${services.length} running`, ...others].join(', ');
 }
 
 function stateText(it: ServiceView): string {
-  if (it.state !== 'exited') return it.state;
+  if (it.state !== 'exited') return it.health === null ? it.state : `${it.state} (${it.health})`;
   return it.exitStatus === null ? 'ended' : `exited ${it.exitStatus}`;
 }
 

@@ -7,6 +7,8 @@
  *     trouble      what went wrong before the service ran (stderr of the spawner's commands and of init.sh)
  *     identity     process 1, written by itself before it does anything else
  *     status       the exit status, written by process 1 as its last deed
+ *     check        what the last check of its health wrote
+ *     health       what the checks made of it (health-watch.ts)
  *
  * The name is `MILLISECONDS-RANDOM`: it sorts by age and tells when it was started.
  */
@@ -14,6 +16,7 @@ import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Healthcheck } from '../../core/model.ts';
 import { makeFifo } from '../../host/fifo.ts';
 import { hasWriter, openAlive } from './alive.ts';
 import { deleteFolder, type Folders, listFolders, putAside } from './folders.ts';
@@ -31,6 +34,7 @@ export interface Generation {
 export interface StartRecord {
   readonly digest: string;
   readonly stopSignal: string;
+  readonly healthcheck?: Healthcheck;
 }
 
 /** Makes the folder, with everything that init.sh needs. */

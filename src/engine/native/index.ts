@@ -11,6 +11,7 @@ import path from 'node:path';
 import type { Engine } from '../index.ts';
 import { deleteFolder, foldersIn, listFolders, putAside } from './folders.ts';
 import { readRecord } from './generation.ts';
+import { watchHealth } from './health-watch.ts';
 import { readLogs } from './logs.ts';
 import { guardMounts } from './mount-guard.ts';
 import { findServices, observeService } from './observe.ts';
@@ -32,9 +33,21 @@ export function openNativeEngine({ directory, hiddenFolder, log }: NativeEngineO
   const folders = foldersIn(path.resolve(directory));
   const listeners = new Set<(environment: string, service: string) => void>();
   const running = makeRunning((environment, service) => {
+    health.end(environment, service);
     for (const listener of listeners) listener(environment, service);
   });
-  const starter = makeStarter({ folders, hiddenFolder, running, log });
+  const healthListeners = new Set<(environment: string, service: string) => void>();
+  const health = watchHealth({
+    run: (generation) => {
+      // A spawner that cannot be opened: the check is lost, and has failed when its time is up.
+      starter.check(generation).catch(() => undefined);
+    },
+    onChange: (environment, service, { state }) => {
+      log('service health', { environment, service, health: state });
+      for (const listener of healthListeners) listener(environment, service);
+    },
+  });
+  const starter = makeStarter({ folders, hiddenFolder, running, onChecked: health.hear, log });
   const guard = guardMounts(folders, running, log);
 
   return {
@@ -45,17 +58,27 @@ export function openNativeEngine({ directory, hiddenFolder, log }: NativeEngineO
       writeCommonMounts(folders);
       await Promise.all((await listFolders(folders.directory)).map((it) => findServices(folders, running, it, log)));
       guard.look();
+      const checked = running.list().flatMap(({ generation }) => {
+        const check = readRecord(generation)?.healthcheck;
+        return check === undefined ? [] : [{ generation, check }];
+      });
+      for (const it of checked) health.begin(it.generation, it.check, { among: checked.length });
     },
     environments: () => listFolders(folders.directory),
     observe: async (environment) => {
       const services = await listFolders(folders.services(environment));
-      return await Promise.all(services.map((service) => observeService(folders, running, environment, service)));
+      return await Promise.all(services.map((service) => observeService(folders, running, health, environment, service)));
     },
     refresh: async (view) => {
       writeSandboxFiles(folders, view);
       guard.look(view.environment);
     },
-    start: starter.start,
+    start: async (view, service, digest) => {
+      await starter.start(view, service, digest);
+      // Unless it has ended already.
+      const it = running.get(view.environment, service.name);
+      if (it !== undefined && service.healthcheck !== undefined) health.begin(it.generation, service.healthcheck);
+    },
     variables: starter.variables,
     stop: async (environment, service, { signal, graceMs }) => {
       const number = signalNumber(signal);
@@ -70,8 +93,10 @@ export function openNativeEngine({ directory, hiddenFolder, log }: NativeEngineO
     },
     logs: (environment, options) => readLogs(folders, environment, options),
     onExit: (listener) => void listeners.add(listener),
+    onHealth: (listener) => void healthListeners.add(listener),
     close: async () => {
       guard.close();
+      health.close();
       await starter.close();
       running.close();
     },

@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import type { ServiceStatus } from '../../core/model.ts';
 import { type Folders, listFolders } from './folders.ts';
 import { findGeneration, type Generation, listGenerations, readRecord, readStatus, startedAt, takeAway } from './generation.ts';
+import type { HealthWatch } from './health-watch.ts';
 import { firstChild, isThere } from './identity.ts';
 import type { Running } from './running.ts';
 
@@ -10,12 +11,15 @@ import type { Running } from './running.ts';
 export async function observeService(
   folders: Folders,
   running: Running,
+  health: Pick<HealthWatch, 'of'>,
   environment: string,
   name: string,
 ): Promise<ServiceStatus> {
   const it = running.get(environment, name);
   if (it !== undefined && isThere(it.identity)) {
-    return { name, state: 'running', pid: firstChild(it.identity) ?? it.identity.pid, ...describe(it.generation) };
+    const found = health.of(it.generation);
+    const pid = firstChild(it.identity) ?? it.identity.pid;
+    return { name, state: 'running', pid, ...describe(it.generation), ...(found === undefined ? {} : { health: found }) };
   }
   const former = (await listGenerations(folders, environment, name)).find((one) => !running.isExpected(one));
   const generation = it?.generation ?? former;

@@ -21,6 +21,8 @@ export interface Plan {
   readonly workingDir: string;
   readonly variables: Readonly<Record<string, string>>;
   readonly command: readonly string[];
+  /** What tells its health, run by spawner.sh. */
+  readonly check?: { readonly command: readonly string[]; readonly timeoutMs: number };
 }
 
 /**
@@ -28,7 +30,8 @@ export interface Plan {
  * only names of its own kind, and a name like `spring.profile` is allowed.
  */
 export function formatPlan(plan: Plan): string {
-  const words = [...Object.entries(plan.variables).map(assignment), '"$SETSID"', '--', ...plan.command.map(quote)];
+  const variables = Object.entries(plan.variables).map(assignment);
+  const words = [...variables, '"$SETSID"', '--', ...plan.command.map(quote)];
   return [
     `hostname=${quote(plan.hostname)}`,
     `log=${quote(plan.log)}`,
@@ -37,8 +40,18 @@ export function formatPlan(plan: Plan): string {
     `cd -- ${quote(plan.workingDir)} || exit 126`,
     `exec env $RESET_SIGNALS -i -- ${words.join(' ')}`,
     '}',
+    ...(plan.check === undefined ? [] : formatCheck(plan.check, plan.workingDir, variables)),
     '',
   ].join('\n');
+}
+
+/** In the namespaces of the service whose process 1 is `$1`, with its variables, where it began; writes to `$2`; ended when its time is up. */
+function formatCheck(check: NonNullable<Plan['check']>, workingDir: string, variables: readonly string[]): string[] {
+  const enter = `timeout -s KILL ${check.timeoutMs / 1000} nsenter --target "$1" --mount --net --uts --pid --`;
+  const begin = `sh -c 'cd -- "$1" && shift && exec "$@"' sh ${quote(workingDir)}`;
+  const run = `env $RESET_SIGNALS -i -- ${[...variables, ...check.command.map(quote)].join(' ')}`;
+  // Redirected here, so that what the shell says of a killed program is not among what the check says.
+  return ['check_service() {', `${enter} ${begin} ${run} >"$2" 2>&1`, '}'];
 }
 
 function assignment([name, value]: [string, string]): string {

@@ -1,5 +1,6 @@
 # Starts services for as long as its stdin lasts: one line each, `GENERATION FD`, where GENERATION is a folder below
-# FOLDER (see generation.ts), and FD the number under which the daemon has the network namespace open.
+# FOLDER (see generation.ts), and FD the number under which the daemon has the network namespace open. And checks their
+# health: at a line `GENERATION check`, it runs the check of that service, and says `GENERATION STATUS` when it is over.
 #
 # Called as: sh spawner.sh FOLDER DAEMON HIDDEN INIT, in a mount namespace of its own: the daemon's pid, the folder of
 # bound namespaces as mountinfo spells it, and the path of init.sh.
@@ -22,6 +23,16 @@ start() {
     </dev/null >/dev/null 2>"$folder/$1/trouble"
 }
 
+# Beside everything else. The check's output goes to a file, so that nothing but the status holds the pipe to the daemon.
+check() {
+  (
+    . "$folder/$1/plan" && read -r pid _ <"$folder/$1/identity" || exit
+    check_service "$pid" "$folder/$1/check"
+    echo "$1 $?"
+  ) </dev/null 2>/dev/null &
+  jobs >/dev/null # forgets those that have ended: dash would keep them all
+}
+
 main() {
   folder=$1 daemon=$2 init=$4
   hide "$3"
@@ -33,7 +44,9 @@ main() {
   if env --default-signal=INT true 2>/dev/null; then RESET_SIGNALS=--default-signal=INT,QUIT; fi
 
   while read -r generation fd; do
-    if [ -p "$folder/$generation/alive" ]; then
+    if [ "$fd" = check ]; then
+      check "$generation"
+    elif [ -p "$folder/$generation/alive" ]; then
       start "$generation" "$fd" || echo failed 1<>"$folder/$generation/alive"
     fi
   done

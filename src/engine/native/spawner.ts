@@ -8,6 +8,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs/promises';
+import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { LandlineError } from '../../errors.ts';
 import { lookUp } from './command.ts';
@@ -23,6 +24,7 @@ export interface SpawnerOptions {
   /** Folder of bound network namespaces that services must not keep alive. */
   readonly hiddenFolder: string;
   readonly searchPath: string;
+  readonly onChecked: (generation: string, exitStatus: number) => void;
 }
 
 export interface Spawner {
@@ -30,6 +32,8 @@ export interface Spawner {
   isOpen(): boolean;
   /** Starts a generation (its path below the directory) in the network namespace that is open under this number. */
   start(generation: string, netnsFd: number): void;
+  /** Runs the check of a generation in the namespaces of its service; `onChecked` is told how it ended. */
+  check(generation: string): void;
   /** Resolves when it has ended, with the last that it said. */
   readonly ended: Promise<string>;
   /** Lets it finish what it was told, and waits for its end. */
@@ -38,7 +42,7 @@ export interface Spawner {
 
 /** @throws LandlineError PROGRAM_MISSING. */
 export async function openSpawner(options: SpawnerOptions): Promise<Spawner> {
-  for (const program of ['sh', 'unshare', 'nsenter', 'setsid', 'env', 'mount']) {
+  for (const program of ['sh', 'unshare', 'nsenter', 'setsid', 'env', 'mount', 'timeout']) {
     const { kind } = await lookUp(program, '/', options.searchPath);
     if (kind !== 'found') throw new LandlineError('PROGRAM_MISSING', { program, purpose: PURPOSE });
   }
@@ -47,7 +51,11 @@ export async function openSpawner(options: SpawnerOptions): Promise<Spawner> {
     cwd: '/',
     env: { PATH: options.searchPath },
     detached: true,
-    stdio: ['pipe', 'ignore', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+  hearLines(child.stdout, (line) => {
+    const [, generation, status] = /^(\S+) (\d+)$/.exec(line) ?? [];
+    if (generation !== undefined) options.onChecked(generation, Number(status));
   });
   let open = true;
   const ended = lastWords(child).finally(() => {
@@ -58,6 +66,7 @@ export async function openSpawner(options: SpawnerOptions): Promise<Spawner> {
   return {
     isOpen: () => open,
     start: (generation, netnsFd) => void child.stdin?.write(`${generation} ${netnsFd}\n`),
+    check: (generation) => void child.stdin?.write(`${generation} check\n`),
     ended,
     close: async () => {
       open = false;
@@ -65,6 +74,15 @@ export async function openSpawner(options: SpawnerOptions): Promise<Spawner> {
       await ended;
     },
   };
+}
+
+function hearLines(stream: Readable | null, onLine: (line: string) => void): void {
+  let rest = '';
+  stream?.setEncoding('latin1').on('data', (text) => {
+    const lines = (rest + String(text)).split('\n');
+    rest = lines.pop() ?? '';
+    lines.forEach(onLine);
+  });
 }
 
 function spawnerArguments(directory: string, hidden: string): string[] {

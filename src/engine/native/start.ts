@@ -22,6 +22,8 @@ export interface Starter {
   variables(view: SandboxView, service: ServiceSpec): Readonly<Record<string, string>>;
   /** Waits until no start of this service, or of any of the environment, is under way. */
   settled(environment: string, service?: string): Promise<void>;
+  /** Runs the check of a service that runs; `onChecked` is told how it ended. */
+  check(generation: Generation): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -29,10 +31,12 @@ export interface StarterOptions {
   readonly folders: Folders;
   readonly hiddenFolder: string;
   readonly running: Running;
+  /** Told of a generation, as a path below the folders' directory. */
+  readonly onChecked: (generation: string, exitStatus: number) => void;
   readonly log: (line: string, fields: Record<string, unknown>) => void;
 }
 
-export function makeStarter({ folders, hiddenFolder, running, log }: StarterOptions): Starter {
+export function makeStarter({ folders, hiddenFolder, running, onChecked, log }: StarterOptions): Starter {
   const searchPath = process.env.PATH ?? DEFAULT_PATH;
   /** Starts under way, by `ENVIRONMENT/SERVICE`. */
   const underWay = new Map<string, Promise<unknown>>();
@@ -43,7 +47,12 @@ export function makeStarter({ folders, hiddenFolder, running, log }: StarterOpti
   /** One for all, and a new one when it has ended. */
   const currentSpawner = (): Promise<Spawner> => {
     // Our own commands are in the usual places, wherever services are to look.
-    spawner ??= openSpawner({ directory: folders.directory, hiddenFolder, searchPath: `${DEFAULT_PATH}:${searchPath}` }).then(
+    spawner ??= openSpawner({
+      directory: folders.directory,
+      hiddenFolder,
+      searchPath: `${DEFAULT_PATH}:${searchPath}`,
+      onChecked,
+    }).then(
       (it) => {
         void it.ended.then((said) => {
           if (!closing) log('spawner of native services ended', { said });
@@ -61,6 +70,7 @@ export function makeStarter({ folders, hiddenFolder, running, log }: StarterOpti
 
   const start = async (view: SandboxView, service: ServiceSpec, digest: string): Promise<void> => {
     const { environment } = view;
+    const { healthcheck } = service;
     const variables = variablesOf(view, service, searchPath);
     const workingDir = service.workingDir ?? view.directory;
     await checkCommand(environment, service, workingDir, variables.PATH ?? DEFAULT_PATH);
@@ -79,8 +89,9 @@ export function makeStarter({ folders, hiddenFolder, running, log }: StarterOpti
           workingDir,
           variables,
           command: service.command,
+          ...(healthcheck === undefined ? {} : { check: { command: healthcheck.test, timeoutMs: healthcheck.timeoutMs } }),
         },
-        { digest, stopSignal: service.stopSignal },
+        { digest, stopSignal: service.stopSignal, ...(healthcheck === undefined ? {} : { healthcheck }) },
       );
       await launch(folders, running, through, generation, netns);
       await removeFormer(folders, generation);
@@ -106,6 +117,10 @@ export function makeStarter({ folders, hiddenFolder, running, log }: StarterOpti
       await Promise.all(
         [...underWay].map(([key, over]) => (key === mine || (service === undefined && key.startsWith(mine)) ? over : undefined)),
       );
+    },
+    check: async (generation) => {
+      const through = await currentSpawner();
+      through.check(path.relative(folders.directory, generation.folder));
     },
     close: async () => {
       closing = true;
