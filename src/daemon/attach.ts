@@ -7,6 +7,7 @@
 import { randomBytes } from 'node:crypto';
 import { formatMark, type Mark } from '../core/mark.ts';
 import type { ProbeProfile } from '../core/model.ts';
+import { isSurplusAddress, isSurplusRoute } from '../core/plan/endpoints.ts';
 import type { DesiredEndpoint } from '../core/plan/model.ts';
 import { LandlineError } from '../errors.ts';
 import { type Host, type Inside, isKernelError, type Link, type Route } from '../host/index.ts';
@@ -158,11 +159,13 @@ function announce(inside: Inside, link: number, endpoint: DesiredEndpoint): void
   }
 }
 
-/** Announces again (RFC 5227 section 2.3, ANNOUNCE_NUM 2), for whoever missed the first. */
+/** Announces again (RFC 5227 section 2.3, ANNOUNCE_NUM 2), for whoever missed the first; unless the address has gone meanwhile. */
 export async function announceAgain(host: Host, netns: string, endpoint: DesiredEndpoint): Promise<void> {
   await host.within(netns, async (inside) => {
     const link = await inside.kernel.getLink(endpoint.interface);
-    if (link?.up === true) announce(inside, link.index, endpoint);
+    const addresses = await inside.kernel.listAddresses();
+    const isItsOwn = addresses.some((it) => it.link === link?.index && it.address.address === endpoint.address.address);
+    if (link?.up === true && isItsOwn) announce(inside, link.index, endpoint);
   });
 }
 
@@ -176,12 +179,8 @@ async function undo(host: Host, hostEnd: number, first: unknown): Promise<unknow
   }
 }
 
-export async function deleteLinkIfThere(host: Host, index: number): Promise<void> {
-  try {
-    await host.kernel.deleteLink(index);
-  } catch (error) {
-    if (!isKernelError(error, 'ENODEV')) throw error;
-  }
+export function deleteLinkIfThere(host: Host, index: number): Promise<void> {
+  return unless(host.kernel.deleteLink(index), 'ENODEV');
 }
 
 /** Puts an endpoint right in place: what somebody took from it comes back, and neighbours are told. */
@@ -190,13 +189,11 @@ export async function mend(host: Host, forwarding: Forwarding, wish: AttachWish)
   const bridge = await findBridge(host, endpoint);
   await host
     .within(wish.netns, async (inside) => {
-      const link = await requireLink(inside, endpoint.interface, wish.target);
-      const hostEnd = link.peer ?? 0;
-      await host.kernel.setLink(hostEnd, { controller: bridge.index, mtu: bridge.mtu, up: true });
-      await inside.kernel.setLink(link.index, { mac: endpoint.mac, mtu: bridge.mtu, up: true });
-      await addMissingAddress(inside, link.index, endpoint);
+      const link = await straighten(host, inside, wish, bridge);
+      await unless(inside.kernel.addAddress({ link: link.index, address: endpoint.address }), 'EEXIST');
       await inside.kernel.configure(link.index, { routes: routesOf(endpoint, link.index), up: true });
-      await forwarding.wait(host, hostEnd);
+      await removeSurplus(inside, link.index, endpoint);
+      await forwarding.wait(host, link.peer ?? 0);
       announce(inside, link.index, endpoint);
     })
     .catch((error: unknown) => {
@@ -204,11 +201,58 @@ export async function mend(host: Host, forwarding: Forwarding, wish: AttachWish)
     });
 }
 
-async function addMissingAddress(inside: Inside, link: number, endpoint: DesiredEndpoint): Promise<void> {
+/** Both ends of a veth as they should be, without regard to addresses. @returns the sandbox's end */
+async function straighten(host: Host, inside: Inside, wish: AttachWish, bridge: Link): Promise<Link> {
+  const { interface: name, mac } = wish.endpoint;
+  const link = await requireLink(inside, name, wish.target);
+  if (link.peer !== undefined) await host.kernel.setLink(link.peer, { controller: bridge.index, mtu: bridge.mtu, up: true });
+  await inside.kernel.setLink(link.index, { mac, mtu: bridge.mtu, up: true });
+  return link;
+}
+
+/**
+ * Gives an endpoint another address in place: probed while it keeps the former one, so that a refusal changes nothing.
+ * @throws LandlineError BRIDGE_MISSING, BRIDGE_DOWN, ADDRESS_TAKEN, KERNEL_REFUSED
+ */
+export async function readdress(host: Host, forwarding: Forwarding, wish: AttachWish): Promise<void> {
+  const { endpoint } = wish;
+  const bridge = await findBridge(host, endpoint);
+  await host
+    .within(wish.netns, async (inside) => {
+      const link = await straighten(host, inside, wish, bridge);
+      const ears = openEars(inside, link.index);
+      try {
+        await probeAddress(host, forwarding, wish, ears, link.peer ?? 0);
+      } finally {
+        ears.close();
+      }
+      const former = (await inside.kernel.listAddresses()).filter((it) => it.link === link.index);
+      for (const it of former) await unless(inside.kernel.deleteAddress(it), 'EADDRNOTAVAIL');
+    })
+    .catch((error: unknown) => {
+      throw refusal(error);
+    });
+  await mend(host, forwarding, wish);
+}
+
+/** Takes away what a former wish has left: the address with another prefix, and routes. What others set stays. */
+async function removeSurplus(inside: Inside, link: number, endpoint: DesiredEndpoint): Promise<void> {
+  const { kernel } = inside;
+  const [addresses, routes] = await Promise.all([kernel.listAddresses(), kernel.listRoutes()]);
+  const surplusAddresses = addresses.filter((it) => it.link === link && isSurplusAddress(endpoint, it.address));
+  const surplusRoutes = routes.filter(
+    (it) => it.link === link && it.protocol === 'static' && it.via !== undefined && isSurplusRoute(endpoint, { to: it.to, via: it.via }),
+  );
+  for (const it of surplusAddresses) await unless(kernel.deleteAddress(it), 'EADDRNOTAVAIL');
+  for (const it of surplusRoutes) await unless(kernel.deleteRoute(it), 'ESRCH');
+}
+
+/** A change to the kernel's tables, for which one refusal means that it was done already. */
+async function unless(change: Promise<void>, errno: string): Promise<void> {
   try {
-    await inside.kernel.addAddress({ link, address: endpoint.address });
+    await change;
   } catch (error) {
-    if (!isKernelError(error, 'EEXIST')) throw error;
+    if (!isKernelError(error, errno)) throw error;
   }
 }
 

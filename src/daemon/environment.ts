@@ -1,14 +1,14 @@
 /**
  * One environment's loop: observe, plan, run the first step, observe again, until the plan is empty.
  *
- * Promises: one loop at a time; a wish that changes meanwhile counts from the next round on; every waker waits for a
- * round that began after it called. A failure stands as a problem until a round succeeds.
+ * Promises: one loop at a time; a wish that changes meanwhile counts from the next round on; whoever waits is told of a
+ * round that began after the call. A failure stands as a problem until a round succeeds.
  */
 import type { EnvironmentSpec, Lease } from '../core/model.ts';
 import type { Observed, Plan, ServiceMemory, Step } from '../core/plan/model.ts';
 import { plan } from '../core/plan/plan.ts';
 import { steadyAfterMs } from '../core/plan/services.ts';
-import { asLandlineError, isLandlineError, type LandlineError } from '../errors.ts';
+import { asLandlineError, isLandlineError, LandlineError } from '../errors.ts';
 import { type Ipv4, ipv4 } from '../net/ipv4.ts';
 import type { AttachTimes } from './attach.ts';
 import { ensureLeases } from './leasing.ts';
@@ -22,14 +22,17 @@ import { netnsPath, type World } from './world.ts';
 const firstRetryMs = 500;
 const lastRetryMs = 15_000;
 
+/** Kernel events of a failed try's own links and of their end come within so many milliseconds: no reason to try again. */
+const echoMs = 250;
+
 /** More rounds than any honest plan has steps: then something undoes what we do, and we say so. */
 const mostRounds = 500;
 
 export interface EnvironmentLoop {
   readonly name: string;
-  /** Works until nothing is left to do. @throws LandlineError what stood in the way */
+  /** Works until nothing is left to do. @throws LandlineError what stood in the way; SUPERSEDED when the loop is closed first */
   converge(): Promise<void>;
-  /** The same, for a trigger that nobody waits for. */
+  /** Something may have changed: looks, and works if need be; nobody waits for it. */
   wake(): void;
   observe(): Promise<Observed>;
   /** Trouble that stands at the moment. */
@@ -37,19 +40,24 @@ export interface EnvironmentLoop {
   /** Whether the last round found nothing left to do. */
   readonly settled: boolean;
   readonly times: AttachTimes | undefined;
+  /** How often a service was started again after an end of its own. */
   restarts(service: string): number;
-  /** Services that have failed are started again, whatever `restart` says. */
-  startAnyway(): void;
+  /** A wish was made anew: services that have failed are started again whatever `restart` says, and `times` is forgotten. */
+  renew(): void;
   /** Ends the loop; nothing of the environment is touched. */
   close(): Promise<void>;
 }
 
-export function environmentLoop(world: World, name: string): EnvironmentLoop {
+/** @param wakeLater to be called when it is time to look again */
+export function environmentLoop(world: World, name: string, wakeLater: () => void): EnvironmentLoop {
   const memory = new Map<string, ServiceMemory>();
   const starts = new Map<string, number>();
   const avoid = new Map<string, Ipv4[]>();
+  /** For those who wait for a round that has not begun. */
+  let awaited: PromiseWithResolvers<void> | undefined;
   let running: Promise<void> | undefined;
-  let again = false;
+  let woken = false;
+  let failedAt = Number.NEGATIVE_INFINITY;
   let closed = false;
   let timer: NodeJS.Timeout | undefined;
   let retryMs = firstRetryMs;
@@ -74,7 +82,7 @@ export function environmentLoop(world: World, name: string): EnvironmentLoop {
       const quick = startedAt !== undefined && endedAt - startedAt < steadyAfterMs;
       const before = memory.get(service.name);
       const quickEnds = quick ? (before?.quickEnds ?? -1) + 1 : 0;
-      memory.set(service.name, { restarts: before?.restarts ?? 0, quickEnds, endedAt, startAnyway: false });
+      memory.set(service.name, { restarts: before?.restarts ?? 0, quickEnds, endedAt, startAnyway: false, stopped: false });
       world.events.tell('service ended', { environment: name, service: service.name, status: service.exitStatus ?? 'unknown' });
     }
   };
@@ -105,30 +113,45 @@ export function environmentLoop(world: World, name: string): EnvironmentLoop {
   };
 
   const run = async (spec: EnvironmentSpec, step: Step): Promise<void> => {
+    if (step.do === 'stop-service') noteStop(step.name);
     await runStep({ world, spec, onAttached: (_endpoint, took) => (times = took) }, step);
-    if (step.do !== 'start-service') return;
-    const service = step.service.spec.name;
+    if (step.do === 'start-service') noteStart(step.service.spec.name);
+  };
+
+  /** That it ends now is no end of its own. */
+  const noteStop = (service: string): void => {
+    const restarts = memory.get(service)?.restarts ?? 0;
+    memory.set(service, { restarts, quickEnds: 0, endedAt: Date.now(), startAnyway: false, stopped: true });
+  };
+
+  const noteStart = (service: string): void => {
     const before = memory.get(service);
-    if (before !== undefined) memory.set(service, { ...before, startAnyway: false, restarts: before.restarts + 1 });
+    if (before !== undefined) {
+      const asked = before.startAnyway || before.stopped;
+      memory.set(service, { ...before, startAnyway: false, stopped: false, restarts: before.restarts + (asked ? 0 : 1) });
+    }
     starts.set(service, Date.now());
   };
 
   const round = async (): Promise<void> => {
-    for (let count = 0; count < mostRounds && !closed; count += 1) {
+    for (let count = 0; count < mostRounds; count += 1) {
+      if (closed) throw endOfDaemon();
       const observed = await look();
       remember(observed);
       const next = await nextPlan(observed);
-      const step = next?.todo.steps[0];
-      if (next === undefined || step === undefined) return sleepUntil(next?.todo.wakeAt);
+      const steps = firstOf(next?.todo.steps ?? []);
+      if (next === undefined || steps.length === 0) return sleepUntil(next?.todo.wakeAt);
       settled = false;
-      await run(next.spec, step).catch((error: unknown) => walkAround(next.spec, step, error));
+      await sideBySide(steps, (step) => run(next.spec, step).catch((error: unknown) => walkAround(next.spec, step, error)));
     }
-    if (!closed) throw new Error(`environment ${name} does not settle in ${mostRounds} rounds`);
+    throw new Error(`environment ${name} does not settle in ${mostRounds} rounds`);
   };
+
+  const endOfDaemon = (): LandlineError => new LandlineError('SUPERSEDED', { environment: name, by: 'the end of the daemon' });
 
   /** An address of the pool that somebody squats on: the next one is taken instead. */
   const walkAround = (spec: EnvironmentSpec, step: Step, error: unknown): void => {
-    const lease = world.store.leasesOf(name).find((it) => step.do === 'attach' && it.interface === step.endpoint.interface);
+    const lease = world.store.leasesOf(name).find((it) => (step.do === 'attach' || step.do === 'readdress') && it.interface === step.endpoint.interface);
     if (!isLandlineError(error, 'ADDRESS_TAKEN') || lease?.source !== 'pool') throw error;
     const { address, holder, network } = error.details;
     world.events.tell('address squatted', { environment: spec.name, network, address, holder });
@@ -138,6 +161,7 @@ export function environmentLoop(world: World, name: string): EnvironmentLoop {
 
   const sleepUntil = (at: number | undefined): void => {
     avoid.clear();
+    failedAt = Number.NEGATIVE_INFINITY;
     settled = at === undefined;
     problem = undefined;
     retryMs = firstRetryMs;
@@ -146,47 +170,52 @@ export function environmentLoop(world: World, name: string): EnvironmentLoop {
 
   const wakeIn = (ms: number): void => {
     clearTimeout(timer);
-    if (!closed) timer = setTimeout(loop.wake, Math.max(0, ms));
+    if (!closed) timer = setTimeout(wakeLater, Math.max(0, ms));
   };
 
   const failed = (error: unknown): LandlineError => {
     const it = asLandlineError(refusal(error));
+    if (closed) return it;
     if (problem?.message !== it.message) world.events.tell('environment in trouble', { environment: name, code: it.code, problem: it.message });
     if (it.code === 'INTERNAL') process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
     problem = it;
     settled = false;
+    failedAt = performance.now();
     avoid.clear();
     wakeIn(retryMs);
     retryMs = Math.min(lastRetryMs, retryMs * 2);
     return it;
   };
 
+  /** Rounds, for as long as somebody waits for one or something has changed. A failed one's retry has its own time. */
   const work = async (): Promise<void> => {
-    try {
-      while (again && !closed) {
-        again = false;
-        clearTimeout(timer);
-        await round();
-      }
-    } catch (error) {
-      throw failed(error);
-    } finally {
-      running = undefined;
+    while (awaited !== undefined || woken) {
+      const waiting = awaited;
+      awaited = undefined;
+      woken = false;
+      clearTimeout(timer);
+      await round().then(waiting?.resolve, (error: unknown) => {
+        woken = false;
+        const it = failed(error);
+        waiting?.reject(it);
+      });
     }
+    running = undefined;
   };
 
-  const loop: EnvironmentLoop = {
+  return {
     name,
     converge: async () => {
-      again = true;
+      if (closed) throw endOfDaemon();
+      awaited ??= Promise.withResolvers();
+      const { promise } = awaited;
       running ??= work();
-      await running;
-      // A wake that came between the last look and the end of the work has its own round.
-      if (again && !closed) await loop.converge();
+      await promise;
     },
     wake: () => {
-      // What stands in the way is kept as the problem.
-      loop.converge().catch(() => undefined);
+      if (closed || performance.now() < failedAt + echoMs) return;
+      woken = true;
+      running ??= work();
     },
     observe: look,
     get problem() {
@@ -199,14 +228,26 @@ export function environmentLoop(world: World, name: string): EnvironmentLoop {
       return times;
     },
     restarts: (service) => memory.get(service)?.restarts ?? 0,
-    startAnyway: () => {
+    renew: () => {
+      times = undefined;
       for (const [service, it] of memory) if (hasEnded(service)) memory.set(service, { ...it, startAnyway: true });
     },
     close: async () => {
       closed = true;
       clearTimeout(timer);
-      await running?.catch(() => undefined);
+      await running;
     },
   };
-  return loop;
+}
+
+/** What is done in one go: the first step, or all services that are to be stopped. */
+function firstOf(steps: readonly Step[]): readonly Step[] {
+  return steps[0]?.do === 'stop-service' ? steps.filter((it) => it.do === 'stop-service') : steps.slice(0, 1);
+}
+
+/** Waits for all, and then throws what the first that failed threw. */
+async function sideBySide<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const outcomes = await Promise.allSettled(items.map(work));
+  const failed = outcomes.find((it) => it.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
 }

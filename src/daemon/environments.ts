@@ -18,7 +18,7 @@ export interface UpOptions {
 }
 
 export interface Environments {
-  /** @throws LandlineError ADDRESS_*, POOL_*, NETWORK_UNKNOWN, BRIDGE_*, SERVICE_FAILED, COMMAND_MISSING, WAIT_EXPIRED */
+  /** @throws LandlineError ADDRESS_*, POOL_*, NETWORK_UNKNOWN, BRIDGE_*, SERVICE_FAILED, COMMAND_MISSING, WAIT_EXPIRED, SUPERSEDED */
   up(spec: EnvironmentSpec, options: UpOptions): Promise<EnvironmentLoop>;
   /** @throws LandlineError ENVIRONMENT_UNKNOWN */
   down(name: string, options: { readonly keepAddress: boolean }): Promise<void>;
@@ -37,9 +37,16 @@ export function openEnvironments(world: World): Environments {
   const inTurn = exclusively();
 
   const loop = (name: string): EnvironmentLoop => {
-    const it = loops.get(name) ?? environmentLoop(world, name);
+    const it = loops.get(name) ?? environmentLoop(world, name, () => wake(name));
     loops.set(name, it);
     return it;
+  };
+
+  const wake = (name: string): void => {
+    const phase = world.store.environment(name)?.phase;
+    // What could not be ended whole is ended now, in the ledger too.
+    if (phase === 'removing') resume(name).catch(() => undefined);
+    else if (phase !== undefined) loop(name).wake();
   };
 
   const unknown = (name: string): LandlineError => {
@@ -81,9 +88,11 @@ export function openEnvironments(world: World): Environments {
     try {
       world.store.putEnvironment(spec, before?.phase === 'up' ? 'up' : 'creating', Date.now());
       await ensureLeases(world, spec, new Map());
-      it.startAnyway();
+      it.renew();
       await it.converge();
     } catch (error) {
+      // The daemon ends: the next one finishes what was begun.
+      if (isLandlineError(error, 'SUPERSEDED')) throw error;
       if (!takesBack(error)) {
         world.store.putEnvironment(spec, 'up', Date.now());
         throw error;
@@ -98,13 +107,24 @@ export function openEnvironments(world: World): Environments {
     world.events.tell('environment up', { environment: spec.name });
   };
 
+  const resume = (name: string): Promise<void> =>
+    inTurn(name, async () => {
+      const record = world.store.environment(name);
+      if (record?.phase === 'removing') await remove(name, { keepAddresses: false, quarantineMs: restMs });
+      else if (record?.phase === 'creating') await bringUp(record.spec);
+      else if (record !== undefined) await loop(name).converge();
+    });
+
   return {
     require,
     loop,
+    resume,
+    wake,
     up: async (spec, options) => {
       await inTurn(spec.name, () => bringUp(spec));
       const it = loop(spec.name);
-      if (options.wait) await awaitReady(spec, it, options.timeoutMs, logTail(world, spec.name));
+      const overtakenBy = (): string | undefined => newerWish(world, spec);
+      if (options.wait) await awaitReady(spec, it, { timeoutMs: options.timeoutMs, overtakenBy, logTail: logTail(world, spec.name) });
       return it;
     },
     down: async (name, { keepAddress }) => {
@@ -114,23 +134,20 @@ export function openEnvironments(world: World): Environments {
         await remove(name, { keepAddresses: keepAddress, quarantineMs: restMs });
       });
     },
-    resume: (name) =>
-      inTurn(name, async () => {
-        const record = world.store.environment(name);
-        if (record?.phase === 'removing') await remove(name, { keepAddresses: false, quarantineMs: restMs });
-        else if (record?.phase === 'creating') await bringUp(record.spec);
-        else if (record !== undefined) await loop(name).converge();
-      }),
-    wake: (name) => {
-      if (world.store.environment(name) !== undefined) loop(name).wake();
-    },
     wakeAll: () => {
-      for (const it of world.store.environments()) loop(it.spec.name).wake();
+      for (const it of world.store.environments()) wake(it.spec.name);
     },
     close: async () => {
       await Promise.all([...loops.values()].map((it) => it.close()));
     },
   };
+}
+
+/** What has been asked for since, for the error that tells of it; undefined when `spec` is still the wish. */
+function newerWish(world: World, spec: EnvironmentSpec): string | undefined {
+  const record = world.store.environment(spec.name);
+  if (record === undefined || record.phase === 'removing') return '`landline down`';
+  return JSON.stringify(record.spec) === JSON.stringify(spec) ? undefined : 'another `landline up`';
 }
 
 /** What concerns the network takes the whole wish back; a service that fails leaves its environment to be looked at. */

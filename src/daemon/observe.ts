@@ -1,8 +1,8 @@
 /** How an environment is: from the kernel and the engine, never from memory. */
 import { type Mark, parseMark } from '../core/mark.ts';
-import type { Observed, ObservedEndpoint, ObservedService } from '../core/plan/model.ts';
+import type { Observed, ObservedEndpoint, ObservedRoute, ObservedService } from '../core/plan/model.ts';
 import type { Engine } from '../engine/index.ts';
-import { type Host, type Inside, isKernelError, type Link } from '../host/index.ts';
+import { type Host, type Inside, isKernelError, type Link, type Route } from '../host/index.ts';
 import { limited } from './limited.ts';
 import type { MarkedLinks } from './marked-links.ts';
 
@@ -66,11 +66,15 @@ async function endpointsIn(host: Host, inside: Inside, what: ObserveWhat): Promi
         mtu: link.mtu,
         up: link.up,
         addresses: addresses.filter((it) => it.link === link.index).map((it) => it.address),
-        routes: routes.flatMap((it) => (it.link === link.index && it.via !== undefined ? [{ to: it.to, via: it.via }] : [])),
+        routes: routes.flatMap((it) => (it.link === link.index ? observedRoute(it) : [])),
         ...(hostEnd === undefined ? {} : { hostEnd }),
       };
     }),
   );
+}
+
+function observedRoute({ to, via, protocol }: Route): ObservedRoute[] {
+  return via === undefined ? [] : [{ to, via, ours: protocol === 'static' }];
 }
 
 async function observeHostEnd(host: Host, link: Link, what: ObserveWhat): Promise<ObservedEndpoint['hostEnd']> {
@@ -82,6 +86,7 @@ async function observeHostEnd(host: Host, link: Link, what: ObserveWhat): Promis
   const mark = parseMark(end.alias);
   return {
     index: end.index,
+    mtu: end.mtu,
     up: end.up,
     ours: mark !== undefined && mark.installation === what.installation && mark.environment === what.environment,
     ...(bridge === undefined ? {} : { bridge: { name: bridge.name, mtu: bridge.mtu } }),

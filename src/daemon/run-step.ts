@@ -4,7 +4,7 @@ import type { EnvironmentSpec } from '../core/model.ts';
 import type { DesiredEndpoint, Step } from '../core/plan/model.ts';
 import { formatPrefix } from '../net/prefix.ts';
 import { isKernelError } from '../host/index.ts';
-import { type AttachTimes, announceAgain, attach, deleteLinkIfThere, detach, mend } from './attach.ts';
+import { type AttachTimes, announceAgain, attach, deleteLinkIfThere, detach, mend, readdress } from './attach.ts';
 import { refusal } from './refusals.ts';
 import { requireNetwork, sandboxView } from './wish.ts';
 import { netnsPath, type World } from './world.ts';
@@ -38,6 +38,9 @@ export async function runStep(context: StepContext, step: Step): Promise<void> {
       return deleteMarked(world, environment);
     case 'attach':
       return attachEndpoint(context, step.endpoint, netns);
+    case 'readdress':
+      await readdress(host, world.forwarding, attachWish(context, step.endpoint, netns));
+      return tellBound(context, step.endpoint, {});
     case 'mend':
       events.tell('endpoint mended', { environment, interface: step.endpoint.interface, was: step.why });
       return mend(host, world.forwarding, attachWish(context, step.endpoint, netns));
@@ -120,19 +123,17 @@ function attachWish(context: StepContext, endpoint: DesiredEndpoint, netns: stri
 }
 
 async function attachEndpoint(context: StepContext, endpoint: DesiredEndpoint, netns: string): Promise<void> {
-  const { world, spec } = context;
+  const { world } = context;
   const times = await attach(world.host, world.forwarding, attachWish(context, endpoint, netns));
   context.onAttached(endpoint, times);
-  world.events.tell('address bound', {
-    environment: spec.name,
-    network: endpoint.network,
-    address: formatPrefix(endpoint.address),
-    mac: endpoint.mac,
-    attachMs: Number(times.attachMs.toFixed(3)),
-    probeMs: Number(times.probeMs.toFixed(1)),
-  });
+  tellBound(context, endpoint, { attachMs: Number(times.attachMs.toFixed(3)), probeMs: Number(times.probeMs.toFixed(1)) });
   setTimeout(() => {
     // Gone meanwhile, or down: then there is nothing to announce.
     announceAgain(world.host, netns, endpoint).catch(() => undefined);
   }, announceIntervalMs).unref();
+}
+
+function tellBound({ world, spec }: StepContext, endpoint: DesiredEndpoint, more: Readonly<Record<string, number>>): void {
+  const address = formatPrefix(endpoint.address);
+  world.events.tell('address bound', { environment: spec.name, network: endpoint.network, address, mac: endpoint.mac, ...more });
 }

@@ -1,5 +1,5 @@
 /** Endpoints: which links to attach, mend and detach. */
-import { formatPrefix } from '../../net/prefix.ts';
+import { formatPrefix, type Prefix } from '../../net/prefix.ts';
 import type { DesiredEndpoint, DesiredRoute, Observed, ObservedEndpoint, Step } from './model.ts';
 
 export function planEndpoints(desired: readonly DesiredEndpoint[], observed: Observed): Step[] {
@@ -15,16 +15,21 @@ function planEndpoint(wish: DesiredEndpoint, observed: Observed): Step[] {
   if (found === undefined) return [{ do: 'attach', endpoint: wish }];
   const wrong = whyAnew(wish, found);
   if (wrong !== undefined) return [{ do: 'detach', interface: wish.interface, why: wrong }, { do: 'attach', endpoint: wish }];
+  if (isElsewhere(wish, found)) return [{ do: 'readdress', endpoint: wish }];
   const why = whyMend(wish, found);
   return why === undefined ? [] : [{ do: 'mend', endpoint: wish, why }];
 }
 
-/** What cannot be mended in place: another link altogether, or an address that has to be probed first. */
+/** What cannot be put right in place: another link altogether, or another network's address. */
 function whyAnew(wish: DesiredEndpoint, found: ObservedEndpoint): string | undefined {
   if (found.hostEnd === undefined || !found.hostEnd.ours) return `${wish.interface} is not the link that Landline made`;
-  const others = found.addresses.filter((it) => it.address !== wish.address.address);
-  const has = found.addresses.length > others.length;
-  return !has && others.length > 0 ? `the address is to be ${formatPrefix(wish.address)}` : undefined;
+  const moves = found.hostEnd.bridge !== undefined && found.hostEnd.bridge.name !== wish.bridge;
+  return moves && isElsewhere(wish, found) ? `it is to be a port of ${wish.bridge}` : undefined;
+}
+
+/** It has an address, and not the one that it should have: that one has to be probed first, while it keeps what it has. */
+function isElsewhere(wish: DesiredEndpoint, found: ObservedEndpoint): boolean {
+  return found.addresses.length > 0 && !found.addresses.some((it) => it.address === wish.address.address);
 }
 
 function whyMend(wish: DesiredEndpoint, found: ObservedEndpoint): string | undefined {
@@ -33,10 +38,32 @@ function whyMend(wish: DesiredEndpoint, found: ObservedEndpoint): string | undef
   if (found.hostEnd?.up !== true || !found.up) return 'down';
   if (found.mac !== wish.mac) return `MAC ${found.mac}`;
   if (found.mtu !== bridge.mtu) return `MTU ${found.mtu}, and the bridge's is ${bridge.mtu}`;
-  if (!found.addresses.some((it) => samePrefix(it, wish.address))) return `without ${formatPrefix(wish.address)}`;
-  const missing = wish.routes.find((route) => !found.routes.some((it) => sameRoute(it, route)));
-  return missing === undefined ? undefined : `without the route to ${formatPrefix(missing.to)}`;
+  if (found.hostEnd.mtu !== bridge.mtu) return `MTU ${found.hostEnd.mtu} at the host's end, and the bridge's is ${bridge.mtu}`;
+  return whyReaddress(wish, found) ?? whyReroute(wish, found);
 }
 
-const samePrefix = (a: DesiredRoute['to'], b: DesiredRoute['to']): boolean => a.address === b.address && a.length === b.length;
+function whyReaddress(wish: DesiredEndpoint, found: ObservedEndpoint): string | undefined {
+  if (!found.addresses.some((it) => samePrefix(it, wish.address))) return `without ${formatPrefix(wish.address)}`;
+  const other = found.addresses.find((it) => isSurplusAddress(wish, it));
+  return other === undefined ? undefined : `with ${formatPrefix(other)} too`;
+}
+
+function whyReroute(wish: DesiredEndpoint, found: ObservedEndpoint): string | undefined {
+  const missing = wish.routes.find((route) => !found.routes.some((it) => sameRoute(it, route)));
+  if (missing !== undefined) return `without the route to ${formatPrefix(missing.to)}`;
+  const surplus = found.routes.find((it) => it.ours && isSurplusRoute(wish, it));
+  return surplus === undefined ? undefined : `with a route to ${formatPrefix(surplus.to)} too`;
+}
+
+/** The endpoint's own address once more, with the prefix of a former subnet. Other addresses are somebody else's. */
+export function isSurplusAddress(wish: DesiredEndpoint, it: Prefix): boolean {
+  return it.address === wish.address.address && it.length !== wish.address.length;
+}
+
+/** Nobody wishes for it any more, where it is one that Landline sets. */
+export function isSurplusRoute(wish: DesiredEndpoint, it: DesiredRoute): boolean {
+  return !wish.routes.some((route) => sameRoute(it, route));
+}
+
+const samePrefix = (a: Prefix, b: Prefix): boolean => a.address === b.address && a.length === b.length;
 const sameRoute = (a: DesiredRoute, b: DesiredRoute): boolean => samePrefix(a.to, b.to) && a.via === b.via;

@@ -31,6 +31,12 @@ export interface DesiredService {
   readonly digest: string;
 }
 
+/** A route of the sandbox that has a gateway. */
+export interface ObservedRoute extends DesiredRoute {
+  /** Whether it is one that Landline sets (RTPROT_STATIC); others are left alone. */
+  readonly ours: boolean;
+}
+
 /** A link of the sandbox, and the host's end of it. */
 export interface ObservedEndpoint {
   readonly interface: string;
@@ -38,10 +44,11 @@ export interface ObservedEndpoint {
   readonly mtu: number;
   readonly up: boolean;
   readonly addresses: readonly Prefix[];
-  readonly routes: readonly DesiredRoute[];
+  readonly routes: readonly ObservedRoute[];
   /** Undefined when the other end is not in the daemon's namespace, or not a veth. */
   readonly hostEnd?: {
     readonly index: number;
+    readonly mtu: number;
     readonly up: boolean;
     /** Whether the alias says that it is this environment's. */
     readonly ours: boolean;
@@ -74,6 +81,8 @@ export interface ServiceMemory {
   readonly endedAt: number;
   /** Somebody asked for the environment anew since it failed: start it whatever `restart` says. */
   readonly startAnyway: boolean;
+  /** It did not end by itself: the plan had it stopped, to start it as it should be. */
+  readonly stopped: boolean;
 }
 
 /** One reversible change. A whole attach is one step, with one undo. */
@@ -82,6 +91,8 @@ export type Step =
   | { readonly do: 'remove-sandbox' }
   | { readonly do: 'retire-leftovers' }
   | { readonly do: 'attach'; readonly endpoint: DesiredEndpoint }
+  /** In place: another address, once it has been probed; the former one stays until then. */
+  | { readonly do: 'readdress'; readonly endpoint: DesiredEndpoint }
   /** In place: a link that is there and ours, but not as it should be. */
   | { readonly do: 'mend'; readonly endpoint: DesiredEndpoint; readonly why: string }
   | { readonly do: 'detach'; readonly interface: string; readonly why: string }
