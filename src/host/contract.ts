@@ -713,6 +713,19 @@ function watchStories(story: Story, addSandbox: AddSandbox): void {
     watch.close();
   });
 
+  story('a port that leaves its bridge is a link as before, and not deleted', async (host) => {
+    const bridge = await addBridge(host.kernel);
+    const { index } = await host.kernel.addLink({ kind: 'veth', name: 'a', controller: bridge, peer: { name: 'b' } });
+    const events: KernelEvent[] = [];
+    const watch = await host.watch((event) => events.push(event));
+    await host.kernel.setLink(index, { controller: 0 });
+    const isFree = (event: KernelEvent): boolean =>
+      isLink(event, 'new', 'a') && event.kind === 'link' && event.link.controller === undefined;
+    await eventually('it is told', () => events.some(isFree));
+    assert.ok(!events.some((event) => event.kind === 'link' && event.change === 'deleted'));
+    watch.close();
+  });
+
   story('a port that forwards is told', async (host, it) => {
     const events: KernelEvent[] = [];
     const watch = await host.watch((event) => events.push(event));

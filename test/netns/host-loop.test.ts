@@ -1,12 +1,10 @@
 import assert from 'node:assert/strict';
-import { performance } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { inRoom } from './host-room.ts';
 
 interface Lag {
   /** Milliseconds from begin to end. */
   readonly total: number;
-  /** Part of it in which the event loop did something, 0 to 1. */
-  readonly busy: number;
   /** By how many milliseconds a timer of one millisecond was late: most, and for nineteen of twenty. */
   readonly most: number;
   readonly usual: number;
@@ -20,15 +18,15 @@ async function lagOf(body: () => Promise<unknown>): Promise<Lag> {
     late.push(now - last - 1);
     last = now;
   }, 1);
-  const loop = performance.eventLoopUtilization();
   const begin = performance.now();
   await body();
   const total = performance.now() - begin;
-  const { utilization: busy } = performance.eventLoopUtilization(loop);
+  // What a loop that stood still has missed is counted when it turns again.
+  await sleep(10);
   clearInterval(timer);
   const sorted = late.sort((a, b) => a - b);
   const at = (part: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? 0;
-  return { total, busy, most: at(1), usual: at(0.95) };
+  return { total, most: at(1), usual: at(0.95) };
 }
 
 const names = Array.from({ length: 100 }, (_, index) => `a${index}`);
@@ -40,7 +38,6 @@ inRoom('a hundred links are deleted while the event loop goes on', async ({ host
   assert.equal((await kernel.listLinks()).length, 1);
   const measured = JSON.stringify(lag);
   assert.ok(lag.total > 200, `deleting is slow, or this measures nothing: ${measured}`);
-  assert.ok(lag.busy < 0.25, measured);
   assert.ok(lag.usual < 10, measured);
   assert.ok(lag.most < lag.total / 4, measured);
 });
