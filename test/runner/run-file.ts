@@ -8,8 +8,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Ending, judge, type Outcome, readReports } from './tally.ts';
 
-/** Groups that run now, to be ended when the runner is. */
+/** Groups that run now, and their folders: both go when the runner is ended. */
 const groups = new Set<number>();
+const folders = new Set<string>();
 
 const endGroup = (leader: number): void => {
   try {
@@ -19,7 +20,15 @@ const endGroup = (leader: number): void => {
   }
 };
 
-export const endAll = (): void => groups.forEach(endGroup);
+const removeFolder = (folder: string): void => {
+  rmSync(folder, { recursive: true, force: true });
+  folders.delete(folder);
+};
+
+export function endAll(): void {
+  for (const leader of groups) endGroup(leader);
+  for (const folder of folders) removeFolder(folder);
+}
 
 export interface Run {
   readonly command: string;
@@ -85,6 +94,7 @@ const readIfThere = (file: string): string => {
 /** Runs one test file of `root`. `limit` in seconds. */
 export async function runFile(root: string, file: string, limit: number, environment: NodeJS.ProcessEnv): Promise<FileResult> {
   const folder = mkdtempSync(join(tmpdir(), 'landline-test-'));
+  folders.add(folder);
   const reports = join(folder, 'reports');
   const output = openSync(join(folder, 'output'), 'w');
   const began = performance.now();
@@ -99,6 +109,6 @@ export async function runFile(root: string, file: string, limit: number, environ
     };
   } finally {
     closeSync(output);
-    rmSync(folder, { recursive: true, force: true });
+    removeFolder(folder);
   }
 }
