@@ -11,6 +11,14 @@ export function linkGroup(installation: string): number {
   return 0x4c000000 + (sum & 0xffffff);
 }
 
+/**
+ * The link group of the private network's links on the host, which the firewall knows them by. Not that of the others:
+ * a port of a LAN's bridge that somebody took out of it is not to become a link of the private network.
+ */
+export function privateLinkGroup(installation: string): number {
+  return linkGroup(installation) + 0x0100_0000;
+}
+
 /** Which endpoint of which installation a link belongs to. */
 export interface Mark {
   readonly installation: string;

@@ -67,8 +67,14 @@ export async function attach(host: Host, forwarding: Forwarding, wish: AttachWis
   }
 }
 
+/** What a refusal to make a veth is told with; a link of the private network has no bridge. */
+interface VethWish {
+  readonly endpoint: Pick<DesiredEndpoint, 'interface'> & Partial<Pick<DesiredEndpoint, 'bridge'>>;
+  readonly target: string;
+}
+
 /** Both ends of a new veth: the host's, and the one in the sandbox. */
-interface Veth {
+export interface Veth {
   readonly name: string;
   readonly index: number;
   readonly peer: number;
@@ -95,9 +101,12 @@ async function markHostEnd(host: Host, wish: AttachWish, { name, index }: Veth):
   await host.kernel.setLink(index, { alias: formatMark(wish.mark), up: true });
 }
 
-function addRefusal(error: unknown, wish: AttachWish): unknown {
+/** Why there is no veth into a sandbox. */
+export function addRefusal(error: unknown, wish: VethWish): unknown {
   const { endpoint, target } = wish;
-  if (isKernelError(error, 'EXFULL')) return new LandlineError('BRIDGE_FULL', { bridge: endpoint.bridge, ports: maxBridgePorts }, { cause: error });
+  if (isKernelError(error, 'EXFULL') && endpoint.bridge !== undefined) {
+    return new LandlineError('BRIDGE_FULL', { bridge: endpoint.bridge, ports: maxBridgePorts }, { cause: error });
+  }
   if (isKernelError(error, 'EEXIST')) return new LandlineError('INTERFACE_TAKEN', { interface: endpoint.interface, target }, { cause: error });
   if (isKernelError(error, 'ENOENT', 'EINVAL') && error.doing.startsWith('open ')) {
     return new LandlineError('TARGET_GONE', { target }, { cause: error });
@@ -139,7 +148,7 @@ async function probeAddress(host: Host, forwarding: Forwarding, wish: AttachWish
   return performance.now() - begin;
 }
 
-async function requireLink(inside: Inside, name: string, target: string): Promise<Link> {
+export async function requireLink(inside: Inside, name: string, target: string): Promise<Link> {
   const link = await inside.kernel.getLink(name);
   if (link === undefined) throw new LandlineError('TARGET_GONE', { target });
   return link;
@@ -170,7 +179,7 @@ export async function announceAgain(host: Host, netns: string, endpoint: Desired
 }
 
 /** Takes the veth away again. What fails on the way back is kept beside the first error, never instead of it. */
-async function undo(host: Host, hostEnd: number, first: unknown): Promise<unknown> {
+export async function undo(host: Host, hostEnd: number, first: unknown): Promise<unknown> {
   try {
     await deleteLinkIfThere(host, hostEnd);
     return refusal(first);
@@ -236,7 +245,7 @@ export async function readdress(host: Host, forwarding: Forwarding, wish: Attach
 }
 
 /** Takes away what a former wish has left: the address with another prefix, and routes. What others set stays. */
-async function removeSurplus(inside: Inside, link: number, endpoint: DesiredEndpoint): Promise<void> {
+export async function removeSurplus(inside: Inside, link: number, endpoint: Pick<DesiredEndpoint, 'address' | 'routes'>): Promise<void> {
   const { kernel } = inside;
   const [addresses, routes] = await Promise.all([kernel.listAddresses(), kernel.listRoutes()]);
   const surplusAddresses = addresses.filter((it) => it.link === link && isSurplusAddress(endpoint, it.address));
@@ -248,7 +257,7 @@ async function removeSurplus(inside: Inside, link: number, endpoint: DesiredEndp
 }
 
 /** A change to the kernel's tables, for which one refusal means that it was done already. */
-async function unless(change: Promise<void>, errno: string): Promise<void> {
+export async function unless(change: Promise<void>, errno: string): Promise<void> {
   try {
     await change;
   } catch (error) {

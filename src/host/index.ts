@@ -136,13 +136,13 @@ export interface Kernel {
   deleteLink(index: number): Promise<void>;
   /** `ip link delete group N`: 200 in 90 ms. */
   deleteLinkGroup(group: number): Promise<void>;
-  /** `ip -4 address show` */
-  listAddresses(): Promise<readonly LinkAddress[]>;
+  /** `ip -4 address show [dev LINK]` */
+  listAddresses(link?: number): Promise<readonly LinkAddress[]>;
   /** `ip address add ADDRESS/LEN dev LINK` */
   addAddress(it: LinkAddress): Promise<void>;
   deleteAddress(it: LinkAddress): Promise<void>;
-  /** `ip -4 route show table main` */
-  listRoutes(): Promise<readonly Route[]>;
+  /** `ip -4 route show table main [dev LINK]` */
+  listRoutes(link?: number): Promise<readonly Route[]>;
   /** `ip route replace …` */
   addRoute(route: Route): Promise<void>;
   deleteRoute(route: Route): Promise<void>;

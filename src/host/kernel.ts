@@ -78,13 +78,13 @@ export function kernelOn(socket: Transactions, lanes: readonly Transactions[] = 
     setLink,
     deleteLink,
     deleteLinkGroup: (group) => remove(deleteLinkGroupRequest(group)),
-    listAddresses: async () => {
+    listAddresses: async (link) => {
       const payload = encodeAddress({
         family: AF_INET,
         prefixLength: 0,
         flags: 0,
         scope: 0,
-        link: 0,
+        link: link ?? 0,
         attributes: attributes({}),
       });
       const messages = socket.dump(read('ip -4 address show', RTM_GETADDR, payload));
@@ -92,8 +92,8 @@ export function kernelOn(socket: Transactions, lanes: readonly Transactions[] = 
     },
     addAddress: (it) => change(addAddressRequest(it)),
     deleteAddress: (it) => change(deleteAddressRequest(it)),
-    listRoutes: async () => {
-      const messages = socket.dump(read('ip -4 route show', RTM_GETROUTE, mainRoutesPayload()));
+    listRoutes: async (link) => {
+      const messages = socket.dump(read('ip -4 route show', RTM_GETROUTE, mainRoutesPayload(link)));
       const routes = messages.map((it) => decodeRoute(it.payload));
       return routes.filter((it) => it.table === RT_TABLE_MAIN && it.type === RTN_UNICAST).map(toRoute);
     },
@@ -127,9 +127,10 @@ function getLinkRequest(nameOrIndex: string | number): Request {
   return read(`ip link show dev ${nameOrIndex}`, RTM_GETLINK, payload);
 }
 
-function mainRoutesPayload(): Uint8Array {
+function mainRoutesPayload(link: number | undefined): Uint8Array {
   const nothing = { fromLength: 0, tos: 0, protocol: 0, scope: 0, type: 0, flags: 0 };
-  return encodeRoute({ family: AF_INET, toLength: 0, table: RT_TABLE_MAIN, ...nothing, attributes: attributes({}) });
+  const list = attributes({ RTA_OIF: link });
+  return encodeRoute({ family: AF_INET, toLength: 0, table: RT_TABLE_MAIN, ...nothing, attributes: list });
 }
 
 function neighboursPayload(family: number, bridge?: number): Uint8Array {

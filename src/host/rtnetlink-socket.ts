@@ -34,9 +34,9 @@ export function openRtnetlink(): Transactions {
   });
 }
 
-/** An fd bound to multicast groups (RTMGRP_*), in the namespace that the calling thread is in. */
-export function openRouteSocket(groups: number, prepare: (fd: number) => void): number {
-  const fd = openSocket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
+/** An fd bound to multicast groups (RTMGRP_*, or a bit for each), in the namespace that the calling thread is in. */
+export function openRouteSocket(groups: number, prepare: (fd: number) => void, protocol = NETLINK_ROUTE): number {
+  const fd = openSocket(AF_NETLINK, SOCK_RAW, protocol);
   try {
     prepare(fd);
     bindSocket(fd, netlinkAddress(groups));

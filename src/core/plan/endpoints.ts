@@ -56,12 +56,12 @@ function whyReroute(wish: DesiredEndpoint, found: ObservedEndpoint): string | un
 }
 
 /** The endpoint's own address once more, with the prefix of a former subnet. Other addresses are somebody else's. */
-export function isSurplusAddress(wish: DesiredEndpoint, it: Prefix): boolean {
+export function isSurplusAddress(wish: Pick<DesiredEndpoint, 'address'>, it: Prefix): boolean {
   return it.address === wish.address.address && it.length !== wish.address.length;
 }
 
 /** Nobody wishes for it any more, where it is one that Landline sets. */
-export function isSurplusRoute(wish: DesiredEndpoint, it: DesiredRoute): boolean {
+export function isSurplusRoute(wish: Pick<DesiredEndpoint, 'routes'>, it: DesiredRoute): boolean {
   return !wish.routes.some((route) => sameRoute(it, route));
 }
 

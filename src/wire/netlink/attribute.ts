@@ -210,6 +210,11 @@ export const u32 = codec<number>(
   (r) => r.u32le(),
   (w, v) => w.u32le(v),
 );
+/** In network order, as all numbers of nfnetlink are. */
+export const u32be = codec<number>(
+  (r) => r.u32(),
+  (w, v) => w.u32(v),
+);
 export const s32 = codec<number>(
   (r) => r.s32le(),
   (w, v) => w.s32le(v),
