@@ -164,6 +164,35 @@ export const catalogue = {
     next: (d) =>
       `${didYouMean(d.suggestion)}${d.networks.length === 0 ? 'configure one in landline.yaml' : `there are ${list(d.networks)}`}`,
   }),
+  SANDBOX_AWAY: entry<{ environment: string; joined: string }>({
+    status: 409,
+    exit: 1,
+    retry: 'after-change',
+    says: (d) => `environment '${d.environment}' shares the network of '${d.joined}', which is not there`,
+    next: (d) => `bring \`${d.joined}\` up, or end this one with \`landline down ${d.environment}\``,
+  }),
+  TARGET_IS_HOST: entry<{ target: string }>({
+    status: 409,
+    exit: 1,
+    retry: 'never',
+    says: (d) => `${d.target} is in the host's own network namespace`,
+    next: () => 'only a namespace of its own can be attached: start the process with one (`unshare --net`)',
+  }),
+  NAME_TAKEN: entry<{ name: string }>({
+    status: 409,
+    exit: 1,
+    retry: 'after-change',
+    says: (d) => `'${d.name}' is already the name of another environment`,
+    next: () => 'choose another with --name',
+  }),
+  NOT_ATTACHED: entry<{ name: string; network?: string }>({
+    status: 409,
+    exit: 1,
+    retry: 'never',
+    says: (d) =>
+      d.network === undefined ? `'${d.name}' was not made by \`landline attach\`` : `'${d.name}' is not attached to network '${d.network}'`,
+    next: (d) => (d.network === undefined ? `\`landline down ${d.name}\` ends it` : `\`landline ps ${d.name}\` shows its networks`),
+  }),
   TARGET_GONE: entry<{ target: string }>({
     status: 404,
     exit: 1,
@@ -345,6 +374,13 @@ export const catalogue = {
     says: (d) => `landline.yaml gives the id '${d.given}', and ${d.environments} environments here were made as '${d.kept}'`,
     next: (d) => `set \`id: ${d.kept}\`, or end them with \`landline down --all\` before the id changes`,
   }),
+  INSTALLATION_IN_USE: entry<{ kept: string; given: string; environments: number }>({
+    status: 409,
+    exit: 1,
+    retry: 'never',
+    says: (d) => `landline.yaml gives the id '${d.given}', and ${d.environments} environments here were made as '${d.kept}'`,
+    next: (d) => `set \`id: ${d.kept}\`, or end them with \`landline down --all\` before the id changes`,
+  }),
   STATE_BROKEN: entry<{ file: string; reason: string }>({
     status: 500,
     exit: 1,
@@ -391,6 +427,13 @@ export const catalogue = {
     retry: 'after-change',
     says: (d) => `service '${d.service}' of environment '${d.environment}' cannot start: there is no program ${d.command}`,
     next: () => "give its path, or install it; native services run with the host's files and the daemon's PATH",
+  }),
+  USER_UNKNOWN: entry<{ environment: string; service: string; kind: 'user' | 'group'; user: string }>({
+    status: 400,
+    exit: 1,
+    retry: 'after-change',
+    says: (d) => `service '${d.service}' of environment '${d.environment}' cannot start: this host has no ${d.kind} '${d.user}'`,
+    next: (d) => `make it (\`${d.kind}add --system ${d.user}\`), or write a number`,
   }),
   WAIT_EXPIRED: entry<{ environment: string; seconds: number; waitsFor: string }>({
     status: 504,

@@ -30,6 +30,25 @@ export interface UpAsk {
   readonly timeoutMs: number;
 }
 
+export interface DownAsk {
+  readonly keepAddress: boolean;
+  /** Remove what its volumes hold, too. */
+  readonly volumes: boolean;
+}
+
+export interface AttachAsk {
+  readonly name: string;
+  readonly target: { readonly kind: 'process'; readonly pid: number } | { readonly kind: 'file'; readonly path: string };
+  readonly network: string;
+  /** A fixed address; left out: from the pool. */
+  readonly address?: string;
+  readonly interface?: string;
+  readonly mac?: string;
+  /** An address, or the word `none`. */
+  readonly gateway?: string;
+  readonly routes: readonly { readonly to: string; readonly via: string }[];
+}
+
 export interface LogAsk {
   readonly environment: string;
   /** Undefined: all services. */
@@ -60,9 +79,11 @@ export interface Daemon {
   environments(): Promise<readonly EnvironmentView[]>;
   environment(name: string): Promise<EnvironmentView>;
   up(ask: UpAsk): Promise<UpView>;
-  down(name: string, options: { readonly keepAddress: boolean }): Promise<void>;
+  down(name: string, options: DownAsk): Promise<void>;
   /** @returns the names of what was ended */
-  downAll(options: { readonly keepAddress: boolean }): Promise<readonly string[]>;
+  downAll(options: DownAsk): Promise<readonly string[]>;
+  attach(ask: AttachAsk): Promise<UpView>;
+  detach(name: string, network: string | undefined): Promise<void>;
   networks(): Promise<readonly NetworkView[]>;
   endpoints(): Promise<readonly EndpointRow[]>;
   addresses(): readonly AddressView[];

@@ -4,7 +4,7 @@
  */
 import { LandlineError } from '../errors.ts';
 import { parseIpv4 } from '../net/ipv4.ts';
-import type { Daemon, HistoryAsk } from './daemon.ts';
+import type { Daemon, DownAsk, HistoryAsk } from './daemon.ts';
 
 /** A request taken apart: `path` are the segments that stand for `:name` in the route's path. */
 export interface Call {
@@ -23,7 +23,11 @@ export const routes: readonly (readonly [method: string, path: string, handle: H
   ['DELETE', '/v1/environments', async (daemon, call) => json({ ended: await daemon.downAll(downOptions(call)) })],
   ['GET', '/v1/environments/:name', async (daemon, { path }) => json(await daemon.environment(path['name'] ?? ''))],
   ['DELETE', '/v1/environments/:name', down],
-  ['GET', '/v1/environments/:name/exec', async (daemon, call) => json(await daemon.exec(call.path['name'] ?? '', word(call, 'service')))],
+  [
+    'GET',
+    '/v1/environments/:name/exec',
+    async (daemon, call) => json(await daemon.exec(call.path['name'] ?? '', word(call, 'service'))),
+  ],
   ['GET', '/v1/environments/:name/logs', logs],
   ['GET', '/v1/networks', async (daemon) => json(await daemon.networks())],
   ['GET', '/v1/endpoints', async (daemon) => json(await daemon.endpoints())],
@@ -127,7 +131,10 @@ function upAsk(call: Call): Parameters<Daemon['up']>[0] {
   };
 }
 
-const downOptions = (call: Call): { keepAddress: boolean } => ({ keepAddress: flag(call, 'keep-address', false) });
+const downOptions = (call: Call): DownAsk => ({
+  keepAddress: flag(call, 'keep-address', false),
+  volumes: flag(call, 'volumes', false),
+});
 
 async function down(daemon: Daemon, call: Call): Promise<Response> {
   const name = call.path['name'] ?? '';

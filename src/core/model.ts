@@ -66,6 +66,28 @@ export interface Dependency {
   readonly required: boolean;
 }
 
+/** One thing that a service finds at a path of its own, in its own mount namespace alone. */
+export type MountSpec =
+  /** A folder or file of the host; `create`: a folder is made where there is nothing. */
+  | {
+      readonly kind: 'bind';
+      readonly source: string;
+      readonly target: string;
+      readonly readOnly: boolean;
+      readonly create: boolean;
+    }
+  /** A folder that Landline keeps for the environment; without a name it is this service's own. */
+  | { readonly kind: 'volume'; readonly volume?: string; readonly target: string; readonly readOnly: boolean }
+  /** In memory, gone with the service; `options` are those of mount(8), and stand behind Docker's own defaults. */
+  | { readonly kind: 'tmpfs'; readonly target: string; readonly options: string };
+
+/** Limits of setrlimit(2); -1 stands for none. */
+export interface UlimitSpec {
+  readonly name: string;
+  readonly soft: number;
+  readonly hard: number;
+}
+
 /** How one finds out whether a service is well, in Compose's meaning of the words. Times in milliseconds. */
 export interface Healthcheck {
   /** Program and arguments; ending with 0 is success. */
@@ -98,7 +120,25 @@ export interface ServiceSpec {
   /** Milliseconds from the stop signal to SIGKILL, by default 10 000. */
   readonly stopGraceMs: number;
   readonly healthcheck?: Healthcheck;
+  /** `USER` or `USER:GROUP`, each a name or a number; left out: root. */
+  readonly user?: string;
+  /** More groups, names or numbers. */
+  readonly groups?: readonly string[];
+  readonly ulimits?: readonly UlimitSpec[];
+  /** In the order in which they are mounted: what lies below another comes after it. */
+  readonly mounts?: readonly MountSpec[];
 }
+
+/** Whose network namespace the services live in. */
+export type SandboxSpec =
+  /** The host's own. */
+  | { readonly kind: 'host' }
+  /** That of another environment. */
+  | { readonly kind: 'environment'; readonly name: string }
+  /** That of a process, for as long as it lives; `startTime` as in field 22 of proc_pid_stat(5) tells it from a later one. */
+  | { readonly kind: 'process'; readonly pid: number; readonly startTime: string }
+  /** One that somebody else has bound to a file, as `ip netns add` does. */
+  | { readonly kind: 'file'; readonly path: string };
 
 /** The wish for one environment: what `up` was asked for, checked and complete. */
 export interface EnvironmentSpec {
@@ -106,6 +146,8 @@ export interface EnvironmentSpec {
   readonly hostname: string;
   /** Absolute path that relative paths and services without `working_dir` start from. */
   readonly directory: string;
+  /** Left out: a sandbox of its own. */
+  readonly sandbox?: SandboxSpec;
   /** Empty for the network `none`: the sandbox then has lo alone. */
   readonly endpoints: readonly EndpointSpec[];
   readonly services: readonly ServiceSpec[];

@@ -8,9 +8,10 @@ import { parseEnvironment } from '../files/index.ts';
 import { type Ipv4, ipv4 } from '../net/ipv4.ts';
 import { containsAddress, formatPrefix } from '../net/prefix.ts';
 import { version } from '../version.ts';
-import type { Environments } from './environments.ts';
+import type { DownOptions, Environments } from './environments.ts';
 import { iterate } from './iterate.ts';
 import { hostAddressesOn } from './leasing.ts';
+import { viewOf } from './sandbox.ts';
 import {
   environmentView,
   environmentViews,
@@ -21,8 +22,8 @@ import {
   reservationView,
   upView,
 } from './views.ts';
-import { requireNetwork, sandboxView } from './wish.ts';
-import { netnsPath, type World } from './world.ts';
+import { requireNetwork } from './wish.ts';
+import type { World } from './world.ts';
 
 /** Most lines of history in one answer. */
 const mostHistory = 10_000;
@@ -37,8 +38,8 @@ export function daemonOn(world: World, environments: Environments): Daemon {
     throw new LandlineError('ENVIRONMENT_UNKNOWN', { name });
   };
 
-  const end = async (name: string, keepAddress: boolean): Promise<string> => {
-    await environments.down(name, { keepAddress });
+  const end = async (name: string, options: DownOptions): Promise<string> => {
+    await environments.down(name, options);
     return name;
   };
 
@@ -53,11 +54,13 @@ export function daemonOn(world: World, environments: Environments): Daemon {
     environments: views,
     environment: view,
     up: (ask) => up(world, environments, ask),
-    down: async (name, { keepAddress }) => void (await end(name, keepAddress)),
-    downAll: async ({ keepAddress }) => {
+    down: async (name, options) => void (await end(name, options)),
+    downAll: async (options) => {
       const names = world.store.environments().map((it) => it.spec.name);
-      return Promise.all(names.map((name) => end(name, keepAddress)));
+      return Promise.all(names.map((name) => end(name, options)));
     },
+    attach: (ask) => attachTarget(world, environments, ask),
+    detach: (name, network) => detachTarget(environments, name, network),
     networks: async () => [
       ...(await Promise.all(world.configuration.networks.map((it) => networkView(world, it)))),
       noneView(world),
@@ -146,7 +149,7 @@ async function execTarget(
   const status = (await world.engine.observe(name)).find((it) => it.name === service);
   const spec = record.spec.services.find((it) => it.name === service);
   if (status?.pid === undefined || spec === undefined) throw new LandlineError('SERVICE_STOPPED', { environment: name, service });
-  const view = sandboxView(world.configuration.networks, record.spec, world.store.leasesOf(name), netnsPath(world, name));
+  const view = viewOf(world, record.spec, world.store.leasesOf(name));
   const variables = world.engine.variables(view, spec);
   return { environment: name, service, pid: status.pid, workingDir: spec.workingDir ?? record.spec.directory, variables };
 }

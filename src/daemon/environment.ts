@@ -15,7 +15,8 @@ import { ensureLeases } from './leasing.ts';
 import { observe } from './observe.ts';
 import { refusal } from './refusals.ts';
 import { runStep } from './run-step.ts';
-import { desiredOf, sandboxView } from './wish.ts';
+import { isOwned, isPlumbed, sandboxMissing, sandboxPath, viewOf } from './sandbox.ts';
+import { desiredOf, desiredServices } from './wish.ts';
 import { netnsPath, type World } from './world.ts';
 
 /** From one try to the next after a failure, in milliseconds: doubled each time, at most 15 s. */
@@ -66,12 +67,16 @@ export function environmentLoop(world: World, name: string, wakeLater: () => voi
   let times: AttachTimes | undefined;
   let lastView = '';
 
-  const look = (): Promise<Observed> =>
-    observe(world.host, world.engine, world.marked, {
+  const look = (): Promise<Observed> => {
+    const spec = world.store.environment(name)?.spec;
+    return observe(world.host, world.engine, world.marked, {
       installation: world.store.installation,
       environment: name,
-      netns: netnsPath(world, name),
+      netns: spec === undefined ? netnsPath(world, name) : sandboxPath(world, spec),
+      owned: spec === undefined || isOwned(spec),
+      plumbed: spec === undefined || isPlumbed(spec),
     });
+  };
 
   /** Notes the services that ended since the last look, for their back-off. */
   const remember = (observed: Observed): void => {
@@ -97,16 +102,26 @@ export function environmentLoop(world: World, name: string, wakeLater: () => voi
     const record = world.store.environment(name);
     if (record === undefined) return undefined;
     if (record.phase === 'removing') return { spec: record.spec, todo: plan(undefined, observed, memory, Date.now()) };
+    if (observed.sandbox === undefined && !isOwned(record.spec))
+      return { spec: record.spec, todo: awaitOwner(record.spec, observed) };
     const leases = await ensureLeases(world, record.spec, avoid);
     const desired = desiredOf(world.configuration.networks, record.spec, leases);
     await refreshFiles(record.spec, leases, observed);
     return { spec: record.spec, todo: plan(desired, observed, memory, Date.now()) };
   };
 
+  /** What lives on in a sandbox whose owner went is stopped; then there is nothing to do but wait. */
+  const awaitOwner = (spec: EnvironmentSpec, observed: Observed): Plan => {
+    const { steps } = plan({ endpoints: [], services: desiredServices(spec) }, observed, memory, Date.now());
+    const stops = steps.filter((step) => step.do === 'stop-service');
+    if (stops.length === 0) throw sandboxMissing(spec);
+    return { steps: stops };
+  };
+
   /** Services that run on see another address, resolver or neighbour at once. */
   const refreshFiles = async (spec: EnvironmentSpec, leases: readonly Lease[], observed: Observed): Promise<void> => {
     if (!observed.services.some((it) => it.state === 'running')) return;
-    const view = sandboxView(world.configuration.networks, spec, leases, netnsPath(world, name));
+    const view = viewOf(world, spec, leases);
     const text = JSON.stringify(view);
     if (text !== lastView) await world.engine.refresh(view);
     lastView = text;
@@ -151,7 +166,9 @@ export function environmentLoop(world: World, name: string, wakeLater: () => voi
 
   /** An address of the pool that somebody squats on: the next one is taken instead. */
   const walkAround = (spec: EnvironmentSpec, step: Step, error: unknown): void => {
-    const lease = world.store.leasesOf(name).find((it) => (step.do === 'attach' || step.do === 'readdress') && it.interface === step.endpoint.interface);
+    const lease = world.store
+      .leasesOf(name)
+      .find((it) => (step.do === 'attach' || step.do === 'readdress') && it.interface === step.endpoint.interface);
     if (!isLandlineError(error, 'ADDRESS_TAKEN') || lease?.source !== 'pool') throw error;
     const { address, holder, network } = error.details;
     world.events.tell('address squatted', { environment: spec.name, network, address, holder });
@@ -176,7 +193,8 @@ export function environmentLoop(world: World, name: string, wakeLater: () => voi
   const failed = (error: unknown): LandlineError => {
     const it = asLandlineError(refusal(error));
     if (closed) return it;
-    if (problem?.message !== it.message) world.events.tell('environment in trouble', { environment: name, code: it.code, problem: it.message });
+    if (problem?.message !== it.message)
+      world.events.tell('environment in trouble', { environment: name, code: it.code, problem: it.message });
     if (it.code === 'INTERNAL') process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
     problem = it;
     settled = false;

@@ -5,9 +5,10 @@ import { asLandlineError, isLandlineError, LandlineError } from '../errors.ts';
 import { nearest } from '../net/name.ts';
 import type { EnvironmentRecord } from '../store/index.ts';
 import { type EnvironmentLoop, environmentLoop } from './environment.ts';
-import { ensureLeases, hostAddressesOn } from './leasing.ts';
 import { exclusively } from './exclusively.ts';
+import { ensureLeases, hostAddressesOn } from './leasing.ts';
 import { awaitReady } from './ready.ts';
+import { sandboxPath } from './sandbox.ts';
 import type { World } from './world.ts';
 
 export interface UpOptions {
@@ -17,11 +18,17 @@ export interface UpOptions {
   readonly timeoutMs: number;
 }
 
+export interface DownOptions {
+  readonly keepAddress: boolean;
+  /** Remove what its volumes hold, too. */
+  readonly volumes: boolean;
+}
+
 export interface Environments {
   /** @throws LandlineError ADDRESS_*, POOL_*, NETWORK_UNKNOWN, BRIDGE_*, SERVICE_FAILED, COMMAND_MISSING, WAIT_EXPIRED, SUPERSEDED */
   up(spec: EnvironmentSpec, options: UpOptions): Promise<EnvironmentLoop>;
   /** @throws LandlineError ENVIRONMENT_UNKNOWN */
-  down(name: string, options: { readonly keepAddress: boolean }): Promise<void>;
+  down(name: string, options: DownOptions): Promise<void>;
   /** @throws LandlineError ENVIRONMENT_UNKNOWN */
   require(name: string): { readonly record: EnvironmentRecord; readonly loop: EnvironmentLoop };
   loop(name: string): EnvironmentLoop;
@@ -43,10 +50,19 @@ export function openEnvironments(world: World): Environments {
   };
 
   const wake = (name: string): void => {
-    const phase = world.store.environment(name)?.phase;
-    // What could not be ended whole is ended now, in the ledger too.
-    if (phase === 'removing') resume(name).catch(() => undefined);
-    else if (phase !== undefined) loop(name).wake();
+    const record = world.store.environment(name);
+    // What could not be ended whole is ended now, in the ledger too; what was attached to goes with its process.
+    if (record?.phase === 'removing') resume(name).catch(() => undefined);
+    else if (record !== undefined && isOver(world, record.spec)) down(name, { keepAddress: false, volumes: false }).catch(() => undefined);
+    else if (record !== undefined) loop(name).wake();
+    wakeJoined(name);
+  };
+
+  /** Those that share the network of this environment. */
+  const wakeJoined = (name: string): void => {
+    for (const { spec, phase } of world.store.environments()) {
+      if (spec.sandbox?.kind === 'environment' && spec.sandbox.name === name && phase !== 'removing') loop(spec.name).wake();
+    }
   };
 
   const unknown = (name: string): LandlineError => {
@@ -64,15 +80,21 @@ export function openEnvironments(world: World): Environments {
   };
 
   /** Ends it in the world, then in the ledger. */
-  const remove = async (name: string, options: { keepAddresses: boolean; quarantineMs: number }): Promise<void> => {
+  const remove = async (
+    name: string,
+    options: { keepAddresses: boolean; quarantineMs: number; volumes?: boolean },
+  ): Promise<void> => {
     const record = world.store.environment(name);
     if (record === undefined) return;
     world.store.putEnvironment(record.spec, 'removing', Date.now());
     await loop(name).converge();
-    world.store.removeEnvironment({ name, now: Date.now(), ...options });
+    if (options.volumes === true) await world.engine.removeVolumes(name);
+    const { keepAddresses, quarantineMs } = options;
+    world.store.removeEnvironment({ name, now: Date.now(), keepAddresses, quarantineMs });
     await loops.get(name)?.close();
     loops.delete(name);
     world.events.tell('environment gone', { environment: name });
+    wakeJoined(name);
   };
 
   /** Puts the former wish back, after a new one was refused. */
@@ -105,6 +127,15 @@ export function openEnvironments(world: World): Environments {
     }
     world.store.putEnvironment(spec, 'up', Date.now());
     world.events.tell('environment up', { environment: spec.name });
+    wakeJoined(spec.name);
+  };
+
+  const down = async (name: string, { keepAddress, volumes }: DownOptions): Promise<void> => {
+    if (world.store.environment(name) === undefined) throw unknown(name);
+    await inTurn(name, async () => {
+      if (keepAddress) await reserveOwn(world, name);
+      await remove(name, { keepAddresses: keepAddress, quarantineMs: restMs, volumes });
+    });
   };
 
   const resume = (name: string): Promise<void> =>
@@ -124,16 +155,11 @@ export function openEnvironments(world: World): Environments {
       await inTurn(spec.name, () => bringUp(spec));
       const it = loop(spec.name);
       const overtakenBy = (): string | undefined => newerWish(world, spec);
-      if (options.wait) await awaitReady(spec, it, { timeoutMs: options.timeoutMs, overtakenBy, logTail: logTail(world, spec.name) });
+      if (options.wait)
+        await awaitReady(spec, it, { timeoutMs: options.timeoutMs, overtakenBy, logTail: logTail(world, spec.name) });
       return it;
     },
-    down: async (name, { keepAddress }) => {
-      if (world.store.environment(name) === undefined) throw unknown(name);
-      await inTurn(name, async () => {
-        if (keepAddress) await reserveOwn(world, name);
-        await remove(name, { keepAddresses: keepAddress, quarantineMs: restMs });
-      });
-    },
+    down,
     wakeAll: () => {
       for (const it of world.store.environments()) wake(it.spec.name);
     },
@@ -141,6 +167,11 @@ export function openEnvironments(world: World): Environments {
       await Promise.all([...loops.values()].map((it) => it.close()));
     },
   };
+}
+
+/** Whether it was attached to a process that has ended: then there is nothing to come back. */
+function isOver(world: World, spec: EnvironmentSpec): boolean {
+  return spec.sandbox?.kind === 'process' && sandboxPath(world, spec) === undefined;
 }
 
 /** What has been asked for since, for the error that tells of it; undefined when `spec` is still the wish. */
@@ -152,7 +183,8 @@ function newerWish(world: World, spec: EnvironmentSpec): string | undefined {
 
 /** What concerns the network takes the whole wish back; a service that fails leaves its environment to be looked at. */
 function takesBack(error: unknown): boolean {
-  return !isLandlineError(error, 'SERVICE_FAILED') && !isLandlineError(error, 'COMMAND_MISSING');
+  const ofServices = ['SERVICE_FAILED', 'COMMAND_MISSING', 'USER_UNKNOWN', 'PROGRAM_MISSING'] as const;
+  return !ofServices.some((code) => isLandlineError(error, code));
 }
 
 /** Before an environment ends: so that its addresses stay its own even if the daemon dies on the way. */

@@ -9,21 +9,25 @@ import type { MarkedLinks } from './marked-links.ts';
 export interface ObserveWhat {
   readonly installation: string;
   readonly environment: string;
-  /** Path of the sandbox's namespace. */
-  readonly netns: string;
+  /** Path of the sandbox's namespace; undefined while its owner is away. */
+  readonly netns: string | undefined;
+  /** Whether Landline makes and ends the sandbox. */
+  readonly owned: boolean;
+  /** Whether its links are the environment's. */
+  readonly plumbed: boolean;
 }
 
 /** Looks at everything that one environment owns. */
 export async function observe(host: Host, engine: Engine, marked: MarkedLinks, what: ObserveWhat): Promise<Observed> {
-  const inode = host.netnsInode(what.netns);
+  const inode = what.netns === undefined ? undefined : host.netnsInode(what.netns);
   const [endpoints, services] = await Promise.all([
-    inode === undefined ? [] : observeEndpoints(host, what),
+    what.netns === undefined || inode === undefined || !what.plumbed ? [] : observeEndpoints(host, what.netns, what),
     observeServices(host, engine, what.environment, inode),
   ]);
   const seen = new Set(endpoints.map((it) => it.hostEnd?.index));
   const leftovers = marked.of(what.environment).filter((it) => !seen.has(it.index));
   return {
-    ...(inode === undefined ? {} : { sandbox: { inode } }),
+    ...(inode === undefined ? {} : { sandbox: { inode, owned: what.owned } }),
     endpoints,
     services,
     leftovers: await stillThere(host, leftovers),
@@ -44,9 +48,9 @@ function isMarked(link: Link | undefined, mark: Mark): boolean {
 /** A look inside holds two fds open: so many at once are far from any limit. */
 const atOnce = limited(64);
 
-async function observeEndpoints(host: Host, what: ObserveWhat): Promise<ObservedEndpoint[]> {
+async function observeEndpoints(host: Host, netns: string, what: ObserveWhat): Promise<ObservedEndpoint[]> {
   try {
-    return await atOnce(() => host.within(what.netns, (inside) => endpointsIn(host, inside, what)));
+    return await atOnce(() => host.within(netns, (inside) => endpointsIn(host, inside, what)));
   } catch (error) {
     if (isKernelError(error, 'ENOENT', 'EINVAL')) return [];
     throw error;
@@ -93,7 +97,12 @@ async function observeHostEnd(host: Host, link: Link, what: ObserveWhat): Promis
   };
 }
 
-async function observeServices(host: Host, engine: Engine, environment: string, inode: number | undefined): Promise<ObservedService[]> {
+async function observeServices(
+  host: Host,
+  engine: Engine,
+  environment: string,
+  inode: number | undefined,
+): Promise<ObservedService[]> {
   const services = await engine.observe(environment);
   return services.map((it) => {
     if (it.pid === undefined) return it;

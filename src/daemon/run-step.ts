@@ -2,11 +2,12 @@
 import type { Mark } from '../core/mark.ts';
 import type { EnvironmentSpec } from '../core/model.ts';
 import type { DesiredEndpoint, Step } from '../core/plan/model.ts';
-import { formatPrefix } from '../net/prefix.ts';
 import { isKernelError } from '../host/index.ts';
+import { formatPrefix } from '../net/prefix.ts';
 import { type AttachTimes, announceAgain, attach, deleteLinkIfThere, detach, mend, readdress } from './attach.ts';
 import { refusal } from './refusals.ts';
-import { requireNetwork, sandboxView } from './wish.ts';
+import { sandboxPath, viewOf } from './sandbox.ts';
+import { requireNetwork } from './wish.ts';
 import { netnsPath, type World } from './world.ts';
 
 /** A second announcement, for whoever missed the first (RFC 5227 section 1.1, ANNOUNCE_INTERVAL), in milliseconds. */
@@ -26,7 +27,8 @@ export interface StepContext {
 export async function runStep(context: StepContext, step: Step): Promise<void> {
   const { world, spec } = context;
   const { host, engine, events } = world;
-  const netns = netnsPath(world, spec.name);
+  // Where the owner of the sandbox is away, there is nothing at our own path either, and the kernel says so.
+  const netns = sandboxPath(world, spec) ?? netnsPath(world, spec.name);
   const environment = spec.name;
   switch (step.do) {
     case 'make-sandbox':
@@ -48,7 +50,7 @@ export async function runStep(context: StepContext, step: Step): Promise<void> {
       events.tell('endpoint detached', { environment, interface: step.interface, why: step.why });
       return detach(host, netns, step.interface);
     case 'start-service': {
-      const view = sandboxView(world.configuration.networks, spec, world.store.leasesOf(environment), netns);
+      const view = viewOf(world, spec, world.store.leasesOf(environment));
       await engine.start(view, step.service.spec, step.service.digest);
       return events.tell('service started', { environment, service: step.service.spec.name });
     }

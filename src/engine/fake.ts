@@ -130,6 +130,7 @@ export function makeFakeMachine(): FakeMachine {
         views.delete(environment);
         wake();
       },
+      removeVolumes: async () => undefined,
       logs,
       onExit: (listener) => {
         mine.add(listener);

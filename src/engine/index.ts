@@ -45,7 +45,7 @@ export interface Engine {
   refresh(view: SandboxView): Promise<void>;
   /**
    * Starts it, and returns when it runs. `digest` stands for everything it is started with; `observe` tells it again.
-   * @throws LandlineError COMMAND_MISSING, SERVICE_FAILED.
+   * @throws LandlineError COMMAND_MISSING, SERVICE_FAILED, USER_UNKNOWN, PROGRAM_MISSING.
    */
   start(view: SandboxView, service: ServiceSpec, digest: string): Promise<void>;
   /** The environment variables that a service is started with, and what runs beside it later. */
@@ -54,6 +54,8 @@ export interface Engine {
   stop(environment: string, service: string, how: { readonly signal: string; readonly graceMs: number }): Promise<void>;
   /** Ends every process of the environment (SIGKILL after `graceMs`), and removes what the engine keeps of it. */
   remove(environment: string, graceMs: number): Promise<void>;
+  /** Removes what its volumes hold; none is success. After `remove`. */
+  removeVolumes(environment: string): Promise<void>;
   logs(environment: string, options: LogOptions): AsyncIterable<LogLine>;
   /** Told whenever a service may have ended; only a hint to observe. */
   onExit(listener: (environment: string, service: string) => void): void;

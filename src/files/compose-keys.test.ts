@@ -51,5 +51,5 @@ test('the page for users has a line for each key', () => {
   for (const level of ['top', 'service'] as const)
     for (const key of Object.keys(composeKeys[level]))
       assert.match(table, new RegExp(`^\\| \`${key}\` \\| (honoured|no effect|refused) \\|`, 'm'));
-  assert.match(table, /^\| `volumes` \| refused \| remove it: commands run with the host's files \|$/m);
+  assert.match(table, /^\| `volumes_from` \| refused \| remove it: commands run with the host's files \|$/m);
 });

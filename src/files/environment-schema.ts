@@ -3,12 +3,15 @@ import { z } from 'zod';
 import { conditions } from '../core/model.ts';
 import { formatIpv4, type Ipv4 } from '../net/ipv4.ts';
 import { parseDuration } from './duration.ts';
+import { envFileSchema } from './env-file.ts';
 import { parseAddress, parseHostname, parseLinkName, parseNetworkName, parseOwnMac, parseRouteTarget } from './fields.ts';
 import { healthcheckSchema } from './healthcheck.ts';
+import { groupsSchema, ulimitsSchema, userSchema } from './limits.ts';
 import { type Mistake, refuseNotYet } from './not-yet.ts';
 import { isMistake, meaning, suggest, text } from './shape.ts';
 import { splitWords } from './shell-words.ts';
 import { parseSignal } from './signals.ts';
+import { tmpfsSchema, volumesSchema } from './volumes.ts';
 
 /** A network of landline.yaml, or `none`. */
 export const parseEndpointNetwork = (written: string): string | Mistake =>
@@ -98,6 +101,12 @@ export const serviceSchema = z
       .union([z.array(z.string()), z.record(z.string(), dependencySchema)])
       .meta({ examples: [['db']] })
       .optional(),
+    env_file: envFileSchema.optional(),
+    user: userSchema.optional(),
+    group_add: groupsSchema.optional(),
+    ulimits: ulimitsSchema.optional(),
+    volumes: volumesSchema.optional(),
+    tmpfs: tmpfsSchema.optional(),
     healthcheck: healthcheckSchema.optional(),
     restart: text('what happens when the service ends', 'unless-stopped', parseRestart).optional(),
     stop_signal: z

@@ -442,16 +442,14 @@ x-landline: { network: office }
 services:
   web:
     command: sleep 60
-    volumes: [data:/data]
-    healthcheck: { test: "true" }
-    env_file: .env
+    volumes_from: [db]
+    cap_add: [NET_ADMIN]
     privileged: true
 `,
     says: [
-      "shop.yaml:6:5: Compose's 'volumes' is not part of this version → remove it: commands run with the host's files",
-      "shop.yaml:7:5: Compose's 'healthcheck' is not part of this version → remove it",
-      "shop.yaml:8:5: Compose's 'env_file' is not part of this version → write the variables under 'environment'",
-      "shop.yaml:9:5: Compose's 'privileged' is not part of this version → remove it",
+      "shop.yaml:6:5: Compose's 'volumes_from' is not part of this version → remove it: commands run with the host's files",
+      "shop.yaml:7:5: Compose's 'cap_add' is not part of this version → remove it",
+      "shop.yaml:8:5: Compose's 'privileged' is not part of this version → remove it",
     ],
   },
   {
@@ -465,7 +463,6 @@ secrets: {}
 include: [other.yaml]
 `,
     says: [
-      "shop.yaml:4:1: Compose's 'volumes' is not part of this version → remove it: commands run with the host's files",
       "shop.yaml:5:1: Compose's 'secrets' is not part of this version → hand them over in files of the host",
       "shop.yaml:6:1: Compose's 'include' is not part of this version → write the services of the other file here",
     ],

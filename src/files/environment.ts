@@ -4,6 +4,7 @@ import { LandlineError } from '../errors.ts';
 import { isHostname } from '../net/name.ts';
 import { checkComposeKeys } from './check-compose-keys.ts';
 import { readEndpoint } from './endpoint.ts';
+import type { ReadFile } from './env-file.ts';
 import { parseName } from './fields.ts';
 import { interpolateTree, type Variables } from './interpolate.ts';
 import { type Overrides, parseOverrides } from './overrides.ts';
@@ -13,6 +14,7 @@ import type { Note, Report } from './report.ts';
 import { readServices } from './service.ts';
 import { checkValue, text } from './shape.ts';
 import { type MapNode, offsetAt } from './tree.ts';
+import { readVolumeNames } from './volumes.ts';
 
 export interface EnvironmentOptions {
   /** Name of the file, for messages. */
@@ -23,6 +25,8 @@ export interface EnvironmentOptions {
   readonly overrides?: Overrides | undefined;
   /** What `$NAME` stands for; left out: a dollar is a dollar. */
   readonly variables?: Variables | undefined;
+  /** For `env_file`; left out: that is refused. */
+  readonly readFile?: ReadFile | undefined;
 }
 
 /** An environment file, checked. */
@@ -67,7 +71,13 @@ function readSpec(root: MapNode, overrides: Overrides, options: EnvironmentOptio
   const { endpoint, hostname: named } = readEndpoint(root, overrides, report);
   const services = readServices(
     root,
-    { directory: options.directory, variables: options.variables, reach: reachOf(endpoint) },
+    {
+      directory: options.directory,
+      variables: options.variables,
+      reach: reachOf(endpoint),
+      volumes: readVolumeNames(root, report),
+      readFile: options.readFile,
+    },
     report,
   );
   const hostname = overrides.hostname ?? named ?? name;

@@ -1,5 +1,5 @@
 /** A checked environment as an environment file again, in JSON: what the command line sends to the daemon. */
-import type { EnvironmentSpec, Healthcheck, ServiceSpec } from '../core/model.ts';
+import type { EnvironmentSpec, Healthcheck, MountSpec, ServiceSpec } from '../core/model.ts';
 
 /** Reading it back without variables gives the same wish. */
 export function formatEnvironment(spec: EnvironmentSpec): string {
@@ -8,6 +8,7 @@ export function formatEnvironment(spec: EnvironmentSpec): string {
     name: spec.name,
     'x-landline': { ...(first ?? { network: 'none' }), hostname: spec.hostname },
     services: Object.fromEntries(spec.services.map((it) => [it.name, formatService(it)])),
+    volumes: Object.fromEntries(spec.services.flatMap(volumesOf).map((name) => [name, {}])),
   });
   // Bare, it would be taken for the trace of a byte that was not UTF-8.
   return text.replaceAll('\uFFFD', '\\ufffd');
@@ -22,8 +23,23 @@ function formatService(it: ServiceSpec): object {
     restart: it.restart,
     stop_signal: it.stopSignal,
     stop_grace_period: `${it.stopGraceMs}ms`,
+    user: it.user,
+    group_add: it.groups,
+    ulimits:
+      it.ulimits === undefined ? undefined : Object.fromEntries(it.ulimits.map(({ name, soft, hard }) => [name, { soft, hard }])),
+    volumes: it.mounts?.flatMap((mount) => (mount.kind === 'tmpfs' ? [] : [formatVolume(mount)])),
+    tmpfs: it.mounts?.flatMap((mount) => (mount.kind === 'tmpfs' ? [`${mount.target}:${mount.options}`] : [])),
     healthcheck: it.healthcheck === undefined ? undefined : formatHealthcheck(it.healthcheck),
   };
+}
+
+const volumesOf = (it: ServiceSpec): readonly string[] =>
+  (it.mounts ?? []).flatMap((mount) => (mount.kind === 'volume' && mount.volume !== undefined ? [mount.volume] : []));
+
+function formatVolume(it: Exclude<MountSpec, { kind: 'tmpfs' }>): object {
+  const { target, readOnly: read_only } = it;
+  if (it.kind === 'volume') return { type: 'volume', source: it.volume, target, read_only };
+  return { type: 'bind', source: it.source, target, read_only, bind: { create_host_path: it.create } };
 }
 
 function formatHealthcheck(it: Healthcheck): object {

@@ -53,5 +53,5 @@ test('mistakes have their place', () => {
     "6:5: 'healthcheck' has no 'test' → add 'test: [CMD, curl, -f, http://localhost/]', or 'disable: true'",
   );
   assert.equal(read('{ test: x, interval: 5 }'), "6:39: 'interval' is the number 5 and should be text → write 'interval: 10s'");
-  assert.equal(read('{ test: x, retry: 5 }'), "6:30: 'retry' is no key of healthcheck → did you mean 'retries'?");
+  assert.equal(read('{ test: x, retires: 5 }'), "6:29: 'retires' is no key of healthcheck → did you mean 'retries'?");
 });

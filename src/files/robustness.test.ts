@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import type { MountSpec } from '../core/model.ts';
 import { isLandlineError } from '../errors.ts';
 import { parseIpv4 } from '../net/ipv4.ts';
 import { isEnvironmentName, isHostname, isLinkName } from '../net/name.ts';
@@ -193,6 +194,28 @@ test('an environment written as JSON is read back the same', () => {
     ),
     restart: fc.constantFrom('no', 'always', 'on-failure', 'unless-stopped'),
     stopGraceMs: fc.nat({ max: 86_400_000 }),
+    healthcheck: fc.record(
+      {
+        test: fc.array(word, { minLength: 1, maxLength: 3 }),
+        intervalMs: fc.integer({ min: 1, max: 86_400_000 }),
+        timeoutMs: fc.integer({ min: 1, max: 86_400_000 }),
+        retries: fc.integer({ min: 1, max: 99 }),
+        startPeriodMs: fc.nat({ max: 86_400_000 }),
+        startIntervalMs: fc.integer({ min: 1, max: 86_400_000 }),
+      },
+      { noNullPrototype: true },
+    ),
+    user: fc.constantFrom('shop', '1000:50'),
+    groups: fc.constantFrom(['adm'], ['33', 'shop']),
+    ulimits: fc.constantFrom([{ name: 'nofile', soft: 1, hard: -1 }], []),
+    mounts: fc.constantFrom<MountSpec[][]>(
+      [{ kind: 'bind', source: '/srv/a b:c', target: '/a', readOnly: true, create: false }],
+      [{ kind: 'tmpfs', target: '/a', options: 'size=64m,exec' }],
+      [
+        { kind: 'volume', target: '/a', readOnly: false },
+        { kind: 'volume', volume: 'data', target: '/b', readOnly: true },
+      ],
+    ),
     dependsOn: fc.record({
       condition: fc.constantFrom('service_started', 'service_completed_successfully'),
       required: fc.boolean(),

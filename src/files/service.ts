@@ -3,6 +3,7 @@ import type { ServiceSpec } from '../core/model.ts';
 import { checkComposeKeys } from './check-compose-keys.ts';
 import { treatmentOf } from './compose-keys.ts';
 import { orderServices, readDependencies, type WrittenDependency } from './depends-on.ts';
+import { type ReadFile, readEnvFiles } from './env-file.ts';
 import { serviceSchema } from './environment-schema.ts';
 import { parseName } from './fields.ts';
 import { hasHealthcheck, readHealthcheck } from './healthcheck.ts';
@@ -13,11 +14,15 @@ import type { Report } from './report.ts';
 import { readVariables } from './service-variables.ts';
 import { checkFields, type Fields, isMistake, nearestWord } from './shape.ts';
 import { type MapNode, nodeAt, offsetAt } from './tree.ts';
+import { readMounts } from './volumes.ts';
 
 export interface ServiceContext {
   readonly directory: string;
   readonly variables: Variables | undefined;
   readonly reach: Reach;
+  /** Names of the volumes that the file declares. */
+  readonly volumes: ReadonlySet<string>;
+  readonly readFile: ReadFile | undefined;
 }
 
 /** What is written of one service; its dependencies apart, with their places. */
@@ -72,7 +77,11 @@ function readService(
   // Keys that the schema does not have are Compose's, and were looked at above.
   const fields = checkFields(serviceSchema, root, path, report, (key) => !Object.hasOwn(serviceSchema.shape, key));
   const command = readCommand(name, fields, root, report);
-  const environment = readVariables(root, [...path, 'environment'], fields.environment !== undefined, context.variables, report);
+  const environment = {
+    ...readEnvFiles(root, [...path, 'env_file'], fields.env_file, context, report),
+    ...readVariables(root, [...path, 'environment'], fields.environment !== undefined, context.variables, report),
+  };
+  const mounts = readMounts(root, path, fields, context, report);
   const healthcheck = readHealthcheck(root, [...path, 'healthcheck'], fields.healthcheck, report);
   const spec = {
     name,
@@ -83,6 +92,10 @@ function readService(
     stopSignal: fields.stop_signal ?? 'SIGTERM',
     stopGraceMs: fields.stop_grace_period ?? 10_000,
     ...(healthcheck === undefined ? {} : { healthcheck }),
+    ...(fields.user === undefined ? {} : { user: fields.user }),
+    ...(fields.group_add === undefined ? {} : { groups: fields.group_add }),
+    ...(fields.ulimits === undefined ? {} : { ulimits: fields.ulimits }),
+    ...(mounts.length === 0 ? {} : { mounts }),
   };
   const waitsFor = fields.depends_on;
   const dependencies = waitsFor === undefined ? [] : readDependencies(root, [...path, 'depends_on'], waitsFor, report);

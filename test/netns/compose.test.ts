@@ -1,8 +1,10 @@
 /** What Compose's keys mean, seen from inside of native services. */
 import assert from 'node:assert/strict';
-import type { Healthcheck, ServiceSpec } from '../../src/core/model.ts';
-import { serviceOf, statusOf } from '../../src/engine/contract.ts';
-import type { Engine } from '../../src/engine/index.ts';
+import fs from 'node:fs';
+import path from 'node:path';
+import type { Healthcheck, MountSpec, ServiceSpec } from '../../src/core/model.ts';
+import { linesOf, serviceOf, statusOf, whenExited } from '../../src/engine/contract.ts';
+import type { Engine, SandboxView } from '../../src/engine/index.ts';
 import { story } from './native-candidate.ts';
 import { pidsOf, until, zombiesOf } from './native-processes.ts';
 
@@ -129,4 +131,127 @@ story('checks leave no process behind, and no zombie of the spawner', async (eng
   const spawner = pidsOf('spawner.sh').filter((pid) => pidsOf(it.directory).includes(pid));
   const zombies = spawner.flatMap((pid) => zombiesOf(pid));
   assert.ok(zombies.length <= 5, `${zombies.length} zombies`);
+});
+
+/** What a service that ends says, one after another. */
+async function says(engine: Engine, view: SandboxView, spec: Partial<ServiceSpec>, text: string): Promise<string[]> {
+  const ended = whenExited(engine, view.environment, 'says');
+  const before = (await linesOf(engine, view.environment, { services: ['says'] })).length;
+  await engine.start(view, { ...serviceOf('says', shell(text)), ...spec }, 'd');
+  await ended;
+  return (await linesOf(engine, view.environment, { services: ['says'] }))
+    .slice(before)
+    .map((line) => line.slice('says: '.length));
+}
+
+story('a service runs as its user, with its groups and home, and can open its own output anew', async (engine, it) => {
+  const text = 'id -u; id -g; id -G; echo "$HOME"; grep CapEff /proc/self/status; echo anew >>/dev/stdout; umask';
+  const numbers = { user: '4711:4712' };
+  assert.deepEqual(await says(engine, it.view('shop'), numbers, text), [
+    '4711',
+    '4712',
+    '4712',
+    '/',
+    'CapEff:\t0000000000000000',
+    'anew',
+    '0022',
+  ]);
+  const [uid, gid, , home] = /^daemon:.*$/m.exec(fs.readFileSync('/etc/passwd', 'utf8'))?.[0].split(':').slice(2) ?? [];
+  assert.deepEqual((await says(engine, it.view('shop'), { user: 'daemon', groups: ['adm', '99'] }, text)).slice(0, 4), [
+    uid,
+    gid,
+    `${gid} 4 99`,
+    home,
+  ]);
+  assert.deepEqual((await says(engine, it.view('shop'), { groups: ['99'] }, text)).slice(0, 3), ['0', '0', '0 99']);
+});
+
+story('a user that the host does not have is told by name, and nothing is left of the start', async (engine, it) => {
+  await assert.rejects(engine.start(it.view('shop'), { ...serviceOf('web', forever), user: 'no-such-user' }, 'd'), {
+    code: 'USER_UNKNOWN',
+    message: "service 'web' of environment 'shop' cannot start: this host has no user 'no-such-user'",
+  });
+  await assert.rejects(engine.start(it.view('shop'), { ...serviceOf('web', forever), user: '1:no-such-group' }, 'd'), {
+    code: 'USER_UNKNOWN',
+  });
+  assert.equal(await statusOf(engine, 'shop', 'web'), undefined);
+});
+
+story('a healthcheck runs as the user of its service, in its mounts', async (engine, it) => {
+  const mounts = [{ kind: 'tmpfs', target: '/mnt', options: 'size=1m,mode=777' }] as const;
+  const web = { ...serviceOf('web', forever), user: '4711', mounts, ...checked(shell('id -u; stat -f -c %T /mnt')) };
+  await engine.start(it.view('shop'), web, 'd');
+  await becomes(engine, 'healthy');
+  assert.equal((await statusOf(engine, 'shop', 'web'))?.health?.output, '4711\ntmpfs\n');
+});
+
+story('limits are as they are written, for a user too', async (engine, it) => {
+  const ulimits = [
+    { name: 'core', soft: 0, hard: -1 },
+    { name: 'nofile', soft: 123, hard: 456 },
+  ];
+  const text = 'ulimit -Sn; ulimit -Hn; ulimit -Sc; ulimit -Hc';
+  for (const user of ['0', '4711'])
+    assert.deepEqual(await says(engine, it.view('shop'), { ulimits, user }, text), ['123', '456', '0', 'unlimited']);
+});
+
+story('folders, files, volumes and memory are mounted for the service alone', async (engine, it) => {
+  const home = path.join(it.directory, '..');
+  fs.mkdirSync(path.join(home, "it's a folder"));
+  fs.writeFileSync(path.join(home, "it's a folder", 'file'), 'from the folder');
+  fs.writeFileSync(path.join(home, 'one file'), 'from the file');
+  const at = (name: string): string => path.join(home, 'mnt', name);
+  const mounts: readonly MountSpec[] = [
+    { kind: 'bind', source: path.join(home, "it's a folder"), target: at('folder'), readOnly: true, create: false },
+    { kind: 'bind', source: path.join(home, 'one file'), target: at('file'), readOnly: false, create: false },
+    { kind: 'bind', source: path.join(home, 'made', 'deep'), target: at('made'), readOnly: false, create: true },
+    { kind: 'tmpfs', target: at('memory'), options: 'nosuid,nodev,noexec,mode=1777,size=2m,mode=750' },
+    { kind: 'tmpfs', target: at('memory/below'), options: 'size=1m' },
+    { kind: 'volume', volume: 'data', target: at('data'), readOnly: false },
+    { kind: 'volume', target: at('own'), readOnly: false },
+  ];
+  const text = `cd ${at('')}; cat folder/file file; echo; touch folder/x 2>&1 | grep -o Read-only; echo new >file; stat -c %a memory
+    stat -f -c '%b*%S' memory; grep -c "${at('memory/below')}" /proc/self/mounts; touch made/x data/x own/x && echo written`;
+  const said = await says(engine, it.view('shop'), { mounts }, text);
+  assert.deepEqual(said, ['from the folderfrom the file', 'Read-only', '750', '512*4096', '1', 'written']);
+  assert.equal(fs.readFileSync(path.join(home, 'one file'), 'utf8'), 'new\n');
+  assert.ok(fs.existsSync(path.join(home, 'made', 'deep', 'x')));
+  assert.equal(fs.readFileSync('/proc/self/mounts', 'utf8').includes(at('')), false, 'nobody else sees them');
+  assert.equal(fs.existsSync(path.join(at('data'), 'x')), false);
+});
+
+story(
+  "a volume is its user's, lives on over starts and the end of the environment, and goes with removeVolumes",
+  async (engine, it) => {
+    const target = path.join(it.directory, '..', 'data');
+    const mounts: readonly MountSpec[] = [{ kind: 'volume', volume: 'data', target, readOnly: false }];
+    const user = '4711:4712';
+    const read = `cat ${target}/* 2>/dev/null; echo once >>${target}/log && stat -c %u:%g ${target}`;
+    assert.deepEqual(await says(engine, it.view('shop'), { mounts, user }, read), ['4711:4712']);
+    await engine.remove('shop', 0);
+    assert.deepEqual(await says(engine, it.view('shop'), { mounts, user }, read), ['once', '4711:4712']);
+    assert.deepEqual(await says(engine, it.view('other'), { mounts, user }, read), ['4711:4712'], 'each environment has its own');
+    await engine.remove('shop', 0);
+    await engine.removeVolumes('shop');
+    await engine.removeVolumes('shop');
+    assert.deepEqual(await says(engine, it.view('shop'), { mounts, user }, read), ['4711:4712']);
+  },
+);
+
+story('what cannot be mounted is refused, or told with the words of mount', async (engine, it) => {
+  const start = (mount: MountSpec): Promise<void> =>
+    engine.start(it.view('shop'), { ...serviceOf('web', forever), mounts: [mount] }, 'd');
+  const missing = path.join(it.directory, '..', 'missing');
+  await assert.rejects(start({ kind: 'bind', source: missing, target: '/mnt', readOnly: false, create: false }), {
+    code: 'SERVICE_FAILED',
+    message: `service 'web' of environment 'shop' cannot start: there is no ${missing} to mount on /mnt`,
+  });
+  await assert.rejects(
+    start({ kind: 'tmpfs', target: path.dirname(it.directory), options: 'size=1m' }),
+    /would hide .*, which Landline needs$/,
+  );
+  await assert.rejects(
+    start({ kind: 'bind', source: '/etc/hostname', target: '/usr', readOnly: false, create: false }),
+    /could not be started; it said: mount: /,
+  );
 });

@@ -6,6 +6,7 @@ import { printJson } from '../render/table.ts';
 interface DownOptions {
   readonly all?: true;
   readonly keepAddress?: true;
+  readonly volumes?: true;
   readonly json?: true;
 }
 
@@ -16,6 +17,7 @@ export const addDown: AddCommand = (root) => {
     .argument('[name...]', 'the environments to end')
     .option('--all', 'end every environment')
     .option('--keep-address', 'reserve the address for the next environment of this name')
+    .option('--volumes', 'remove what its volumes hold, too')
     .option('--json', 'print one JSON document')
     .action(async (names: string[], options: DownOptions) => {
       const ended = await end(names, options);
@@ -25,7 +27,7 @@ export const addDown: AddCommand = (root) => {
 };
 
 async function end(names: readonly string[], options: DownOptions): Promise<readonly string[]> {
-  const query = { 'keep-address': options.keepAddress };
+  const query = { 'keep-address': options.keepAddress, volumes: options.volumes };
   if (options.all === true && names.length === 0) {
     return (await client().call<{ ended: string[] }>('DELETE', '/v1/environments', { query })).ended;
   }

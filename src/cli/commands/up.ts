@@ -4,8 +4,8 @@ import path from 'node:path';
 import type { UpView } from '../../api/contract.ts';
 import { LandlineError } from '../../errors.ts';
 import { type AddCommand, client } from '../context.ts';
-import { printJson } from '../render/table.ts';
 import { upText } from '../render/environment.ts';
+import { printJson } from '../render/table.ts';
 
 export interface UpOptions {
   readonly file?: string;
@@ -47,7 +47,10 @@ export const addUp: AddCommand = (root) => {
 export function up(text: string, directory: string, file: string, options: Pick<UpOptions, 'wait' | 'timeout'>): Promise<UpView> {
   const timeout = Number(options.timeout);
   if (!/^\d{1,6}$/.test(options.timeout)) {
-    throw new LandlineError('USAGE', { problem: `--timeout: '${options.timeout}' is not a number of seconds`, advice: 'write --timeout 60' });
+    throw new LandlineError('USAGE', {
+      problem: `--timeout: '${options.timeout}' is not a number of seconds`,
+      advice: 'write --timeout 60',
+    });
   }
   const query = { directory, file, wait: options.wait, timeout };
   return client().call<UpView>('POST', '/v1/environments', { query, body: text });
@@ -68,15 +71,21 @@ function findFile(): string {
 }
 
 /** Reads and checks the file where it is written, so that every mistake has its place, with or without a daemon. */
-async function readEnvironment(file: string, options: UpOptions): Promise<{ text: string; directory: string; notes: readonly string[] }> {
+async function readEnvironment(
+  file: string,
+  options: UpOptions,
+): Promise<{ text: string; directory: string; notes: readonly string[] }> {
   const { formatEnvironment, parseDotenv, parseEnvironment } = await import('../../files/index.ts');
   const directory = path.resolve(file === '-' ? '.' : path.dirname(file));
   const dotenv = path.join(directory, '.env');
   const variables = { ...(fs.existsSync(dotenv) ? parseDotenv(readText(dotenv), dotenv) : {}), ...definedVariables() };
   const overrides = pickOverrides(options);
-  const { spec, notes } = parseEnvironment(readText(file), { file, directory, overrides, variables });
+  const { spec, notes } = parseEnvironment(readText(file), { file, directory, overrides, variables, readFile });
   return { text: formatEnvironment(spec), directory, notes: notes.map((it) => `${file}:${it.line}:${it.column}: ${it.message}`) };
 }
+
+/** For files that the environment file names. */
+const readFile = (file: string): Uint8Array | undefined => (fs.existsSync(file) ? fs.readFileSync(file) : undefined);
 
 function pickOverrides(options: UpOptions): Record<string, string> {
   const { name, network, address, hostname } = options;

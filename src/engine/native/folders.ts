@@ -6,6 +6,7 @@
  *     ENVIRONMENT/services/SERVICE/log           what it said, over all its starts
  *     ENVIRONMENT/services/SERVICE/GENERATION/   one start (generation.ts)
  *     .removed/                                  what is being removed
+ *     ../volumes/ENVIRONMENT/NAME                named volumes, and `.SERVICE-…` those without a name
  *
  * Names of environments and services begin with a letter or a digit, so `.removed` is nobody's.
  */
@@ -24,6 +25,7 @@ export interface Folders {
   services(environment: string): string;
   service(environment: string, service: string): string;
   log(environment: string, service: string): string;
+  volumes(environment: string): string;
 }
 
 export function foldersIn(directory: string): Folders {
@@ -41,6 +43,7 @@ export function foldersIn(directory: string): Folders {
     services,
     service,
     log: (name, of) => path.join(service(name, of), 'log'),
+    volumes: (name) => path.join(path.dirname(directory), 'volumes', name),
   };
 }
 

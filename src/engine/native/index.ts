@@ -91,6 +91,7 @@ export function openNativeEngine({ directory, hiddenFolder, log }: NativeEngineO
       const aside = await putAside(folders, folders.environment(environment));
       if (aside !== undefined) await deleteFolder(aside);
     },
+    removeVolumes: (environment) => deleteFolder(folders.volumes(environment)),
     logs: (environment, options) => readLogs(folders, environment, options),
     onExit: (listener) => void listeners.add(listener),
     onHealth: (listener) => void healthListeners.add(listener),

@@ -2,8 +2,8 @@
 # the kernel then ends everything else in the pid namespace.
 #
 # Called as: sh init.sh FOLDER GENERATION. FOLDER/mounts is what every service mounts, FOLDER/GENERATION the folder of
-# this one start (see generation.ts), with its `plan`: hostname, log and own_mounts as variables, and `run` as a
-# function. SETSID and RESET_SIGNALS come from spawner.sh.
+# this one start (see generation.ts), with its `plan`: hostname, log and own_mounts as variables, and `run` and
+# `mount_volumes` as functions. SETSID and RESET_SIGNALS come from spawner.sh.
 
 mount_own() { mount -n -a -T "$own_mounts"; }
 
@@ -18,10 +18,10 @@ main() {
   read -r pid _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ started _ </proc/self/stat
   echo "$pid $started" >"$generation/identity" || exit
 
-  . "$generation/plan"
-  mount -n -a -T "$folder/mounts" && mount_own || exit
-  echo "$hostname" >/proc/sys/kernel/hostname || exit
   umask 022
+  . "$generation/plan"
+  mount -n -a -T "$folder/mounts" && mount_volumes && mount_own || exit
+  echo "$hostname" >/proc/sys/kernel/hostname || exit
 
   [ -p "$generation/alive" ] || exit
   # Redirected by `exec`: dash would leak its saved copies of the descriptors to the service.

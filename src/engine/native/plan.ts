@@ -21,6 +21,10 @@ export interface Plan {
   readonly workingDir: string;
   readonly variables: Readonly<Record<string, string>>;
   readonly command: readonly string[];
+  /** Program and arguments that make of root whom the service is to be, and set its limits; they run the rest. */
+  readonly become: readonly string[];
+  /** Lines of the shell that mount what is the service's own. */
+  readonly mounts: readonly string[];
   /** What tells its health, run by spawner.sh. */
   readonly check?: { readonly command: readonly string[]; readonly timeoutMs: number };
 }
@@ -31,25 +35,35 @@ export interface Plan {
  */
 export function formatPlan(plan: Plan): string {
   const variables = Object.entries(plan.variables).map(assignment);
+  const become = plan.become.map((word) => `${quote(word)} `).join('');
   const words = [...variables, '"$SETSID"', '--', ...plan.command.map(quote)];
   return [
     `hostname=${quote(plan.hostname)}`,
     `log=${quote(plan.log)}`,
     `own_mounts=${quote(plan.ownMounts)}`,
+    'mount_volumes() {',
+    ...plan.mounts,
+    ':',
+    '}',
     'run() {',
     `cd -- ${quote(plan.workingDir)} || exit 126`,
-    `exec env $RESET_SIGNALS -i -- ${words.join(' ')}`,
+    `exec ${become}env $RESET_SIGNALS -i -- ${words.join(' ')}`,
     '}',
-    ...(plan.check === undefined ? [] : formatCheck(plan.check, plan.workingDir, variables)),
+    ...(plan.check === undefined ? [] : formatCheck(plan.check, plan.workingDir, become, variables)),
     '',
   ].join('\n');
 }
 
 /** In the namespaces of the service whose process 1 is `$1`, with its variables, where it began; writes to `$2`; ended when its time is up. */
-function formatCheck(check: NonNullable<Plan['check']>, workingDir: string, variables: readonly string[]): string[] {
+function formatCheck(
+  check: NonNullable<Plan['check']>,
+  workingDir: string,
+  become: string,
+  variables: readonly string[],
+): string[] {
   const enter = `timeout -s KILL ${check.timeoutMs / 1000} nsenter --target "$1" --mount --net --uts --pid --`;
   const begin = `sh -c 'cd -- "$1" && shift && exec "$@"' sh ${quote(workingDir)}`;
-  const run = `env $RESET_SIGNALS -i -- ${[...variables, ...check.command.map(quote)].join(' ')}`;
+  const run = `${become}env $RESET_SIGNALS -i -- ${[...variables, ...check.command.map(quote)].join(' ')}`;
   // Redirected here, so that what the shell says of a killed program is not among what the check says.
   return ['check_service() {', `${enter} ${begin} ${run} >"$2" 2>&1`, '}'];
 }

@@ -9,9 +9,11 @@ import type { SandboxView } from '../index.ts';
 import { isFolder, lookUp } from './command.ts';
 import type { Folders } from './folders.ts';
 import { type Generation, listGenerations, makeGeneration, readTrouble, takeAway } from './generation.ts';
+import { formatMountLines, hidingTarget, isWithin, type Mount, prepareMounts } from './mounts.ts';
 import type { Running, Start } from './running.ts';
 import { makeMountPoints, writeSandboxFiles } from './sandbox-files.ts';
 import { openSpawner, type Spawner } from './spawner.ts';
+import { machineUsers, type RunAs, resolveUser } from './user.ts';
 
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 /** A start takes ten milliseconds; hundreds at once on a busy machine take seconds. */
@@ -71,11 +73,15 @@ export function makeStarter({ folders, hiddenFolder, running, onChecked, log }: 
   const start = async (view: SandboxView, service: ServiceSpec, digest: string): Promise<void> => {
     const { environment } = view;
     const { healthcheck } = service;
-    const variables = variablesOf(view, service, searchPath);
+    const runAs = runAsOf(environment, service);
+    const variables = variablesOf(view, service, searchPath, runAs);
     const workingDir = service.workingDir ?? view.directory;
+    const mounts = mountsOf(folders, environment, service, runAs);
     await checkCommand(environment, service, workingDir, variables.PATH ?? DEFAULT_PATH);
-    for (const file of makeMountPoints()) log('file made to mount on', { file });
+    const become = await becoming(runAs, service, searchPath);
+    for (const file of [...makeMountPoints(), ...missingTargets(mounts)]) log('file made to mount on', { file });
     writeSandboxFiles(folders, view);
+    openLog(folders.log(environment, service.name), runAs);
     const netns = openNetns(view.netns);
     try {
       const through = await currentSpawner();
@@ -89,6 +95,8 @@ export function makeStarter({ folders, hiddenFolder, running, onChecked, log }: 
           workingDir,
           variables,
           command: service.command,
+          become,
+          mounts: formatMountLines(mounts),
           ...(healthcheck === undefined ? {} : { check: { command: healthcheck.test, timeoutMs: healthcheck.timeoutMs } }),
         },
         { digest, stopSignal: service.stopSignal, ...(healthcheck === undefined ? {} : { healthcheck }) },
@@ -101,7 +109,7 @@ export function makeStarter({ folders, hiddenFolder, running, onChecked, log }: 
   };
 
   return {
-    variables: (view, service) => variablesOf(view, service, searchPath),
+    variables: (view, service) => variablesOf(view, service, searchPath, runAsOf(view.environment, service)),
     start: async (view, service, digest) => {
       const key = `${view.environment}/${service.name}`;
       if (running.get(view.environment, service.name) !== undefined || underWay.has(key)) throw new Error(`${key} runs already`);
@@ -131,13 +139,78 @@ export function makeStarter({ folders, hiddenFolder, running, onChecked, log }: 
 }
 
 /** As Docker gives them to a container, and nothing of the daemon's own: there may be secrets among those. */
-function variablesOf(view: SandboxView, service: ServiceSpec, searchPath: string): Readonly<Record<string, string>> {
-  return { PATH: searchPath, HOSTNAME: view.hostname, HOME: os.userInfo().homedir, ...service.environment };
+function variablesOf(
+  view: SandboxView,
+  service: ServiceSpec,
+  searchPath: string,
+  runAs: RunAs | undefined,
+): Readonly<Record<string, string>> {
+  const home = runAs?.home ?? os.userInfo().homedir;
+  return { PATH: searchPath, HOSTNAME: view.hostname, HOME: home, ...service.environment };
+}
+
+/** Undefined: root, as the daemon is. @throws LandlineError USER_UNKNOWN */
+export function runAsOf(environment: string, { name: service, user, groups }: ServiceSpec): RunAs | undefined {
+  if (user === undefined && groups === undefined) return undefined;
+  const found = resolveUser(user ?? '0', groups ?? [], machineUsers());
+  if ('kind' in found) throw new LandlineError('USER_UNKNOWN', { environment, service, kind: found.kind, user: found.name });
+  return found;
+}
+
+/** What stands before the command, so that it runs as whom and within the limits that are wished. @throws LandlineError PROGRAM_MISSING */
+async function becoming(runAs: RunAs | undefined, { ulimits = [] }: ServiceSpec, searchPath: string): Promise<readonly string[]> {
+  const spell = (limit: number): string => (limit === -1 ? 'unlimited' : String(limit));
+  const limits = ulimits.map(({ name, soft, hard }) => `--${name}=${spell(soft)}:${spell(hard)}`);
+  const words = [...(limits.length === 0 ? [] : ['prlimit', ...limits]), ...(runAs === undefined ? [] : becomingUser(runAs))];
+  for (const program of ['prlimit', 'setpriv'].filter((it) => words.includes(it))) {
+    const { kind } = await lookUp(program, '/', `${DEFAULT_PATH}:${searchPath}`);
+    if (kind !== 'found')
+      throw new LandlineError('PROGRAM_MISSING', { program, purpose: "for 'user' and 'ulimits' of services" });
+  }
+  return words;
+}
+
+function becomingUser({ uid, gid, groups }: RunAs): readonly string[] {
+  return ['setpriv', `--reuid=${uid}`, `--regid=${gid}`, groups.length === 0 ? '--clear-groups' : `--groups=${groups.join(',')}`];
+}
+
+/** @throws LandlineError SERVICE_FAILED when something cannot be mounted as it is wished */
+function mountsOf(
+  folders: Folders,
+  environment: string,
+  { name: service, mounts = [] }: ServiceSpec,
+  runAs: RunAs | undefined,
+): readonly Mount[] {
+  const refuse = (reason: string): LandlineError => {
+    return new LandlineError('SERVICE_FAILED', { environment, service, ended: `cannot start: ${reason}`, log: [] });
+  };
+  const hiding = hidingTarget(mounts, folders.directory);
+  if (hiding !== undefined) throw refuse(`what is mounted on ${hiding} would hide ${folders.directory}, which Landline needs`);
+  try {
+    return prepareMounts(mounts, folders.volumes(environment), service, runAs ?? { uid: 0, gid: 0 });
+  } catch (error) {
+    throw refuse(error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** What is not there to mount on, and is not in a mount itself. */
+function missingTargets(mounts: readonly Mount[]): readonly string[] {
+  const targets = mounts.map(({ target }) => target);
+  return targets.filter((it) => !targets.some((other) => other !== it && isWithin(it, other)) && !fs.existsSync(it));
+}
+
+/** The service's own user may open its /dev/stdout anew. */
+function openLog(file: string, runAs: RunAs | undefined): void {
+  if (runAs === undefined) return;
+  fs.mkdirSync(path.dirname(file), { recursive: true });
+  const fd = fs.openSync(file, 'a', 0o644);
+  fs.fchownSync(fd, runAs.uid, runAs.gid);
+  fs.closeSync(fd);
 }
 
 async function checkCommand(
   environment: string,
-  { name: service, command }: ServiceSpec,
+  { name: service, command, mounts = [] }: ServiceSpec,
   workingDir: string,
   searchPath: string,
 ): Promise<void> {
@@ -145,7 +218,10 @@ async function checkCommand(
   const refuse = (reason: string): LandlineError => {
     return new LandlineError('SERVICE_FAILED', { environment, service, ended: `cannot start: ${reason}`, log: [] });
   };
-  if (!(await isFolder(workingDir))) throw refuse(`there is no directory ${workingDir}`);
+  // What is in a mount, the service alone sees.
+  const isMounted = (file: string): boolean => mounts.some(({ target }) => isWithin(path.resolve(workingDir, file), target));
+  if (!isMounted('.') && !(await isFolder(workingDir))) throw refuse(`there is no directory ${workingDir}`);
+  if (program.includes('/') && isMounted(program)) return;
   const found = await lookUp(program, workingDir, searchPath);
   if (found.kind === 'missing') throw new LandlineError('COMMAND_MISSING', { environment, service, command: program });
   if (found.kind === 'unusable') throw refuse(`${found.file} is not an executable file`);
