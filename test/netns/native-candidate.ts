@@ -3,11 +3,13 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { test } from 'node:test';
 import type { Candidate } from '../../src/engine/contract.ts';
 import type { Engine, SandboxView } from '../../src/engine/index.ts';
 import { openNativeEngine } from '../../src/engine/native/index.ts';
 
-const PREFIX = 'landline-native-';
+/** Names hold the pid of the run that made them, and the pid namespace in which that is to be understood. */
+const PREFIX = `landline-native-${fs.statSync('/proc/self/ns/pid').ino}-`;
 const NETNS_FOLDER = '/run/netns';
 
 export const needsRoot = process.getuid?.() === 0 ? {} : { skip: 'needs root: it makes namespaces' };
@@ -20,6 +22,21 @@ export interface NativeCandidate extends Candidate {
   /** Makes a further network namespace; returns its path. */
   addNetns(): string;
   deleteNetns(file: string): void;
+}
+
+/** A test with a native engine of its own, that is opened before and cleared away after. */
+export function story(title: string, body: (engine: Engine, it: NativeCandidate) => Promise<void>, directoryName?: string): void {
+  test(title, needsRoot, async () => {
+    const candidate = await makeNativeCandidate(directoryName);
+    const engine = candidate.openEngine();
+    try {
+      await engine.open();
+      await body(engine, candidate);
+    } finally {
+      await engine.close();
+      await candidate.dispose();
+    }
+  });
 }
 
 let made = 0;
@@ -94,7 +111,7 @@ export async function removeAll(directory: string): Promise<void> {
   await engine.close();
 }
 
-/** What an earlier run left that was killed: its pid is in every name. */
+/** What an earlier run left that was killed. */
 async function clearAwayDead(): Promise<void> {
   const dead = (name: string): boolean => {
     const pid = new RegExp(`^${PREFIX}(\\d+)-`).exec(name)?.[1];
@@ -102,7 +119,9 @@ async function clearAwayDead(): Promise<void> {
   };
   for (const name of fs.readdirSync(os.tmpdir()).filter(dead)) {
     const home = path.join(os.tmpdir(), name);
-    for (const directory of fs.readdirSync(home)) await removeAll(path.join(home, directory));
+    // The state's folder, whatever its name.
+    const folders = fs.readdirSync(home).filter((it) => fs.existsSync(path.join(home, it, 'mounts')));
+    for (const directory of folders) await removeAll(path.join(home, directory));
     fs.rmSync(home, { recursive: true, force: true });
   }
   const bound = fs.existsSync(NETNS_FOLDER) ? fs.readdirSync(NETNS_FOLDER) : [];

@@ -58,12 +58,12 @@ export const alivePath = (it: { readonly folder: string }): string => path.join(
 /** The generations of a service, the newest first. */
 export async function listGenerations(folders: Folders, environment: string, service: string): Promise<Generation[]> {
   const parent = folders.service(environment, service);
-  const ids = (await listFolders(parent)).sort((a, b) => Number.parseInt(b) - Number.parseInt(a));
+  const ids = (await listFolders(parent)).sort((a, b) => Number.parseInt(b, 10) - Number.parseInt(a, 10));
   return ids.map((id) => ({ environment, service, id, folder: path.join(parent, id) }));
 }
 
 /** Milliseconds since 1970. */
-export const startedAt = (generation: Generation): number => Number.parseInt(generation.id);
+export const startedAt = (generation: Generation): number => Number.parseInt(generation.id, 10);
 
 export function readIdentity(it: { readonly folder: string }): Identity | undefined {
   return parseIdentity(readText(it.folder, 'identity'));

@@ -5,8 +5,8 @@
 # Called as: sh spawner.sh FOLDER DAEMON HIDDEN INIT, in a mount namespace of its own: the daemon's pid, the folder of
 # bound namespaces as mountinfo spells it, and the path of init.sh.
 
-# A mount namespace with a network namespace bound in it keeps that one alive for ever; a service's, which is a copy
-# of this one, must not.
+# A mount namespace with a network namespace bound in it keeps that one alive, until somebody deletes the file that it
+# is bound to; a service's, which is a copy of this one, must not. And it need not copy hundreds of mounts.
 hide() {
   cat /proc/self/mountinfo | while read -r _ _ _ _ point _; do
     case $point in
