@@ -21,7 +21,7 @@ test("other people's aliases are no mark", () => {
       ' landline:a1b2c3:shop:eth0',
     ],
   ];
-  for (const alias of others) assert.equal(parseMark(alias), undefined, alias);
+  for (const alias of others) assert.equal(parseMark(alias), undefined, String(alias));
 });
 
 test('what is written is read again, for every name that may be in it', () => {
