@@ -374,13 +374,6 @@ export const catalogue = {
     says: (d) => `landline.yaml gives the id '${d.given}', and ${d.environments} environments here were made as '${d.kept}'`,
     next: (d) => `set \`id: ${d.kept}\`, or end them with \`landline down --all\` before the id changes`,
   }),
-  INSTALLATION_IN_USE: entry<{ kept: string; given: string; environments: number }>({
-    status: 409,
-    exit: 1,
-    retry: 'never',
-    says: (d) => `landline.yaml gives the id '${d.given}', and ${d.environments} environments here were made as '${d.kept}'`,
-    next: (d) => `set \`id: ${d.kept}\`, or end them with \`landline down --all\` before the id changes`,
-  }),
   STATE_BROKEN: entry<{ file: string; reason: string }>({
     status: 500,
     exit: 1,

@@ -25,7 +25,7 @@ export interface Client {
 
 export interface Ask {
   /** Undefined values are left out. */
-  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
+  readonly query?: Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;
   readonly body?: string;
 }
 
@@ -61,7 +61,7 @@ async function* stream<T>(socket: string, path: string, ask: Ask & { readonly si
 
 function request(socket: string, method: string, path: string, ask: Ask, signal?: AbortSignal): Promise<IncomingMessage> {
   const query = new URLSearchParams(
-    Object.entries(ask.query ?? {}).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]])),
+    Object.entries(ask.query ?? {}).flatMap(([name, value]) => valuesOf(value).map((it) => [name, it])),
   );
   const options = {
     socketPath: socket,
@@ -78,6 +78,11 @@ function request(socket: string, method: string, path: string, ask: Ask, signal?
     it.once('error', (error) => reject(unreachable(socket, error)));
     it.end(ask.body);
   });
+}
+
+function valuesOf(value: string | number | boolean | readonly string[] | undefined): readonly string[] {
+  if (value === undefined) return [];
+  return typeof value === 'object' ? value : [String(value)];
 }
 
 const reasons: Readonly<Record<string, string>> = {

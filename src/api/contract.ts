@@ -28,7 +28,8 @@ export interface EndpointView {
 
 export interface ServiceView {
   readonly name: string;
-  readonly state: 'starting' | 'running' | 'exited';
+  /** `restarting`: it ended by itself, and waits for its back-off. */
+  readonly state: 'starting' | 'running' | 'restarting' | 'exited';
   /** `healthy`, `unhealthy`, `starting`; null for a service without a healthcheck. */
   readonly health: string | null;
   readonly image: string | null;
@@ -41,6 +42,8 @@ export interface EnvironmentView {
   readonly name: string;
   readonly state: 'starting' | 'running' | 'degraded' | 'stopped' | 'failed';
   readonly engine: 'native' | 'docker';
+  /** A configured network (several with `, ` between), `none`, `host`, or `container:OTHER`. */
+  readonly network: string;
   readonly sandbox: { readonly inode: number } | null;
   readonly endpoints: readonly EndpointView[];
   readonly services: readonly ServiceView[];
@@ -64,7 +67,12 @@ export interface NetworkView {
   readonly gateway: string | null;
   readonly domain: string | null;
   readonly resolvers: readonly string[];
-  readonly pool: { readonly ranges: readonly string[]; readonly size: number; readonly used: number; readonly resting: number } | null;
+  readonly pool: {
+    readonly ranges: readonly string[];
+    readonly size: number;
+    readonly used: number;
+    readonly resting: number;
+  } | null;
   readonly endpoints: number;
   readonly problems: readonly Pick<ErrorBody, 'code' | 'message' | 'next'>[];
 }

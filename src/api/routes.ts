@@ -3,8 +3,11 @@
  * that it is tested without a socket. A new call is one line here and one method of {@link Daemon}.
  */
 import { LandlineError } from '../errors.ts';
-import { parseIpv4 } from '../net/ipv4.ts';
-import type { Daemon, DownAsk, HistoryAsk } from './daemon.ts';
+import { formatIpv4, parseIpv4 } from '../net/ipv4.ts';
+import { isMulticast, parseMac, zeroMac } from '../net/mac.ts';
+import { environmentNameRule, isEnvironmentName, isLinkName, linkNameRule } from '../net/name.ts';
+import { formatPrefix, parsePrefix, subnetOf } from '../net/prefix.ts';
+import type { AttachAsk, Daemon, DownAsk, HistoryAsk } from './daemon.ts';
 
 /** A request taken apart: `path` are the segments that stand for `:name` in the route's path. */
 export interface Call {
@@ -29,6 +32,8 @@ export const routes: readonly (readonly [method: string, path: string, handle: H
     async (daemon, call) => json(await daemon.exec(call.path['name'] ?? '', word(call, 'service'))),
   ],
   ['GET', '/v1/environments/:name/logs', logs],
+  ['POST', '/v1/attachments', async (daemon, call) => json(await daemon.attach(attachAsk(call)), 201)],
+  ['DELETE', '/v1/attachments/:name', detach],
   ['GET', '/v1/networks', async (daemon) => json(await daemon.networks())],
   ['GET', '/v1/endpoints', async (daemon) => json(await daemon.endpoints())],
   ['GET', '/v1/addresses', (daemon) => json(daemon.addresses())],
@@ -140,6 +145,92 @@ async function down(daemon: Daemon, call: Call): Promise<Response> {
   const name = call.path['name'] ?? '';
   await daemon.down(name, downOptions(call));
   return json({ ended: [name] });
+}
+
+/** What `attach` is asked: the target, the network, and how the endpoint is to be. @throws LandlineError USAGE */
+function attachAsk(call: Call): AttachAsk {
+  const target = attachTarget(call);
+  const network = word(call, 'network');
+  if (network === undefined) throw usage('no network is named', 'add network=NAME');
+  const checked = <T>(name: string, parse: (text: string) => T | undefined, shape: string): T | undefined => {
+    const text = word(call, name);
+    const value = text === undefined ? undefined : parse(text);
+    if (text !== undefined && value === undefined) throw usage(`${name}: '${text}' is not ${shape}`, `give ${shape}`);
+    return value;
+  };
+  const address = checked('address', (text) => (text === 'pool' ? text : spelled(parseIpv4(text))), 'an IPv4 address, or pool');
+  const name =
+    checked('name', (text) => (isEnvironmentName(text) ? text : undefined), environmentNameRule) ?? defaultName(target);
+  return {
+    name,
+    target,
+    network,
+    routes: call.query.getAll('route').map(parseRoute),
+    ...present('address', address),
+    ...present(
+      'interface',
+      checked('interface', (text) => (isLinkName(text) ? text : undefined), linkNameRule),
+    ),
+    ...present('mac', checked('mac', parseUnicast, 'a unicast MAC such as 02:4c:4c:00:00:01')),
+    ...present(
+      'gateway',
+      checked('gateway', (text) => (text === 'none' ? text : spelled(parseIpv4(text))), 'an IPv4 address, or none'),
+    ),
+  };
+}
+
+const spelled = (address: number | undefined): string | undefined => (address === undefined ? undefined : formatIpv4(address));
+
+function present<K extends string>(key: K, value: string | undefined): { readonly [P in K]?: string } {
+  // A computed key makes TypeScript forget which it is.
+  return (value === undefined ? {} : { [key]: value }) as { readonly [P in K]?: string };
+}
+
+function parseUnicast(text: string): string | undefined {
+  const mac = parseMac(text);
+  return mac === undefined || mac === zeroMac || isMulticast(mac) ? undefined : mac;
+}
+
+function attachTarget(call: Call): AttachAsk['target'] {
+  const [pid, path] = [word(call, 'pid'), word(call, 'netns')];
+  if ((pid === undefined) === (path === undefined))
+    throw usage('the target is either a pid or a netns', 'add pid=4711, or netns=/run/netns/shop');
+  if (path !== undefined) {
+    if (path.startsWith('/')) return { kind: 'file', path };
+    throw usage(`netns: '${path}' is not a whole path`, "give the path from '/' on");
+  }
+  const number = /^[1-9]\d{0,8}$/.test(pid ?? '') ? Number(pid) : undefined;
+  if (number === undefined) throw usage(`pid: '${pid}' is not a process id`, 'give its number');
+  return { kind: 'process', pid: number };
+}
+
+/** The namespace's own name, or that of the process. */
+function defaultName(target: AttachAsk['target']): string {
+  if (target.kind === 'process') return `pid-${target.pid}`;
+  const base =
+    target.path
+      .split('/')
+      .at(-1)
+      ?.toLowerCase()
+      .replaceAll(/[^a-z0-9-]/g, '-') ?? '';
+  if (isEnvironmentName(base)) return base;
+  throw usage(`no name can be made of ${target.path}`, 'add name=NAME');
+}
+
+/** `10.50.0.0/24,192.168.11.1` */
+function parseRoute(text: string): { to: string; via: string } {
+  const [to = '', via = '', ...rest] = text.split(',');
+  const [prefix, router] = [parsePrefix(to), parseIpv4(via)];
+  if (prefix === undefined || router === undefined || rest.length > 0) {
+    throw usage(`route: '${text}' is no route`, 'write TO,VIA: 10.50.0.0/24,192.168.11.1');
+  }
+  return { to: formatPrefix(subnetOf(prefix)), via: formatIpv4(router) };
+}
+
+async function detach(daemon: Daemon, call: Call): Promise<Response> {
+  const name = call.path['name'] ?? '';
+  await daemon.detach(name, word(call, 'network'));
+  return json({ detached: name });
 }
 
 function logs(daemon: Daemon, call: Call): Response {

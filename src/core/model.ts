@@ -115,6 +115,8 @@ export interface ServiceSpec {
   /** What is waited for before this one is started. */
   readonly dependsOn: readonly Dependency[];
   readonly restart: RestartPolicy;
+  /** How often `on-failure` starts it again; left out: without end. */
+  readonly restartLimit?: number;
   /** A signal's name with `SIG`, by default SIGTERM. */
   readonly stopSignal: string;
   /** Milliseconds from the stop signal to SIGKILL, by default 10 000. */

@@ -8,6 +8,7 @@ import { parseEnvironment } from '../files/index.ts';
 import { type Ipv4, ipv4 } from '../net/ipv4.ts';
 import { containsAddress, formatPrefix } from '../net/prefix.ts';
 import { version } from '../version.ts';
+import { attachTarget, detachTarget } from './attachments.ts';
 import type { DownOptions, Environments } from './environments.ts';
 import { iterate } from './iterate.ts';
 import { hostAddressesOn } from './leasing.ts';

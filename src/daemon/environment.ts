@@ -4,10 +4,10 @@
  * Promises: one loop at a time; a wish that changes meanwhile counts from the next round on; whoever waits is told of a
  * round that began after the call. A failure stands as a problem until a round succeeds.
  */
-import type { EnvironmentSpec, Lease } from '../core/model.ts';
+import type { EnvironmentSpec, Lease, ServiceSpec } from '../core/model.ts';
 import type { Observed, Plan, ServiceMemory, Step } from '../core/plan/model.ts';
 import { plan } from '../core/plan/plan.ts';
-import { steadyAfterMs } from '../core/plan/services.ts';
+import { startsAgain, steadyAfterMs } from '../core/plan/services.ts';
 import { asLandlineError, isLandlineError, LandlineError } from '../errors.ts';
 import { type Ipv4, ipv4 } from '../net/ipv4.ts';
 import type { AttachTimes } from './attach.ts';
@@ -43,6 +43,8 @@ export interface EnvironmentLoop {
   readonly times: AttachTimes | undefined;
   /** How often a service was started again after an end of its own. */
   restarts(service: string): number;
+  /** Whether a service that ended by itself with this status is started again, now or after its back-off. */
+  startsAgain(service: ServiceSpec, exitStatus: number): boolean;
   /** A wish was made anew: services that have failed are started again whatever `restart` says, and `times` is forgotten. */
   renew(): void;
   /** Ends the loop; nothing of the environment is touched. */
@@ -87,7 +89,8 @@ export function environmentLoop(world: World, name: string, wakeLater: () => voi
       const quick = startedAt !== undefined && endedAt - startedAt < steadyAfterMs;
       const before = memory.get(service.name);
       const quickEnds = quick ? (before?.quickEnds ?? -1) + 1 : 0;
-      memory.set(service.name, { restarts: before?.restarts ?? 0, quickEnds, endedAt, startAnyway: false, stopped: false });
+      const { restarts = 0, retries = 0 } = before ?? {};
+      memory.set(service.name, { restarts, retries, quickEnds, endedAt, startAnyway: false, stopped: false });
       world.events.tell('service ended', { environment: name, service: service.name, status: service.exitStatus ?? 'unknown' });
     }
   };
@@ -143,7 +146,13 @@ export function environmentLoop(world: World, name: string, wakeLater: () => voi
     const before = memory.get(service);
     if (before !== undefined) {
       const asked = before.startAnyway || before.stopped;
-      memory.set(service, { ...before, startAnyway: false, stopped: false, restarts: before.restarts + (asked ? 0 : 1) });
+      memory.set(service, {
+        ...before,
+        startAnyway: false,
+        stopped: false,
+        restarts: before.restarts + (asked ? 0 : 1),
+        retries: asked ? 0 : (before.retries ?? 0) + 1,
+      });
     }
     starts.set(service, Date.now());
   };
@@ -246,6 +255,7 @@ export function environmentLoop(world: World, name: string, wakeLater: () => voi
       return times;
     },
     restarts: (service) => memory.get(service)?.restarts ?? 0,
+    startsAgain: (spec, exitStatus) => startsAgain(spec, exitStatus, memory.get(spec.name)),
     renew: () => {
       times = undefined;
       for (const [service, it] of memory) if (hasEnded(service)) memory.set(service, { ...it, startAnyway: true });

@@ -42,7 +42,11 @@ export async function runStep(context: StepContext, step: Step): Promise<void> {
       return attachEndpoint(context, step.endpoint, netns);
     case 'readdress':
       await readdress(host, world.forwarding, attachWish(context, step.endpoint, netns));
-      return tellBound(context, step.endpoint, {});
+      return events.tell('address changed', {
+        environment,
+        network: step.endpoint.network,
+        address: formatPrefix(step.endpoint.address),
+      });
     case 'mend':
       events.tell('endpoint mended', { environment, interface: step.endpoint.interface, was: step.why });
       return mend(host, world.forwarding, attachWish(context, step.endpoint, netns));
@@ -125,17 +129,19 @@ function attachWish(context: StepContext, endpoint: DesiredEndpoint, netns: stri
 }
 
 async function attachEndpoint(context: StepContext, endpoint: DesiredEndpoint, netns: string): Promise<void> {
-  const { world } = context;
+  const { world, spec } = context;
   const times = await attach(world.host, world.forwarding, attachWish(context, endpoint, netns));
   context.onAttached(endpoint, times);
-  tellBound(context, endpoint, { attachMs: Number(times.attachMs.toFixed(3)), probeMs: Number(times.probeMs.toFixed(1)) });
+  world.events.tell('address bound', {
+    environment: spec.name,
+    network: endpoint.network,
+    address: formatPrefix(endpoint.address),
+    mac: endpoint.mac,
+    attachMs: Number(times.attachMs.toFixed(3)),
+    probeMs: Number(times.probeMs.toFixed(1)),
+  });
   setTimeout(() => {
     // Gone meanwhile, or down: then there is nothing to announce.
     announceAgain(world.host, netns, endpoint).catch(() => undefined);
   }, announceIntervalMs).unref();
-}
-
-function tellBound({ world, spec }: StepContext, endpoint: DesiredEndpoint, more: Readonly<Record<string, number>>): void {
-  const address = formatPrefix(endpoint.address);
-  world.events.tell('address bound', { environment: spec.name, network: endpoint.network, address, mac: endpoint.mac, ...more });
 }

@@ -8,8 +8,8 @@ import type {
   ServiceView,
   UpView,
 } from '../api/contract.ts';
-import type { EndpointSpec, EnvironmentSpec, LanNetwork, Lease } from '../core/model.ts';
-import type { Observed } from '../core/plan/model.ts';
+import type { EndpointSpec, EnvironmentSpec, LanNetwork, Lease, ServiceSpec } from '../core/model.ts';
+import type { Observed, ObservedService } from '../core/plan/model.ts';
 import { stateOf } from '../core/standing.ts';
 import { LandlineError } from '../errors.ts';
 import { formatIpv4 } from '../net/ipv4.ts';
@@ -38,9 +38,10 @@ export async function environmentView(world: World, loop: EnvironmentLoop): Prom
     name: spec.name,
     state: stateOf({ plumbed, observed, spec, troubled: loop.problem !== undefined, settled: loop.settled }),
     engine: world.engine.name,
-    sandbox: observed.sandbox ?? null,
+    network: networkOf(spec),
+    sandbox: observed.sandbox === undefined ? null : { inode: observed.sandbox.inode },
     endpoints: spec.endpoints.flatMap((it) => endpointView(world.configuration.networks, spec, it, leases)),
-    services: spec.services.map((it) => serviceView(it.name, observed, loop)),
+    services: spec.services.map((it) => serviceView(it, observed, loop)),
     problems,
   };
 }
@@ -52,6 +53,13 @@ function unhealthyServices(spec: EnvironmentSpec, observed: Observed): LandlineE
       ? [new LandlineError('SERVICE_UNHEALTHY', { environment, service, log: lastLines(health.output) })]
       : [],
   );
+}
+
+/** As `--network` names it. */
+function networkOf({ sandbox, endpoints }: EnvironmentSpec): string {
+  if (sandbox?.kind === 'environment') return `container:${sandbox.name}`;
+  if (sandbox?.kind === 'host') return 'host';
+  return endpoints.map((it) => it.network).join(', ') || 'none';
 }
 
 /** Every environment, by name. */
@@ -87,17 +95,23 @@ function endpointView(
   ];
 }
 
-function serviceView(name: string, observed: Observed, loop: EnvironmentLoop): ServiceView {
+function serviceView(spec: ServiceSpec, observed: Observed, loop: EnvironmentLoop): ServiceView {
+  const { name } = spec;
   const found = observed.services.find((it) => it.name === name);
   return {
     name,
-    state: found === undefined || found.state === 'absent' ? 'starting' : found.state,
+    state: serviceState(spec, found, loop),
     health: found?.health?.state ?? null,
     image: null,
     pid: found?.pid ?? null,
     exitStatus: found?.exitStatus ?? null,
     restarts: loop.restarts(name),
   };
+}
+
+function serviceState(spec: ServiceSpec, found: ObservedService | undefined, loop: EnvironmentLoop): ServiceView['state'] {
+  if (found === undefined || found.state === 'absent') return 'starting';
+  return found.exitStatus !== undefined && loop.startsAgain(spec, found.exitStatus) ? 'restarting' : found.state;
 }
 
 export async function networkView(world: World, network: LanNetwork): Promise<NetworkView> {

@@ -30,7 +30,12 @@ export function endpointMac(installation: string, spec: EnvironmentSpec, endpoin
 }
 
 /** The endpoint with everything decided. */
-export function desiredEndpoint(network: LanNetwork, spec: EnvironmentSpec, endpoint: EndpointSpec, lease: Lease): DesiredEndpoint {
+export function desiredEndpoint(
+  network: LanNetwork,
+  spec: EnvironmentSpec,
+  endpoint: EndpointSpec,
+  lease: Lease,
+): DesiredEndpoint {
   const gateway = gatewayOf(network, spec, endpoint);
   const routes: DesiredRoute[] = endpoint.routes.map((it) => ({ to: prefix(it.to), via: ipv4(it.via) }));
   if (gateway !== undefined) routes.unshift({ to: { address: 0, length: 0 }, via: gateway });
@@ -64,14 +69,19 @@ export function desiredOf(networks: readonly LanNetwork[], spec: EnvironmentSpec
 /** A service and the digest of what its process is started with. */
 export function desiredServices(spec: EnvironmentSpec): DesiredService[] {
   return spec.services.map((service) => {
-    const { dependsOn: _order, restart: _policy, ...started } = service;
+    const { dependsOn: _order, restart: _policy, restartLimit: _limit, ...started } = service;
     const text = JSON.stringify([started, spec.hostname, spec.directory]);
     return { spec: service, digest: createHash('sha256').update(text).digest('hex').slice(0, 32) };
   });
 }
 
 /** What the engine needs to know of the sandbox, with the whole text of /etc/hosts and /etc/resolv.conf. */
-export function sandboxView(networks: readonly LanNetwork[], spec: EnvironmentSpec, leases: readonly Lease[], netns: string): SandboxView {
+export function sandboxView(
+  networks: readonly LanNetwork[],
+  spec: EnvironmentSpec,
+  leases: readonly Lease[],
+  netns: string,
+): SandboxView {
   const joined = spec.endpoints.flatMap((it) => networks.filter((network) => network.name === it.network));
   return {
     environment: spec.name,
@@ -85,15 +95,20 @@ export function sandboxView(networks: readonly LanNetwork[], spec: EnvironmentSp
 
 /** hosts(5): every service's name is localhost, so that `db:5432` written for Compose works. */
 function hostsText(spec: EnvironmentSpec, joined: readonly LanNetwork[], leases: readonly Lease[]): string {
-  const services = spec.services.map((it) => it.name).filter((name) => name !== 'localhost');
   const own = leases.map((lease) => {
     const domain = joined.find((it) => it.name === lease.network)?.domain;
     const names = domain === undefined ? [spec.hostname] : [`${spec.hostname}.${domain}`, spec.hostname];
     return `${formatIpv4(lease.address)} ${names.join(' ')}`;
   });
   if (own.length === 0) own.push(`127.0.1.1 ${spec.hostname}`);
-  const lines = ['127.0.0.1 localhost', '::1 localhost ip6-localhost ip6-loopback', ...services.map((it) => `127.0.0.1 ${it}`), ...own];
-  return `${lines.join('\n')}\n`;
+  const lines = ['127.0.0.1 localhost', '::1 localhost ip6-localhost ip6-loopback'];
+  return `${lines.join('\n')}\n${localNames(spec)}${own.join('\n')}\n`;
+}
+
+/** A line of hosts(5) for each service. */
+export function localNames(spec: EnvironmentSpec): string {
+  const services = spec.services.map((it) => it.name).filter((name) => name !== 'localhost');
+  return services.map((it) => `127.0.0.1 ${it}\n`).join('');
 }
 
 /** resolv.conf(5); at most three nameservers count there. */

@@ -1,7 +1,8 @@
 /** x-landline: which network an environment joins, and how. */
-import type { EndpointSpec } from '../core/model.ts';
+import type { EndpointSpec, SandboxSpec } from '../core/model.ts';
 import { LandlineError } from '../errors.ts';
 import { endpointSchema } from './environment-schema.ts';
+import { joinPrefix } from './fields.ts';
 import { refuseNotYet } from './not-yet.ts';
 import type { Overrides } from './overrides.ts';
 import type { Report } from './report.ts';
@@ -10,8 +11,10 @@ import { type MapNode, offsetAt, type TreeNode } from './tree.ts';
 
 /** What x-landline and the command line say together. */
 export interface EndpointWish {
-  /** `none` for the network none; undefined when something was wrong. */
+  /** `none` where there is no link of its own; undefined when something was wrong. */
   readonly endpoint: EndpointSpec | 'none' | undefined;
+  /** Whose namespace is shared, on the networks `host` and `container:NAME`. */
+  readonly sandbox?: SandboxSpec;
   readonly hostname?: string;
 }
 
@@ -32,9 +35,10 @@ export function readEndpoint(root: MapNode, overrides: Overrides, report: Report
     reportNoNetwork(root, report);
     return { endpoint: undefined, ...hostname };
   }
-  if (network === 'none') {
-    refuseAlone(given?.kind === 'map' ? given : undefined, overrides, report);
-    return { endpoint: 'none', ...hostname };
+  const sandbox = sharedSandbox(network);
+  if (network === 'none' || sandbox !== undefined) {
+    refuseAlone(network, given?.kind === 'map' ? given : undefined, overrides, report);
+    return { endpoint: 'none', ...hostname, ...(sandbox === undefined ? {} : { sandbox }) };
   }
   return { endpoint: complete(network, fields, overrides), ...hostname };
 }
@@ -78,19 +82,25 @@ function reportNoNetwork(root: MapNode, report: Report): void {
 
 const has = (node: TreeNode, key: string): boolean => node.kind === 'map' && node.entries.has(key);
 
-/** On the network none there is no link that could have an address. */
-function refuseAlone(block: MapNode | undefined, overrides: Overrides, report: Report): void {
+/** `host`, and `container:NAME`, which joins the environment of that name. */
+function sharedSandbox(network: string): SandboxSpec | undefined {
+  if (network === 'host') return { kind: 'host' };
+  return network.startsWith(joinPrefix) ? { kind: 'environment', name: network.slice(joinPrefix.length) } : undefined;
+}
+
+/** There is no link of its own that could have an address. */
+function refuseAlone(network: string, block: MapNode | undefined, overrides: Overrides, report: Report): void {
   if (overrides.address !== undefined) {
     throw new LandlineError('USAGE', {
-      problem: "--address means nothing on network 'none'",
+      problem: `--address means nothing on network '${network}'`,
       advice: 'leave out --address, or name another network',
     });
   }
   for (const key of ofEndpoint) {
     const entry = block?.entries.get(key);
     if (entry === undefined) continue;
-    if (overrides.network === 'none') report.note(entry.keyAt, `'${key}' has no effect on network 'none'`);
-    else report.problem(entry.keyAt, `'${key}' means nothing on network 'none'`, 'remove it, or name another network');
+    if (overrides.network === network) report.note(entry.keyAt, `'${key}' has no effect on network '${network}'`);
+    else report.problem(entry.keyAt, `'${key}' means nothing on network '${network}'`, 'remove it, or name another network');
   }
 }
 

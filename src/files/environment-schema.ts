@@ -4,7 +4,15 @@ import { conditions } from '../core/model.ts';
 import { formatIpv4, type Ipv4 } from '../net/ipv4.ts';
 import { parseDuration } from './duration.ts';
 import { envFileSchema } from './env-file.ts';
-import { parseAddress, parseHostname, parseLinkName, parseNetworkName, parseOwnMac, parseRouteTarget } from './fields.ts';
+import {
+  parseAddress,
+  parseHostname,
+  parseJoined,
+  parseLinkName,
+  parseNetworkName,
+  parseOwnMac,
+  parseRouteTarget,
+} from './fields.ts';
 import { healthcheckSchema } from './healthcheck.ts';
 import { groupsSchema, ulimitsSchema, userSchema } from './limits.ts';
 import { type Mistake, refuseNotYet } from './not-yet.ts';
@@ -13,9 +21,9 @@ import { splitWords } from './shell-words.ts';
 import { parseSignal } from './signals.ts';
 import { tmpfsSchema, volumesSchema } from './volumes.ts';
 
-/** A network of landline.yaml, or `none`. */
+/** A network of landline.yaml, or `none`, `host`, `container:NAME`. */
 export const parseEndpointNetwork = (written: string): string | Mistake =>
-  refuseNotYet('endpointNetwork', written) ?? parseNetworkName(written);
+  refuseNotYet('endpointNetwork', written) ?? parseJoined(written) ?? parseNetworkName(written);
 
 const spelled = (address: Ipv4 | Mistake): string | Mistake => (isMistake(address) ? address : formatIpv4(address));
 
@@ -38,7 +46,7 @@ const routeSchema = z
 
 export const endpointSchema = z
   .strictObject({
-    network: text('a network of landline.yaml, or none', 'office', parseEndpointNetwork).optional(),
+    network: text('a network of landline.yaml, or none, host, container:NAME', 'office', parseEndpointNetwork).optional(),
     address: text('a fixed address, or pool', '192.168.11.101', parseEndpointAddress).optional(),
     hostname: text("left out: the environment's name", 'shop', parseHostname).optional(),
     mac: text('left out: derived from installation, network and environment', '02:4c:4c:00:00:01', parseOwnMac).optional(),
@@ -66,13 +74,32 @@ function parseWorkingDir(written: string): string | Mistake {
 
 const restarts = ['no', 'always', 'on-failure', 'unless-stopped'] as const;
 
-const parseRestart = (written: string): (typeof restarts)[number] | Mistake => {
-  const known = restarts.find((one) => one === written);
-  if (known !== undefined) return known;
-  if (/^on-failure:\d+$/.test(written))
-    return { mistake: `the count of '${written}' is not part of this version`, next: "write 'on-failure'" };
+interface Restart {
+  readonly restart: (typeof restarts)[number];
+  readonly restartLimit?: number;
+}
+
+/** As in Docker, a count of 0 is none. */
+const parseRestart = (written: string): Restart | Mistake => {
+  const [, policy = written, count] = /^(on-failure):(\d{1,6})$/.exec(written) ?? [];
+  const restart = restarts.find((one) => one === policy);
+  if (restart !== undefined) return { restart, ...(Number(count ?? 0) === 0 ? {} : { restartLimit: Number(count) }) };
   return { mistake: `'${written}' is no restart policy`, next: suggest(written, restarts) };
 };
+
+const parseProfile = (written: string): string | Mistake =>
+  /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(written)
+    ? written
+    : { mistake: `'${written}' cannot be the name of a profile`, next: "write letters, digits, '_', '.' and '-'" };
+
+/** An environment's services share one network, where two of one kind would want the same port. */
+export const requireOne = (count: number): number | Mistake =>
+  count === 1
+    ? count
+    : {
+        mistake: `${count} of one service do not fit into one network namespace`,
+        next: 'write 1, or the service again under another name',
+      };
 
 const parseCondition = (written: string): (typeof conditions)[number] | Mistake =>
   conditions.find((one) => one === written) ?? { mistake: `'${written}' is no condition`, next: suggest(written, conditions) };
@@ -108,6 +135,13 @@ export const serviceSchema = z
     volumes: volumesSchema.optional(),
     tmpfs: tmpfsSchema.optional(),
     healthcheck: healthcheckSchema.optional(),
+    profiles: z
+      .array(text('a name of a profile', 'debug', parseProfile))
+      .meta({ examples: [['debug']] })
+      .optional(),
+    scale: meaning(z.int().min(0), (count) => requireOne(count))
+      .meta({ examples: [1] })
+      .optional(),
     restart: text('what happens when the service ends', 'unless-stopped', parseRestart).optional(),
     stop_signal: z
       .union([text('its name', 'SIGTERM', parseSignal), meaning(z.int(), (number) => parseSignal(String(number)))])

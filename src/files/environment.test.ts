@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isLandlineError } from '../errors.ts';
 import { type EnvironmentOptions, parseEnvironment } from './environment.ts';
+import { formatEnvironment } from './format.ts';
 
 const options: EnvironmentOptions = { file: 'shop.yaml', directory: '/srv/shop', variables: { EMPTY: '' } };
 
@@ -115,24 +116,27 @@ services: { web: { command: sleep 60 } }
     says: ["shop.yaml:3:12: 'bridge' is not part of this version → name a network of landline.yaml, or none"],
   },
   {
-    title: 'the network host',
+    title: "an address on the host's own network",
     text: `
 name: shop
 x-landline:
   network: host
+  address: 192.168.11.101
 services: { web: { command: sleep 60 } }
 `,
-    says: ["shop.yaml:3:12: 'host' is not part of this version → name a network of landline.yaml, or none"],
+    says: ["shop.yaml:4:3: 'address' means nothing on network 'host' → remove it, or name another network"],
   },
   {
-    title: 'the network of a container',
+    title: 'the network of an environment that cannot be one',
     text: `
 name: shop
 x-landline:
-  network: container:build
+  network: "container:My Build"
 services: { web: { command: sleep 60 } }
 `,
-    says: ["shop.yaml:3:12: 'container:build' is not part of this version → name a network of landline.yaml, or none"],
+    says: [
+      "shop.yaml:3:12: 'My Build' cannot be the name of an environment or service → write 'my-build' (lower-case letters, digits and '-', at most 63, not beginning with '-')",
+    ],
   },
   {
     title: 'a network with a slash',
@@ -1117,7 +1121,7 @@ test('a wrong word of the command line is a mistake of usage', () => {
       "--name: 'My Shop' cannot be the name of an environment or service",
       "write 'my-shop' (lower-case letters, digits and '-', at most 63, not beginning with '-')",
     ],
-    [{ network: 'host' }, "--network: 'host' is not part of this version", 'name a network of landline.yaml, or none'],
+    [{ network: 'bridge' }, "--network: 'bridge' is not part of this version", 'name a network of landline.yaml, or none'],
     [
       { address: '192.168.11.300' },
       "--address: '192.168.11.300' is no IPv4 address",
@@ -1301,4 +1305,17 @@ services:
     "8:41: 'restart' of a dependency has no effect: services meet over localhost, and connect again by themselves",
   ]);
   assert.deepEqual(specOf(text).services[1]?.dependsOn, [{ service: 'db', condition: 'service_started', required: true }]);
+});
+
+test("the networks host and container:NAME are another's sandbox, and no link of its own", () => {
+  const specOf = (network: string): unknown => {
+    const text = `name: dbg\nx-landline: { network: ${network} }\nservices: { web: { command: sleep 60 } }\n`;
+    const { spec } = parseEnvironment(text, { file: 'dbg.yaml', directory: '/srv' });
+    const again = parseEnvironment(formatEnvironment(spec), { file: 'again', directory: '/srv' }).spec;
+    assert.deepEqual(again, spec);
+    return { sandbox: spec.sandbox, endpoints: spec.endpoints };
+  };
+  assert.deepEqual(specOf('host'), { sandbox: { kind: 'host' }, endpoints: [] });
+  assert.deepEqual(specOf('container:shop'), { sandbox: { kind: 'environment', name: 'shop' }, endpoints: [] });
+  assert.deepEqual(specOf('none'), { sandbox: undefined, endpoints: [] });
 });

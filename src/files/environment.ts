@@ -5,6 +5,7 @@ import { isHostname } from '../net/name.ts';
 import { checkComposeKeys } from './check-compose-keys.ts';
 import { readEndpoint } from './endpoint.ts';
 import type { ReadFile } from './env-file.ts';
+import { resolveExtends } from './extends.ts';
 import { parseName } from './fields.ts';
 import { interpolateTree, type Variables } from './interpolate.ts';
 import { type Overrides, parseOverrides } from './overrides.ts';
@@ -27,6 +28,8 @@ export interface EnvironmentOptions {
   readonly variables?: Variables | undefined;
   /** For `env_file`; left out: that is refused. */
   readonly readFile?: ReadFile | undefined;
+  /** Services with `profiles` count when one of these is among them, or when this has `*`. */
+  readonly profiles?: readonly string[] | undefined;
 }
 
 /** An environment file, checked. */
@@ -58,7 +61,7 @@ export function parseEnvironment(input: string | Uint8Array, options: Environmen
     report.refuseIfWrong();
     throw new Error('a report that holds a problem refuses');
   }
-  const spec = readSpec(root, overrides, options, report);
+  const spec = readSpec(resolveExtends(root, options, report), overrides, options, report);
   report.refuseIfWrong();
   // Nothing was wrong, so everything that is needed was there.
   if (spec === undefined) throw new Error(`${options.file} was not refused though it is incomplete`);
@@ -68,7 +71,7 @@ export function parseEnvironment(input: string | Uint8Array, options: Environmen
 function readSpec(root: MapNode, overrides: Overrides, options: EnvironmentOptions, report: Report): EnvironmentSpec | undefined {
   checkComposeKeys('top', root, report);
   const name = overrides.name ?? readName(root, report);
-  const { endpoint, hostname: named } = readEndpoint(root, overrides, report);
+  const { endpoint, hostname: named, sandbox } = readEndpoint(root, overrides, report);
   const services = readServices(
     root,
     {
@@ -77,13 +80,21 @@ function readSpec(root: MapNode, overrides: Overrides, options: EnvironmentOptio
       reach: reachOf(endpoint),
       volumes: readVolumeNames(root, report),
       readFile: options.readFile,
+      profiles: options.profiles ?? [],
     },
     report,
   );
   const hostname = overrides.hostname ?? named ?? name;
   if (hostname !== undefined && !isHostname(hostname)) reportHostname(root, hostname, overrides, report);
   if (name === undefined || hostname === undefined || endpoint === undefined) return undefined;
-  return { name, hostname, directory: options.directory, endpoints: endpoint === 'none' ? [] : [endpoint], services };
+  return {
+    name,
+    hostname,
+    directory: options.directory,
+    ...(sandbox === undefined ? {} : { sandbox }),
+    endpoints: endpoint === 'none' ? [] : [endpoint],
+    services,
+  };
 }
 
 const nameSchema = text('name of the environment', 'shop', parseName);

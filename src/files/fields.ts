@@ -1,10 +1,12 @@
 /** Texts that mean something to a network: addresses, prefixes, ranges, names; each with its mistakes and their mending. */
+
 import { formatIpv4, type Ipv4, parseIpv4 } from '../net/ipv4.ts';
 import { isMulticast, type Mac, parseMac, zeroMac } from '../net/mac.ts';
 import { environmentNameRule, isDomainName, isEnvironmentName, isHostname, isLinkName, linkNameRule } from '../net/name.ts';
 import { formatPrefix, netmask, type Prefix, parsePrefix, subnetOf } from '../net/prefix.ts';
 import { parseRange, type Range } from '../net/range.ts';
 import type { Mistake } from './not-yet.ts';
+import { isMistake } from './shape.ts';
 
 /** `192.168.11.101` */
 export function parseAddress(written: string): Ipv4 | Mistake {
@@ -135,6 +137,16 @@ export function parseNetworkName(written: string): string | Mistake {
     mistake: `'${written}' cannot be the name of a network`,
     next: "write letters, digits, '-', '_' and '.', at most 63, beginning with a letter or digit",
   };
+}
+
+/** What stands before the name of an environment whose network is shared, as in Docker's `--network`. */
+export const joinPrefix = 'container:';
+
+/** `container:NAME`; undefined when it is something else. */
+export function parseJoined(written: string): string | Mistake | undefined {
+  if (!written.startsWith(joinPrefix)) return undefined;
+  const name = parseName(written.slice(joinPrefix.length));
+  return isMistake(name) ? name : written;
 }
 
 export function parseInstallationId(written: string): string | Mistake {

@@ -1,17 +1,24 @@
 /** A checked environment as an environment file again, in JSON: what the command line sends to the daemon. */
+
 import type { EnvironmentSpec, Healthcheck, MountSpec, ServiceSpec } from '../core/model.ts';
+import { joinPrefix } from './fields.ts';
 
 /** Reading it back without variables gives the same wish. */
 export function formatEnvironment(spec: EnvironmentSpec): string {
   const [first] = spec.endpoints;
   const text = JSON.stringify({
     name: spec.name,
-    'x-landline': { ...(first ?? { network: 'none' }), hostname: spec.hostname },
+    'x-landline': { ...(first ?? { network: sharedNetwork(spec) }), hostname: spec.hostname },
     services: Object.fromEntries(spec.services.map((it) => [it.name, formatService(it)])),
     volumes: Object.fromEntries(spec.services.flatMap(volumesOf).map((name) => [name, {}])),
   });
   // Bare, it would be taken for the trace of a byte that was not UTF-8.
   return text.replaceAll('\uFFFD', '\\ufffd');
+}
+
+function sharedNetwork({ sandbox }: EnvironmentSpec): string {
+  if (sandbox?.kind === 'environment') return `${joinPrefix}${sandbox.name}`;
+  return sandbox?.kind === 'host' ? 'host' : 'none';
 }
 
 function formatService(it: ServiceSpec): object {
@@ -20,7 +27,7 @@ function formatService(it: ServiceSpec): object {
     environment: it.environment,
     working_dir: it.workingDir,
     depends_on: Object.fromEntries(it.dependsOn.map(({ service, ...how }) => [service, how])),
-    restart: it.restart,
+    restart: it.restartLimit === undefined ? it.restart : `${it.restart}:${it.restartLimit}`,
     stop_signal: it.stopSignal,
     stop_grace_period: `${it.stopGraceMs}ms`,
     user: it.user,

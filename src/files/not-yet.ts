@@ -31,8 +31,6 @@ export const notYet = {
   /** Values of x-landline's `network`. */
   endpointNetwork: {
     bridge: nameNetwork,
-    host: nameNetwork,
-    'container:*': nameNetwork,
   },
   /** Values of x-landline's `address`. */
   endpointAddress: {

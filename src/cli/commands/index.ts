@@ -11,6 +11,8 @@ const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   run: async () => (await import('./run.ts')).addRun,
   exec: async () => (await import('./exec.ts')).addExec,
   logs: async () => (await import('./logs.ts')).addLogs,
+  attach: async () => (await import('./attach.ts')).addAttach,
+  detach: async () => (await import('./attach.ts')).addDetach,
   network: async () => (await import('./network.ts')).addNetwork,
   endpoint: async () => (await import('./endpoint.ts')).addEndpoint,
   address: async () => (await import('./address.ts')).addAddress,

@@ -9,6 +9,7 @@ import { printJson } from '../render/table.ts';
 
 export interface UpOptions {
   readonly file?: string;
+  readonly profile: readonly string[];
   readonly name?: string;
   readonly network?: string;
   readonly address?: string;
@@ -25,7 +26,8 @@ export const addUp: AddCommand = (root) => {
   root
     .command('up')
     .description('bring an environment to what its file says')
-    .option('-f, --file <file>', `environment file (default: compose.yaml or its kin, here)`)
+    .option('-f, --file <file>', `environment file (default: compose.yaml or its kin, here)`, once)
+    .option('--profile <profile>', 'services of this profile too (may be given again)', collect, [])
     .option('--name <name>', "the environment's name, before the file's")
     .option('--network <network>', "the network to join, before the file's")
     .option('--address <address>', "a fixed address, or 'pool', before the file's")
@@ -80,9 +82,33 @@ async function readEnvironment(
   const dotenv = path.join(directory, '.env');
   const variables = { ...(fs.existsSync(dotenv) ? parseDotenv(readText(dotenv), dotenv) : {}), ...definedVariables() };
   const overrides = pickOverrides(options);
-  const { spec, notes } = parseEnvironment(readText(file), { file, directory, overrides, variables, readFile });
+  const { spec, notes } = parseEnvironment(readText(file), {
+    file,
+    directory,
+    overrides,
+    variables,
+    readFile,
+    profiles: profilesOf(options, variables),
+  });
   return { text: formatEnvironment(spec), directory, notes: notes.map((it) => `${file}:${it.line}:${it.column}: ${it.message}`) };
 }
+
+const collect = (value: string, former: readonly string[]): readonly string[] => [...former, value];
+
+/** One environment is one file. */
+const once = (value: string, former: string | undefined): string => {
+  if (former === undefined) return value;
+  throw new LandlineError('USAGE', {
+    problem: `two environment files are given: ${former} and ${value}`,
+    advice: "give one; services of another file can be taken over with 'extends: { service: NAME, file: FILE }'",
+  });
+};
+
+/** Those asked for by option go with those of the shell, or of `.env`. */
+const profilesOf = ({ profile }: UpOptions, variables: Readonly<Record<string, string>>): readonly string[] => [
+  ...profile,
+  ...(variables['COMPOSE_PROFILES'] ?? '').split(',').flatMap((it) => (it.trim() === '' ? [] : [it.trim()])),
+];
 
 /** For files that the environment file names. */
 const readFile = (file: string): Uint8Array | undefined => (fs.existsSync(file) ? fs.readFileSync(file) : undefined);

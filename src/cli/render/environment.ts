@@ -17,7 +17,7 @@ export function psText(list: readonly EnvironmentView[]): string {
     it.name,
     it.state,
     it.engine,
-    it.endpoints.map((endpoint) => endpoint.network).join(', ') || 'none',
+    it.network,
     it.endpoints.flatMap((endpoint) => endpoint.addresses.map(bare)).join(', ') || '-',
     servicesText(it.services),
   ]);
@@ -32,6 +32,7 @@ function servicesText(services: readonly ServiceView[]): string {
 }
 
 function stateText(it: ServiceView): string {
+  if (it.state === 'restarting') return `restarting after ${it.exitStatus ?? '?'}`;
   if (it.state !== 'exited') return it.health === null ? it.state : `${it.state} (${it.health})`;
   return it.exitStatus === null ? 'ended' : `exited ${it.exitStatus}`;
 }

@@ -64,7 +64,11 @@ export interface ObservedService extends ServiceStatus {
 
 export interface Observed {
   /** Undefined when there is no sandbox. */
-  readonly sandbox?: { readonly inode: number };
+  readonly sandbox?: {
+    readonly inode: number;
+    /** Whether Landline made it, and ends it with the environment. */
+    readonly owned: boolean;
+  };
   readonly endpoints: readonly ObservedEndpoint[];
   /** Links of ours on the host whose sandbox's end is nowhere to be seen, as interface names: an older generation. */
   readonly leftovers: readonly string[];
@@ -77,6 +81,8 @@ export interface ServiceMemory {
   readonly restarts: number;
   /** Ends in a row that came soon after a start. */
   readonly quickEnds: number;
+  /** How often it was started again since somebody asked for it; left out: never. */
+  readonly retries?: number;
   /** When its last end was noticed, in milliseconds since 1970. */
   readonly endedAt: number;
   /** Somebody asked for the environment anew since it failed: start it whatever `restart` says. */

@@ -32,6 +32,7 @@ function planEnd(observed: Observed): Step[] {
   const steps: Step[] = [];
   if (observed.services.length > 0) steps.push({ do: 'end-services' });
   if (observed.leftovers.length > 0) steps.push({ do: 'retire-leftovers' });
-  if (observed.sandbox !== undefined) steps.push({ do: 'remove-sandbox' });
+  if (observed.sandbox?.owned === true) steps.push({ do: 'remove-sandbox' });
+  else steps.push(...planEndpoints([], { ...observed, leftovers: [] }));
   return steps;
 }
