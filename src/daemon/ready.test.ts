@@ -37,7 +37,12 @@ async function wait(services: readonly ServiceSpec[], ...looks: readonly (readon
   const observe = async () => ({ endpoints: [], leftovers: [], services: looks[Math.min(count++, looks.length - 1)] ?? [] });
   const logTail = async (name: string): Promise<string[]> => [`last words of ${name}`];
   try {
-    await awaitReady(spec, { observe, problem: undefined }, { timeoutMs: 200, overtakenBy: () => undefined, logTail });
+    const startsAgain = ({ restart }: ServiceSpec): boolean => restart === 'on-failure';
+    await awaitReady(
+      spec,
+      { observe, problem: undefined, startsAgain },
+      { timeoutMs: 200, overtakenBy: () => undefined, logTail },
+    );
     return 'ready';
   } catch (error) {
     if (isLandlineError(error)) return `${error.code}: ${error.message}`;

@@ -24,7 +24,7 @@ export interface ReadyOptions {
 /** @throws LandlineError SERVICE_FAILED, SERVICE_UNHEALTHY, DEPENDENCY_FAILED, WAIT_EXPIRED, SUPERSEDED */
 export async function awaitReady(
   spec: EnvironmentSpec,
-  loop: Pick<EnvironmentLoop, 'observe' | 'problem'>,
+  loop: Pick<EnvironmentLoop, 'observe' | 'problem' | 'startsAgain'>,
   { timeoutMs, overtakenBy, logTail }: ReadyOptions,
 ): Promise<void> {
   const deadline = performance.now() + timeoutMs;
@@ -32,7 +32,7 @@ export async function awaitReady(
     const { services } = await loop.observe();
     const by = overtakenBy();
     if (by !== undefined) throw new LandlineError('SUPERSEDED', { environment: spec.name, by });
-    const failed = services.find((it) => hasFailed(spec, it));
+    const failed = services.find((it) => hasFailed(spec, it, loop));
     if (failed !== undefined) throw await failure(spec, services, failed, logTail);
     const waitsFor = spec.services.filter((it) => !stands(services.find((service) => service.name === it.name)));
     if (waitsFor.length === 0) return;
@@ -53,13 +53,13 @@ function stands(service: ObservedService | undefined): boolean {
 }
 
 /** Whether a service is wished for, needed, and neither stands nor will soon. */
-function hasFailed(spec: EnvironmentSpec, it: ObservedService): boolean {
+function hasFailed(spec: EnvironmentSpec, it: ObservedService, loop: Pick<EnvironmentLoop, 'startsAgain'>): boolean {
   const wish = spec.services.find((service) => service.name === it.name);
   const failed = it.state === 'exited' ? it.exitStatus !== 0 : it.health?.state === 'unhealthy';
   if (wish === undefined || !failed) return false;
   const waiting = dependents(spec, it.name);
   const isOptional = waiting.length > 0 && waiting.every(({ required }) => !required);
-  const triesAgain = it.state === 'exited' && wish.restart !== 'no';
+  const triesAgain = it.exitStatus !== undefined && loop.startsAgain(wish, it.exitStatus);
   return !isOptional && !(triesAgain && waiting.some(({ condition }) => condition === 'service_completed_successfully'));
 }
 

@@ -56,12 +56,14 @@ const noRestart = "'restart' of a dependency has no effect: services meet over l
 export function orderServices(
   services: readonly WrittenService[],
   names: readonly string[],
+  idle: ReadonlyMap<string, readonly string[]>,
   report: Report,
 ): readonly ServiceSpec[] {
   const known = new Set(names);
   for (const { dependencies } of services) {
     for (const it of dependencies) {
       if (!known.has(it.on)) reportUnknown(it, names, report);
+      else if (idle.has(it.on)) reportIdle(it, idle.get(it.on) ?? [], report);
       else if (it.condition === 'service_healthy') requireHealthcheck(it, services, report);
     }
   }
@@ -73,7 +75,7 @@ export function orderServices(
     const next = ready === undefined ? reportCircle(waiting, report) : [ready];
     for (const { spec, dependencies } of next) {
       waiting.delete(spec.name);
-      ordered.push({ ...spec, dependsOn: dependencies.filter(({ on }) => known.has(on)).map(dependencyOf) });
+      ordered.push({ ...spec, dependsOn: dependencies.filter(({ on }) => known.has(on) && !idle.has(on)).map(dependencyOf) });
     }
   }
   return ordered;
@@ -84,6 +86,12 @@ const dependencyOf = ({ on, condition, required }: WrittenDependency): Dependenc
 function reportUnknown({ on, at, required }: WrittenDependency, names: readonly string[], report: Report): void {
   if (required) report.problem(at, `there is no service '${on}'`, suggest(on, names));
   else report.note(at, `there is no service '${on}', and nothing waits for it: it is not required`);
+}
+
+/** What it waits for is of a profile that was not asked for. */
+function reportIdle({ on, at, required }: WrittenDependency, profiles: readonly string[], report: Report): void {
+  const next = `give --profile ${profiles[0] ?? ''}, or write 'required: false'`;
+  if (required) report.problem(at, `service '${on}' is of a profile that was not asked for: ${profiles.join(', ')}`, next);
 }
 
 /** Compose's own refusal, but before anything is started. */

@@ -728,18 +728,6 @@ services:
     says: ["shop.yaml:6:14: 'allways' is no restart policy → did you mean 'always'?"],
   },
   {
-    title: 'a restart policy with a count',
-    text: `
-name: shop
-x-landline: { network: office }
-services:
-  web:
-    command: x
-    restart: on-failure:3
-`,
-    says: ["shop.yaml:6:14: the count of 'on-failure:3' is not part of this version → write 'on-failure'"],
-  },
-  {
     title: 'a restart policy that is false',
     text: `
 name: shop
@@ -1284,7 +1272,7 @@ services:
     "7:40: 'expose' has no effect: every port answers at the address of the environment",
     "7:54: 'links' has no effect: every service's name resolves inside the environment",
     "7:68: 'logging' has no effect: `landline logs` shows what a service writes",
-    "7:81: 'deploy' has no effect: it is for swarms",
+    "7:81: 'deploy' has no effect: it is for swarms, and sets no limits here; `replicas` may be 1",
   ]);
 });
 

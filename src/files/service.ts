@@ -4,7 +4,7 @@ import { checkComposeKeys } from './check-compose-keys.ts';
 import { treatmentOf } from './compose-keys.ts';
 import { orderServices, readDependencies, type WrittenDependency } from './depends-on.ts';
 import { type ReadFile, readEnvFiles } from './env-file.ts';
-import { serviceSchema } from './environment-schema.ts';
+import { requireOne, serviceSchema } from './environment-schema.ts';
 import { parseName } from './fields.ts';
 import { hasHealthcheck, readHealthcheck } from './healthcheck.ts';
 import type { Variables } from './interpolate.ts';
@@ -13,7 +13,7 @@ import { notePorts, type Reach } from './ports.ts';
 import type { Report } from './report.ts';
 import { readVariables } from './service-variables.ts';
 import { checkFields, type Fields, isMistake, nearestWord } from './shape.ts';
-import { type MapNode, nodeAt, offsetAt } from './tree.ts';
+import { type MapNode, nodeAt, offsetAt, type Path } from './tree.ts';
 import { readMounts } from './volumes.ts';
 
 export interface ServiceContext {
@@ -23,12 +23,15 @@ export interface ServiceContext {
   /** Names of the volumes that the file declares. */
   readonly volumes: ReadonlySet<string>;
   readonly readFile: ReadFile | undefined;
+  /** Of services with `profiles`, only those of these count. */
+  readonly profiles: readonly string[];
 }
 
 /** What is written of one service; its dependencies apart, with their places. */
 export interface WrittenService {
   readonly spec: Omit<ServiceSpec, 'dependsOn'>;
   readonly dependencies: readonly WrittenDependency[];
+  readonly profiles: readonly string[];
   /** Whether something is written that tells its health, right or wrong. */
   readonly hasHealthcheck: boolean;
 }
@@ -48,8 +51,12 @@ export function readServices(root: MapNode, context: ServiceContext, report: Rep
     return [];
   }
   const noted = new Set<string>(['ports']);
-  const services = [...node.entries.keys()].flatMap((name) => readService(name, root, context, noted, report) ?? []);
-  return orderServices(services, [...node.entries.keys()], report);
+  const all = [...node.entries.keys()].flatMap((name) => readService(name, root, context, noted, report) ?? []);
+  const services = all.filter((it) => isActive(it.profiles, context.profiles));
+  if (services.length === 0 && all.length > 0)
+    report.problem(at, 'every service is of a profile that was not asked for', `give --profile ${all[0]?.profiles[0] ?? ''}`);
+  const idle = new Map(all.filter((it) => !services.includes(it)).map((it) => [it.spec.name, it.profiles]));
+  return orderServices(services, [...node.entries.keys()], idle, report);
 }
 
 function readService(
@@ -88,7 +95,7 @@ function readService(
     command,
     environment,
     ...(fields.working_dir === undefined ? {} : { workingDir: resolvePath(context.directory, fields.working_dir) }),
-    restart: fields.restart ?? 'no',
+    ...(fields.restart ?? { restart: 'no' as const }),
     stopSignal: fields.stop_signal ?? 'SIGTERM',
     stopGraceMs: fields.stop_grace_period ?? 10_000,
     ...(healthcheck === undefined ? {} : { healthcheck }),
@@ -99,7 +106,17 @@ function readService(
   };
   const waitsFor = fields.depends_on;
   const dependencies = waitsFor === undefined ? [] : readDependencies(root, [...path, 'depends_on'], waitsFor, report);
-  return { spec, dependencies, hasHealthcheck: hasHealthcheck(node) };
+  reportReplicas(root, [...path, 'deploy', 'replicas'], report);
+  return { spec, dependencies, profiles: fields.profiles ?? [], hasHealthcheck: hasHealthcheck(node) };
+}
+
+const isActive = (profiles: readonly string[], asked: readonly string[]): boolean =>
+  profiles.length === 0 || asked.includes('*') || profiles.some((it) => asked.includes(it));
+
+function reportReplicas(root: MapNode, path: Path, report: Report): void {
+  const node = nodeAt(root, path);
+  const wrong = node?.kind === 'scalar' && typeof node.value === 'number' ? requireOne(node.value) : undefined;
+  if (isMistake(wrong)) report.problem(offsetAt(root, path), wrong.mistake, wrong.next ?? 'write 1');
 }
 
 function readCommand(name: string, fields: Fields<typeof serviceSchema>, root: MapNode, report: Report): readonly string[] {

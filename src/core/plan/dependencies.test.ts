@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Dependency, Health, ServiceSpec } from '../model.ts';
 import type { DesiredService, ObservedService } from './model.ts';
-import { planServices } from './services.ts';
+import { planServices, startsAgain } from './services.ts';
 
 function db(restart: ServiceSpec['restart'] = 'no'): ServiceSpec {
   return { name: 'db', command: ['db'], environment: {}, dependsOn: [], restart, stopSignal: 'SIGTERM', stopGraceMs: 10_000 };
@@ -62,4 +62,16 @@ test('nobody waits in vain for what is not required', () => {
   assert.equal(starts('service_healthy', { ...running, health: health('starting') }, optional), '');
   assert.equal(starts('service_started', undefined, optional), 'db');
   assert.equal(starts('service_started', exited(1), { ...optional, restart: 'on-failure' }), '', 'it is tried again');
+});
+
+test('on-failure starts a service again as often as its count says, since somebody asked for it', () => {
+  const spec: ServiceSpec = { ...db('on-failure'), restartLimit: 2 };
+  const memory = { restarts: 7, quickEnds: 0, endedAt: 1000, startAnyway: false, stopped: false };
+  assert.equal(startsAgain(spec, 1, undefined), true);
+  assert.equal(startsAgain(spec, 1, { ...memory, retries: 1 }), true);
+  assert.equal(startsAgain(spec, 1, { ...memory, retries: 2 }), false);
+  assert.equal(startsAgain(spec, 0, undefined), false);
+  assert.equal(startsAgain(db('on-failure'), 1, { ...memory, retries: 1000 }), true);
+  assert.equal(startsAgain(db('always'), 0, memory), true);
+  assert.equal(startsAgain(db('no'), 1, undefined), false);
 });

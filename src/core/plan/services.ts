@@ -1,5 +1,5 @@
 /** Services: which to start, in which order, which to stop, and which to leave alone for now. */
-import type { Dependency } from '../model.ts';
+import type { Dependency, ServiceSpec } from '../model.ts';
 import type { DesiredService, Observed, ObservedService, Plan, ServiceMemory, Step } from './model.ts';
 
 /** Back-off of a service that ends by itself: 100 ms, doubled each time, at most a minute (as Docker's). */
@@ -49,9 +49,14 @@ function judge(service: DesiredService, found: ObservedService | undefined, memo
   if (memory?.startAnyway === true && found.exitStatus !== 0) return { kind: 'start', at: 0 };
   // Nobody saw it end: its sandbox, the engine or the machine did, and not the service by itself.
   if (found.exitStatus === undefined) return { kind: 'start', at: 0 };
-  const again = service.spec.restart;
-  if (again === 'no' || (again === 'on-failure' && found.exitStatus === 0)) return { kind: 'leave' };
+  if (!startsAgain(service.spec, found.exitStatus, memory)) return { kind: 'leave' };
   return { kind: 'start', at: (memory?.endedAt ?? 0) + backoffMs(memory?.quickEnds ?? 0) };
+}
+
+/** Whether `restart` has a service started again that ended by itself with this status. */
+export function startsAgain(spec: ServiceSpec, exitStatus: number, memory: ServiceMemory | undefined): boolean {
+  if (spec.restart !== 'on-failure') return spec.restart !== 'no';
+  return exitStatus !== 0 && (memory?.retries ?? 0) < (spec.restartLimit ?? Number.POSITIVE_INFINITY);
 }
 
 /** The first dependency that is not as a service wants it before it starts; undefined when it may start. */
