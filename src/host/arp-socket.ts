@@ -5,8 +5,8 @@ import {
   AF_INET,
   AF_PACKET,
   bindSocket,
+  closeAsync,
   closeFd,
-  closeLater,
   duplicateOnto,
   openSocket,
   SOCK_DGRAM,
@@ -37,23 +37,36 @@ export function openArpFd(link: number): number {
   }
 }
 
+let lastClose: Promise<void> = Promise.resolve();
+
 /**
- * Listens and sends on such an fd, and owns it. A link that goes down is heard as silence.
- *
- * The last close of a packet socket waits for an RCU grace period, so it is left to a pool thread: a second fd of the
- * socket outlives the receiver's by a moment.
+ * The last close of a packet socket waits 16 ms for an RCU grace period, so it is left to a pool thread; one at a time,
+ * or those of many attaches would keep all four threads from sending.
  */
-export function arpSocketOn(fd: number, onFrame: (frame: Uint8Array) => void): ArpSocket {
+function closeLater(fd: number): void {
+  lastClose = lastClose.then(() => closeAsync(fd));
+}
+
+/** Sends on such an fd, and listens where there is somebody to hear; owns it. A link that goes down is heard as silence. */
+export function arpSocketOn(fd: number, onFrame?: (frame: Uint8Array) => void): ArpSocket {
+  if (onFrame === undefined) return { send: (frame) => sendNow(fd, frame), close: once(() => closeLater(fd)) };
+  // A second fd of the socket outlives the receiver's by a moment.
   const last = duplicate(fd);
   const receiver = receiveFrom(fd, onFrame, () => undefined);
-  let open = true;
-  const close = (): void => {
-    if (!open) return;
-    open = false;
+  const close = once(() => {
     receiver.close();
     closeLater(last);
-  };
+  });
   return { send: (frame) => sendNow(receiver.fd, frame), close };
+}
+
+/** Closing twice would close an fd that has become somebody else's. */
+function once(close: () => void): () => void {
+  let open = true;
+  return () => {
+    if (open) close();
+    open = false;
+  };
 }
 
 /** A second fd of the same socket. When there is none left, the first is closed too. */

@@ -11,7 +11,7 @@ export type Lan = (heard: Arp, bridge: string) => readonly Arp[];
 
 export interface FakeEthernet {
   /** @throws KernelError ENODEV */
-  open(netns: FakeNetns, link: number, onFrame: (frame: Uint8Array) => void): ArpSocket;
+  open(netns: FakeNetns, link: number, onFrame?: (frame: Uint8Array) => void): ArpSocket;
 }
 
 export function fakeEthernet(lan: Lan): FakeEthernet {
@@ -55,7 +55,7 @@ export function fakeEthernet(lan: Lan): FakeEthernet {
   return {
     open: (netns, index, onFrame) => {
       const link = requireLink(netns, index, 'bind');
-      const heard = (frame: Uint8Array): void => onFrame(frame);
+      const heard = (frame: Uint8Array): void => onFrame?.(frame);
       sockets.set(link, (sockets.get(link) ?? new Set()).add(heard));
       return {
         send: (frame) => {

@@ -119,9 +119,12 @@ export function openMemory(name: string): number {
   return check(c.memfd_create(name, MFD_CLOEXEC), 'memfd_create');
 }
 
-/** close(2) on a pool thread, for sockets whose end waits for the kernel (packet(7): an RCU grace period, about 10 ms). */
-export function closeLater(fd: number): void {
-  c.close.async(fd, () => undefined);
+/** close(2) on a pool thread, for a socket whose last close waits for the kernel. */
+export function closeAsync(fd: number): Promise<void> {
+  return new Promise((resolve) => {
+    // The fd is gone whatever close says.
+    c.close.async(fd, () => resolve());
+  });
 }
 
 /** setns(2) of the calling thread alone. */

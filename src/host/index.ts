@@ -176,8 +176,8 @@ export interface Inside {
   readonly kernel: Kernel;
   /** Inode of the namespace (nsfs), as `stat -L /proc/PID/ns/net` shows it. */
   readonly inode: number;
-  /** Opens an ARP socket on a link of this namespace; the caller closes it. */
-  openArp(link: number, onFrame: (frame: Uint8Array) => void): ArpSocket;
+  /** Opens an ARP socket on a link of this namespace; the caller closes it. Without `onFrame` it only sends. */
+  openArp(link: number, onFrame?: (frame: Uint8Array) => void): ArpSocket;
   /** `sysctl net.NAME=VALUE` in this namespace; NAME with slashes: `ipv4/ip_forward`. Missing names are ignored where `optional`. */
   sysctl(name: string, value: string, options?: { readonly optional?: boolean }): void;
 }
