@@ -34,7 +34,8 @@ export interface Environments {
   loop(name: string): EnvironmentLoop;
   /** After a start of the daemon: finishes what was being made or ended, and looks at what should be whole. */
   resume(name: string): Promise<void>;
-  wake(name: string): void;
+  /** Something may have changed for these. */
+  wake(names: Iterable<string>): void;
   wakeAll(): void;
   close(): Promise<void>;
 }
@@ -44,25 +45,29 @@ export function openEnvironments(world: World): Environments {
   const inTurn = exclusively();
 
   const loop = (name: string): EnvironmentLoop => {
-    const it = loops.get(name) ?? environmentLoop(world, name, () => wake(name));
+    const it = loops.get(name) ?? environmentLoop(world, name, () => wake([name]));
     loops.set(name, it);
     return it;
   };
 
-  const wake = (name: string): void => {
-    const record = world.store.environment(name);
-    // What could not be ended whole is ended now, in the ledger too; what was attached to goes with its process.
-    if (record?.phase === 'removing') resume(name).catch(() => undefined);
-    else if (record !== undefined && isOver(world, record.spec)) down(name, { keepAddress: false, volumes: false }).catch(() => undefined);
-    else if (record !== undefined) loop(name).wake();
-    wakeJoined(name);
+  /** These, and those that share the network of one of them; the ledger is read once for all. */
+  const wake = (names: Iterable<string>): void => {
+    const wanted = new Set(names);
+    for (const record of world.store.environments()) {
+      if (wanted.has(record.spec.name) || sharesNetworkOf(record.spec, wanted)) wakeOne(record);
+    }
   };
 
-  /** Those that share the network of this environment. */
   const wakeJoined = (name: string): void => {
-    for (const { spec, phase } of world.store.environments()) {
-      if (spec.sandbox?.kind === 'environment' && spec.sandbox.name === name && phase !== 'removing') loop(spec.name).wake();
-    }
+    const its = new Set([name]);
+    for (const record of world.store.environments()) if (sharesNetworkOf(record.spec, its)) wakeOne(record);
+  };
+
+  const wakeOne = ({ phase, spec }: EnvironmentRecord): void => {
+    // What could not be ended whole is ended now, in the ledger too; what was attached to goes with its process.
+    if (phase === 'removing') resume(spec.name).catch(() => undefined);
+    else if (isOver(world, spec)) down(spec.name, { keepAddress: false, volumes: false }).catch(() => undefined);
+    else loop(spec.name).wake();
   };
 
   const unknown = (name: string): LandlineError => {
@@ -160,14 +165,15 @@ export function openEnvironments(world: World): Environments {
       return it;
     },
     down,
-    wakeAll: () => {
-      for (const it of world.store.environments()) wake(it.spec.name);
-    },
+    wakeAll: () => world.store.environments().forEach(wakeOne),
     close: async () => {
       await Promise.all([...loops.values()].map((it) => it.close()));
     },
   };
 }
+
+const sharesNetworkOf = ({ sandbox }: EnvironmentSpec, names: ReadonlySet<string>): boolean =>
+  sandbox?.kind === 'environment' && names.has(sandbox.name);
 
 /** Whether it was attached to a process that has ended: then there is nothing to come back. */
 function isOver(world: World, spec: EnvironmentSpec): boolean {

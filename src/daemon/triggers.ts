@@ -35,7 +35,7 @@ export async function watchWorld(world: World, environments: Environments): Prom
     const names = namesIn(world, heard);
     heard = nothing();
     timer = undefined;
-    for (const name of names) environments.wake(name);
+    environments.wake(names);
   };
   const soon = (note: (it: Heard) => void): void => {
     note(heard);
