@@ -70,9 +70,15 @@ export function desiredOf(networks: readonly LanNetwork[], spec: EnvironmentSpec
 export function desiredServices(spec: EnvironmentSpec): DesiredService[] {
   return spec.services.map((service) => {
     const { dependsOn: _order, restart: _policy, restartLimit: _limit, ...started } = service;
-    const text = JSON.stringify([started, spec.hostname, spec.directory]);
+    const text = JSON.stringify([started, spec.hostname, spec.directory], inOrder);
     return { spec: service, digest: createHash('sha256').update(text).digest('hex').slice(0, 32) };
   });
+}
+
+/** For JSON.stringify: fields by name, so that two texts differ only where the values do. */
+function inOrder(_name: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** What the engine needs to know of the sandbox, with the whole text of /etc/hosts and /etc/resolv.conf. */
