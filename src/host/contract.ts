@@ -356,6 +356,18 @@ function addressStories(story: Story, addSandbox: AddSandbox): void {
     await assert.rejects(kernel.deleteAddress(address), refusedWith('EADDRNOTAVAIL'));
   });
 
+  story('the addresses and routes of one link are listed alone', async ({ kernel }) => {
+    const [first, second] = [await addBridge(kernel), await addBridge(kernel, 'br1')];
+    await kernel.addAddress({ link: first, address: prefix('192.168.11.20/23') });
+    await kernel.addAddress({ link: second, address: prefix('10.0.0.1/8') });
+    await kernel.addRoute({ to: prefix('10.50.0.0/24'), via: ipv4('192.168.11.1'), link: first });
+    assert.deepEqual(await kernel.listAddresses(second), [{ link: second, address: prefix('10.0.0.1/8') }]);
+    const routes = (await kernel.listRoutes(first)).map(describeRoute).sort();
+    assert.deepEqual(routes, ['10.50.0.0/24 via 192.168.11.1 metric 0 static', '192.168.10.0/23 metric 0 kernel']);
+    await assert.rejects(kernel.listAddresses(4711), refusedWith('ENODEV'));
+    await assert.rejects(kernel.listRoutes(4711), refusedWith('ENODEV'));
+  });
+
   story('an address brings the route to its subnet, while its link is up', async ({ kernel }) => {
     const bridge = await addBridge(kernel);
     await kernel.addAddress({ link: bridge, address: prefix('192.168.11.20/23') });

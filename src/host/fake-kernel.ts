@@ -152,7 +152,10 @@ export function fakeKernel({ netns, tell, find }: FakeKernelParts): Kernel {
       if (links.length === 0) throw new KernelError(describeDeleteLinkGroup(group), 'ENODEV');
       for (const link of links) removeLink(link, tell);
     },
-    listAddresses: async () => [...netns.addresses],
+    listAddresses: async (link) => {
+      if (link !== undefined) requireLink(netns, link, 'ip -4 address show');
+      return netns.addresses.filter((it) => link === undefined || it.link === link);
+    },
     addAddress: addLinkAddress,
     deleteAddress: async (it) => {
       const doing = describeAddress('delete', it);
@@ -161,7 +164,10 @@ export function fakeKernel({ netns, tell, find }: FakeKernelParts): Kernel {
       if (!there) throw new KernelError(doing, 'EADDRNOTAVAIL', 'ipv4: Address not found');
       removeAddress(netns, it, tell);
     },
-    listRoutes: async () => [...netns.routes],
+    listRoutes: async (link) => {
+      if (link !== undefined) requireLink(netns, link, 'ip -4 route show');
+      return netns.routes.filter((it) => link === undefined || it.link === link);
+    },
     addRoute: async (route) => addRoute(route),
     deleteRoute: async (route) => deleteRoute(route),
     // Nobody's cache is kept.

@@ -51,8 +51,9 @@ export function kernelOn(socket: Transactions, lanes: readonly Transactions[] = 
 
   const addLink = async (spec: LinkSpec): Promise<AddedLink> => {
     const peerNetns = spec.kind === 'veth' ? spec.peer.netns : undefined;
-    const [echo] = await withNetnsFd(peerNetns, (fd) => socket.change(addLinkRequest(spec, fd)));
-    const link = echo === undefined ? await getLink(spec.name) : toLink(decodeLink(echo.payload));
+    const echoes = await withNetnsFd(peerNetns, (fd) => socket.change(addLinkRequest(spec, fd)));
+    const links = echoes.map((it) => toLink(decodeLink(it.payload)));
+    const link = links.find((it) => it.name === spec.name) ?? (await getLink(spec.name));
     if (link === undefined) throw new KernelError(`ip link show dev ${spec.name}`, 'ENODEV');
     if (spec.alias !== undefined) await mark(link.index, spec.alias);
     return { index: link.index, ...(link.peer === undefined ? {} : { peer: link.peer }) };

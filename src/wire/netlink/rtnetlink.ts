@@ -103,6 +103,7 @@ export function encodeBody(body: Body): Uint8Array {
 /** For people, on one line: `RTM_NEWLINK index 5, flags 1: IFLA_IFNAME "eth0", IFLA_MTU 1500`. */
 export function describeMessage(message: NetlinkMessage): string {
   const { it, kind } = decodeBody(message);
+  if (kind === 'acknowledgement' && it.errno === 0) return 'ok';
   const name = messageTypeName(message.type);
   if (kind === 'other') return `${name} <${message.payload.length} bytes>`;
   const fields = Object.entries(it).filter(([, value]) => typeof value === 'number' && value !== 0);
