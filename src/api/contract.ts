@@ -28,8 +28,8 @@ export interface EndpointView {
 
 export interface ServiceView {
   readonly name: string;
-  /** `restarting`: it ended by itself, and waits for its back-off. */
-  readonly state: 'starting' | 'running' | 'restarting' | 'exited';
+  /** `restarting`: it ended by itself, and waits for its back-off. `stopped`: somebody stopped it, and it stays so. */
+  readonly state: 'starting' | 'running' | 'restarting' | 'exited' | 'stopped';
   /** `healthy`, `unhealthy`, `starting`; null for a service without a healthcheck. */
   readonly health: string | null;
   readonly image: string | null;
@@ -124,6 +124,16 @@ export interface ExecView {
   readonly workingDir: string;
   /** What the service itself was started with. */
   readonly variables: Readonly<Record<string, string>>;
+}
+
+/** What `exec --sandbox` needs to run a program of the host in the network of an environment. */
+export interface SandboxView {
+  readonly environment: string;
+  /** Path of the network namespace, as every process of the host can open it. */
+  readonly netns: string;
+  /** Texts of /etc/hosts and /etc/resolv.conf in there. */
+  readonly hosts: string;
+  readonly resolvConf: string;
 }
 
 /** One line of a service's output. */

@@ -8,6 +8,7 @@ import type {
   HistoryView,
   LogView,
   NetworkView,
+  SandboxView,
   UpView,
   VersionView,
 } from './contract.ts';
@@ -25,6 +26,12 @@ export interface UpAsk {
     readonly address?: string;
     readonly hostname?: string;
   };
+  readonly wait: boolean;
+  /** The longest wait, in milliseconds. */
+  readonly timeoutMs: number;
+}
+
+export interface WaitAsk {
   readonly wait: boolean;
   /** The longest wait, in milliseconds. */
   readonly timeoutMs: number;
@@ -80,6 +87,11 @@ export interface Daemon {
   environment(name: string): Promise<EnvironmentView>;
   up(ask: UpAsk): Promise<UpView>;
   down(name: string, options: DownAsk): Promise<void>;
+  /** All services, where none is named. */
+  stop(name: string, service: string | undefined): Promise<EnvironmentView>;
+  start(name: string, service: string | undefined, options: WaitAsk): Promise<EnvironmentView>;
+  /** Stops and starts. */
+  restart(name: string, service: string | undefined, options: WaitAsk): Promise<EnvironmentView>;
   /** @returns the names of what was ended */
   downAll(options: DownAsk): Promise<readonly string[]>;
   attach(ask: AttachAsk): Promise<UpView>;
@@ -91,6 +103,7 @@ export interface Daemon {
   reserve(ask: ReserveAsk): Promise<AddressView>;
   release(ask: { readonly address: string; readonly network?: string }): void;
   exec(environment: string, service: string | undefined): Promise<ExecView>;
+  sandbox(environment: string): SandboxView;
   logs(ask: LogAsk, signal: AbortSignal): AsyncIterable<LogView>;
   events(signal: AbortSignal): AsyncIterable<EventView>;
 }

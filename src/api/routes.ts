@@ -32,6 +32,10 @@ export const routes: readonly (readonly [method: string, path: string, handle: H
     async (daemon, call) => json(await daemon.exec(call.path['name'] ?? '', word(call, 'service'))),
   ],
   ['GET', '/v1/environments/:name/logs', logs],
+  ['POST', '/v1/environments/:name/start', async (daemon, call) => json(await daemon.start(...startAsk(call)))],
+  ['POST', '/v1/environments/:name/stop', async (daemon, call) => json(await daemon.stop(nameIn(call), word(call, 'service')))],
+  ['POST', '/v1/environments/:name/restart', async (daemon, call) => json(await daemon.restart(...startAsk(call)))],
+  ['GET', '/v1/environments/:name/sandbox', (daemon, call) => json(daemon.sandbox(nameIn(call)))],
   ['POST', '/v1/attachments', async (daemon, call) => json(await daemon.attach(attachAsk(call)), 201)],
   ['DELETE', '/v1/attachments/:name', detach],
   ['GET', '/v1/networks', async (daemon) => json(await daemon.networks())],
@@ -135,6 +139,14 @@ function upAsk(call: Call): Parameters<Daemon['up']>[0] {
     timeoutMs: (number(call, 'timeout') ?? 60) * 1000,
   };
 }
+
+const nameIn = (call: Call): string => call.path['name'] ?? '';
+
+const startAsk = (call: Call): Parameters<Daemon['start']> => [
+  nameIn(call),
+  word(call, 'service'),
+  { wait: flag(call, 'wait', true), timeoutMs: (number(call, 'timeout') ?? 60) * 1000 },
+];
 
 const downOptions = (call: Call): DownAsk => ({
   keepAddress: flag(call, 'keep-address', false),

@@ -153,6 +153,8 @@ export interface EnvironmentSpec {
   /** Empty for the network `none`: the sandbox then has lo alone. */
   readonly endpoints: readonly EndpointSpec[];
   readonly services: readonly ServiceSpec[];
+  /** Names of services that somebody stopped, until somebody starts them; left out: none. */
+  readonly stopped?: readonly string[];
 }
 
 /** Where an address came from. */

@@ -77,3 +77,14 @@ test('a service that nobody wishes for any more does not count', () => {
     'running',
   );
 });
+
+test('what somebody stopped does not count', () => {
+  const spec = { name: 'shop', hostname: 'shop', directory: '/', endpoints: [], services: [service('web'), service('db')] };
+  const services = [observed('web running'), observed('db exited 143')];
+  const rest = { plumbed: true, troubled: false, settled: true, observed: { endpoints: [], leftovers: [], services } };
+  assert.equal(stateOf({ ...rest, spec: { ...spec, stopped: ['db'] } }), 'running');
+  assert.equal(
+    stateOf({ ...rest, spec: { ...spec, stopped: ['db', 'web'] }, observed: { ...rest.observed, services: [] } }),
+    'stopped',
+  );
+});

@@ -15,9 +15,10 @@ export interface Standing {
   readonly settled: boolean;
 }
 
-/** `stopped` means that all services have completed with 0; `degraded`, that some but not all is well, or unhealthy. */
+/** What somebody stopped does not count. `stopped` means that all services were, or have completed with 0; `degraded`, that some but not all is well, or unhealthy. */
 export function stateOf(it: Standing): EnvironmentState {
-  const services = it.spec.services.map((spec) => it.observed.services.find((service) => service.name === spec.name));
+  const wanted = it.spec.services.filter(({ name }) => it.spec.stopped?.includes(name) !== true);
+  const services = wanted.map((spec) => it.observed.services.find((service) => service.name === spec.name));
   const well = services.filter((service) => service?.state === 'running');
   const completed = services.filter((service) => service?.state === 'exited' && service.exitStatus === 0);
   const failed = services.filter(isFailed);
@@ -27,7 +28,7 @@ export function stateOf(it: Standing): EnvironmentState {
   if (services.some((service) => service?.health?.state === 'unhealthy')) return 'degraded';
   if (services.some((service) => service?.health?.state === 'starting')) return 'starting';
   if (well.length + completed.length < services.length || !it.settled) return 'starting';
-  return well.length === 0 && services.length > 0 ? 'stopped' : 'running';
+  return well.length === 0 && it.spec.services.length > 0 ? 'stopped' : 'running';
 }
 
 function isFailed(service: ObservedService | undefined): boolean {

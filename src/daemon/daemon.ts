@@ -1,6 +1,6 @@
 /** The daemon as the API's routes need it: asks in, views out. */
 import fs from 'node:fs';
-import { apiVersion, type EndpointRow } from '../api/contract.ts';
+import { apiVersion, type EndpointRow, type EnvironmentView } from '../api/contract.ts';
 import type { Daemon, LogAsk, ReserveAsk, UpAsk } from '../api/daemon.ts';
 import type { LanNetwork } from '../core/model.ts';
 import { LandlineError } from '../errors.ts';
@@ -9,6 +9,8 @@ import { type Ipv4, ipv4 } from '../net/ipv4.ts';
 import { containsAddress, formatPrefix } from '../net/prefix.ts';
 import { version } from '../version.ts';
 import { attachTarget, detachTarget } from './attachments.ts';
+import { networksOf } from './networks.ts';
+import type { EnvironmentLoop } from './environment.ts';
 import type { DownOptions, Environments } from './environments.ts';
 import { iterate } from './iterate.ts';
 import { hostAddressesOn } from './leasing.ts';
@@ -39,6 +41,8 @@ export function daemonOn(world: World, environments: Environments): Daemon {
     throw new LandlineError('ENVIRONMENT_UNKNOWN', { name });
   };
 
+  const viewOfLoop = (loop: EnvironmentLoop): Promise<EnvironmentView> => view(loop.name);
+
   const end = async (name: string, options: DownOptions): Promise<string> => {
     await environments.down(name, options);
     return name;
@@ -56,6 +60,13 @@ export function daemonOn(world: World, environments: Environments): Daemon {
     environment: view,
     up: (ask) => up(world, environments, ask),
     down: async (name, options) => void (await end(name, options)),
+    stop: async (name, service) => viewOfLoop(await environments.stop(name, service)),
+    start: async (name, service, options) => viewOfLoop(await environments.start(name, service, options)),
+    restart: async (name, service, options) => {
+      await environments.stop(name, service);
+      return viewOfLoop(await environments.start(name, service, options));
+    },
+    sandbox: (name) => sandboxOf(world, environments, name),
     downAll: async (options) => {
       const names = world.store.environments().map((it) => it.spec.name);
       return Promise.all(names.map((name) => end(name, options)));
@@ -63,7 +74,7 @@ export function daemonOn(world: World, environments: Environments): Daemon {
     attach: (ask) => attachTarget(world, environments, ask),
     detach: (name, network) => detachTarget(environments, name, network),
     networks: async () => [
-      ...(await Promise.all(world.configuration.networks.map((it) => networkView(world, it)))),
+      ...(await Promise.all(networksOf(world).map((it) => networkView(world, it)))),
       noneView(world),
     ],
     endpoints: async () =>
@@ -116,7 +127,7 @@ function addresses(world: World): ReturnType<Daemon['addresses']> {
 async function reserve(world: World, ask: ReserveAsk): ReturnType<Daemon['reserve']> {
   const address = ipv4(ask.address);
   const network =
-    ask.network === undefined ? networkOf(world, address) : requireNetwork(world.configuration.networks, ask.network);
+    ask.network === undefined ? networkOf(world, address) : requireNetwork(networksOf(world), ask.network);
   const hostAddresses = await hostAddressesOn(world, network);
   const { environment: holder, note } = ask;
   return reservationView(world.store.reserve({ network, address, holder, note, hostAddresses, now: Date.now() }));
@@ -133,6 +144,15 @@ function networkOf(world: World, address: Ipv4): LanNetwork {
     network: networks.map((it) => it.name).join(', ') || 'none',
     subnet,
   });
+}
+
+/** @throws LandlineError ENVIRONMENT_UNKNOWN, TARGET_GONE */
+function sandboxOf(world: World, environments: Environments, name: string): ReturnType<Daemon['sandbox']> {
+  const { spec } = environments.require(name).record;
+  const { netns, hosts, resolvConf } = viewOf(world, spec, world.store.leasesOf(name));
+  if (world.host.netnsInode(netns) === undefined) throw new LandlineError('TARGET_GONE', { target: `the sandbox of '${name}'` });
+  // By way of this process: the file is in its mount namespace, and maybe in no other.
+  return { environment: name, netns: `/proc/${process.pid}/root${netns}`, hosts, resolvConf };
 }
 
 async function execTarget(

@@ -11,6 +11,8 @@ import { startsAgain, steadyAfterMs } from '../core/plan/services.ts';
 import { asLandlineError, isLandlineError, LandlineError } from '../errors.ts';
 import { type Ipv4, ipv4 } from '../net/ipv4.ts';
 import type { AttachTimes } from './attach.ts';
+import { isPrivate, networksOf } from './networks.ts';
+import { mtuOutwards } from './private-endpoint.ts';
 import { ensureLeases } from './leasing.ts';
 import { observe } from './observe.ts';
 import { refusal } from './refusals.ts';
@@ -45,8 +47,8 @@ export interface EnvironmentLoop {
   restarts(service: string): number;
   /** Whether a service that ended by itself with this status is started again, now or after its back-off. */
   startsAgain(service: ServiceSpec, exitStatus: number): boolean;
-  /** A wish was made anew: services that have failed are started again whatever `restart` says, and `times` is forgotten. */
-  renew(): void;
+  /** A wish was made anew, of these services or of all: those that have failed are started again whatever `restart` says, and `times` is forgotten. */
+  renew(services?: readonly string[]): void;
   /** Ends the loop; nothing of the environment is touched. */
   close(): Promise<void>;
 }
@@ -108,7 +110,8 @@ export function environmentLoop(world: World, name: string, wakeLater: () => voi
     if (observed.sandbox === undefined && !isOwned(record.spec))
       return { spec: record.spec, todo: awaitOwner(record.spec, observed) };
     const leases = await ensureLeases(world, record.spec, avoid);
-    const desired = desiredOf(world.configuration.networks, record.spec, leases);
+    const mtu = isPrivate(record.spec) ? await mtuOutwards(world.host) : undefined;
+    const desired = desiredOf(networksOf(world), record.spec, leases, mtu);
     await refreshFiles(record.spec, leases, observed);
     return { spec: record.spec, todo: plan(desired, observed, memory, Date.now()) };
   };
@@ -256,9 +259,11 @@ export function environmentLoop(world: World, name: string, wakeLater: () => voi
     },
     restarts: (service) => memory.get(service)?.restarts ?? 0,
     startsAgain: (spec, exitStatus) => startsAgain(spec, exitStatus, memory.get(spec.name)),
-    renew: () => {
+    renew: (services) => {
       times = undefined;
-      for (const [service, it] of memory) if (hasEnded(service)) memory.set(service, { ...it, startAnyway: true });
+      const asked = ([service]: [string, ServiceMemory]): boolean => services?.includes(service) ?? true;
+      for (const [service, it] of [...memory].filter(asked))
+        if (hasEnded(service)) memory.set(service, { ...it, startAnyway: true });
     },
     close: async () => {
       closed = true;

@@ -29,6 +29,10 @@ export interface Environments {
   up(spec: EnvironmentSpec, options: UpOptions): Promise<EnvironmentLoop>;
   /** @throws LandlineError ENVIRONMENT_UNKNOWN */
   down(name: string, options: DownOptions): Promise<void>;
+  /** Stops services, all where none is named, until somebody starts them. @throws LandlineError ENVIRONMENT_UNKNOWN, SERVICE_UNKNOWN */
+  stop(name: string, service: string | undefined): Promise<EnvironmentLoop>;
+  /** Starts services anew that do not run. @throws LandlineError those of `up` */
+  start(name: string, service: string | undefined, options: UpOptions): Promise<EnvironmentLoop>;
   /** @throws LandlineError ENVIRONMENT_UNKNOWN */
   require(name: string): { readonly record: EnvironmentRecord; readonly loop: EnvironmentLoop };
   loop(name: string): EnvironmentLoop;
@@ -113,6 +117,7 @@ export function openEnvironments(world: World): Environments {
     const before = world.store.environment(spec.name);
     const it = loop(spec.name);
     try {
+      for (const service of before?.spec.stopped ?? []) await world.engine.forget(spec.name, service);
       world.store.putEnvironment(spec, before?.phase === 'up' ? 'up' : 'creating', Date.now());
       await ensureLeases(world, spec, new Map());
       it.renew();
@@ -143,6 +148,43 @@ export function openEnvironments(world: World): Environments {
     });
   };
 
+  /** Writes which services are to be stopped, and waits until that is so. */
+  const setStopped = async (
+    name: string,
+    change: (stopped: ReadonlySet<string>) => Iterable<string>,
+  ): Promise<EnvironmentSpec> => {
+    const { record, loop: it } = require(name);
+    const spec = withStopped(record.spec, change(new Set(record.spec.stopped)));
+    world.store.putEnvironment(spec, record.phase, Date.now());
+    await it.converge();
+    return spec;
+  };
+
+  const stop: Environments['stop'] = async (name, service) => {
+    const names = chosen(require(name).record.spec, service);
+    await inTurn(name, () => setStopped(name, (stopped) => stopped.union(new Set(names))));
+    world.events.tell('services stopped', { environment: name, services: names.join(' ') });
+    return loop(name);
+  };
+
+  const start: Environments['start'] = async (name, service, options) => {
+    const names = chosen(require(name).record.spec, service);
+    const spec = await inTurn(name, async () => {
+      // What ended is started like what never ran, also by the next daemon.
+      for (const it of names) await world.engine.forget(name, it);
+      loop(name).renew(names);
+      return setStopped(name, (stopped) => stopped.difference(new Set(names)));
+    });
+    world.events.tell('services wished for again', { environment: name, services: names.join(' ') });
+    await ready(spec, options);
+    return loop(name);
+  };
+
+  const ready = async (spec: EnvironmentSpec, { wait, timeoutMs }: UpOptions): Promise<void> => {
+    const overtakenBy = (): string | undefined => newerWish(world, spec);
+    if (wait) await awaitReady(spec, loop(spec.name), { timeoutMs, overtakenBy, logTail: logTail(world, spec.name) });
+  };
+
   const resume = (name: string): Promise<void> =>
     inTurn(name, async () => {
       const record = world.store.environment(name);
@@ -158,13 +200,12 @@ export function openEnvironments(world: World): Environments {
     wake,
     up: async (spec, options) => {
       await inTurn(spec.name, () => bringUp(spec));
-      const it = loop(spec.name);
-      const overtakenBy = (): string | undefined => newerWish(world, spec);
-      if (options.wait)
-        await awaitReady(spec, it, { timeoutMs: options.timeoutMs, overtakenBy, logTail: logTail(world, spec.name) });
-      return it;
+      await ready(spec, options);
+      return loop(spec.name);
     },
     down,
+    stop,
+    start,
     wakeAll: () => world.store.environments().forEach(wakeOne),
     close: async () => {
       await Promise.all([...loops.values()].map((it) => it.close()));
@@ -180,11 +221,26 @@ function isOver(world: World, spec: EnvironmentSpec): boolean {
   return spec.sandbox?.kind === 'process' && sandboxPath(world, spec) === undefined;
 }
 
+/** The wish with these services stopped. */
+function withStopped({ stopped: _former, ...spec }: EnvironmentSpec, names: Iterable<string>): EnvironmentSpec {
+  const stopped = [...names].sort();
+  return stopped.length === 0 ? spec : { ...spec, stopped };
+}
+
+/** @throws LandlineError SERVICE_UNKNOWN */
+function chosen(spec: EnvironmentSpec, service: string | undefined): readonly string[] {
+  const services = spec.services.map((it) => it.name);
+  if (service === undefined) return services;
+  if (services.includes(service)) return [service];
+  throw new LandlineError('SERVICE_UNKNOWN', { environment: spec.name, service, services });
+}
+
 /** What has been asked for since, for the error that tells of it; undefined when `spec` is still the wish. */
 function newerWish(world: World, spec: EnvironmentSpec): string | undefined {
   const record = world.store.environment(spec.name);
   if (record === undefined || record.phase === 'removing') return '`landline down`';
-  return JSON.stringify(record.spec) === JSON.stringify(spec) ? undefined : 'another `landline up`';
+  if (JSON.stringify(record.spec) === JSON.stringify(spec)) return undefined;
+  return record.spec.stopped === undefined ? 'another `landline up`' : '`landline stop`';
 }
 
 /** What concerns the network takes the whole wish back; a service that fails leaves its environment to be looked at. */

@@ -34,7 +34,8 @@ export async function awaitReady(
     if (by !== undefined) throw new LandlineError('SUPERSEDED', { environment: spec.name, by });
     const failed = services.find((it) => hasFailed(spec, it, loop));
     if (failed !== undefined) throw await failure(spec, services, failed, logTail);
-    const waitsFor = spec.services.filter((it) => !stands(services.find((service) => service.name === it.name)));
+    const wanted = spec.services.filter(({ name }) => spec.stopped?.includes(name) !== true);
+    const waitsFor = wanted.filter((it) => !stands(services.find((service) => service.name === it.name)));
     if (waitsFor.length === 0) return;
     if (performance.now() > deadline) {
       const names = waitsFor.map((it) => `service '${it.name}'`).join(', ');
@@ -56,7 +57,7 @@ function stands(service: ObservedService | undefined): boolean {
 function hasFailed(spec: EnvironmentSpec, it: ObservedService, loop: Pick<EnvironmentLoop, 'startsAgain'>): boolean {
   const wish = spec.services.find((service) => service.name === it.name);
   const failed = it.state === 'exited' ? it.exitStatus !== 0 : it.health?.state === 'unhealthy';
-  if (wish === undefined || !failed) return false;
+  if (wish === undefined || !failed || spec.stopped?.includes(it.name) === true) return false;
   const waiting = dependents(spec, it.name);
   const isOptional = waiting.length > 0 && waiting.every(({ required }) => !required);
   const triesAgain = it.exitStatus !== undefined && loop.startsAgain(wish, it.exitStatus);

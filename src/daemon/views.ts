@@ -41,7 +41,7 @@ export async function environmentView(world: World, loop: EnvironmentLoop): Prom
     network: networkOf(spec),
     sandbox: observed.sandbox === undefined ? null : { inode: observed.sandbox.inode },
     endpoints: spec.endpoints.flatMap((it) => endpointView(world.configuration.networks, spec, it, leases)),
-    services: spec.services.map((it) => serviceView(it, observed, loop)),
+    services: spec.services.map((it) => serviceView(it, spec.stopped?.includes(it.name) === true, observed, loop)),
     problems,
   };
 }
@@ -95,12 +95,12 @@ function endpointView(
   ];
 }
 
-function serviceView(spec: ServiceSpec, observed: Observed, loop: EnvironmentLoop): ServiceView {
+function serviceView(spec: ServiceSpec, stopped: boolean, observed: Observed, loop: EnvironmentLoop): ServiceView {
   const { name } = spec;
   const found = observed.services.find((it) => it.name === name);
   return {
     name,
-    state: serviceState(spec, found, loop),
+    state: stopped && found?.state !== 'running' ? 'stopped' : serviceState(spec, found, loop),
     health: found?.health?.state ?? null,
     image: null,
     pid: found?.pid ?? null,

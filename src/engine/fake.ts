@@ -130,6 +130,10 @@ export function makeFakeMachine(): FakeMachine {
         views.delete(environment);
         wake();
       },
+      forget: async (environment, service) => {
+        const it = find(environment, service);
+        if (it !== undefined && it.status.state !== 'running') it.status = { name: service, state: 'absent' };
+      },
       removeVolumes: async () => undefined,
       logs,
       onExit: (listener) => {

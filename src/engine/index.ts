@@ -52,6 +52,8 @@ export interface Engine {
   variables(view: SandboxView, service: ServiceSpec): Readonly<Record<string, string>>;
   /** Stop signal, grace, SIGKILL; returns when every process of it is gone. */
   stop(environment: string, service: string, how: { readonly signal: string; readonly graceMs: number }): Promise<void>;
+  /** How a service that does not run ended is forgotten: `observe` tells it as absent. Its log stays. */
+  forget(environment: string, service: string): Promise<void>;
   /** Ends every process of the environment (SIGKILL after `graceMs`), and removes what the engine keeps of it. */
   remove(environment: string, graceMs: number): Promise<void>;
   /** Removes what its volumes hold; none is success. After `remove`. */

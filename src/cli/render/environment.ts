@@ -31,7 +31,7 @@ function servicesText(services: readonly ServiceView[]): string {
   return [`${running}/${services.length} running`, ...others].join(', ');
 }
 
-function stateText(it: ServiceView): string {
+export function stateText(it: ServiceView): string {
   if (it.state === 'restarting') return `restarting after ${it.exitStatus ?? '?'}`;
   if (it.state !== 'exited') return it.health === null ? it.state : `${it.state} (${it.health})`;
   return it.exitStatus === null ? 'ended' : `exited ${it.exitStatus}`;

@@ -75,3 +75,23 @@ test('on-failure starts a service again as often as its count says, since somebo
   assert.equal(startsAgain(db('always'), 0, memory), true);
   assert.equal(startsAgain(db('no'), 1, undefined), false);
 });
+
+test('services that somebody stopped are stopped in order: those that depend on others first, and started by nobody', () => {
+  const web: ServiceSpec = { ...db(), name: 'web', dependsOn: [{ service: 'db', condition: 'service_started', required: true }] };
+  const steps = (found: readonly ObservedService[], stopped: readonly string[]): string => {
+    const desired = [db(), web].map((spec) => ({ ...wish(spec), ...(stopped.includes(spec.name) ? { stopped: true } : {}) }));
+    const plan = planServices(desired, { endpoints: [], leftovers: [], services: found }, new Map(), 0);
+    return plan.steps
+      .map(
+        (step) =>
+          `${step.do} ${step.do === 'stop-service' ? step.name : step.do === 'start-service' ? step.service.spec.name : ''}`,
+      )
+      .join(', ');
+  };
+  const both = [running, { ...running, name: 'web' }];
+  assert.equal(steps(both, ['db', 'web']), 'stop-service web');
+  assert.equal(steps([running, { ...exited(0), name: 'web' }], ['db', 'web']), 'stop-service db');
+  assert.equal(steps([exited(143), { ...exited(143), name: 'web' }], ['db', 'web']), '');
+  assert.equal(steps(both, ['db']), 'stop-service db', 'what runs on does not hold it');
+  assert.equal(steps([{ name: 'db', state: 'absent' }], ['db']), 'start-service web', 'it is not waited for');
+});

@@ -29,6 +29,8 @@ export interface DesiredService {
   readonly spec: ServiceSpec;
   /** Of everything that its process was started with: another digest means a restart. */
   readonly digest: string;
+  /** True: somebody stopped it, and it is not to run. */
+  readonly stopped?: boolean;
 }
 
 /** A route of the sandbox that has a gateway. */

@@ -21,7 +21,7 @@ export function planServices(
 ): Plan {
   const steps: Step[] = planStops(desired, observed);
   let wakeAt: number | undefined;
-  for (const service of desired) {
+  for (const service of desired.filter(({ stopped }) => stopped !== true)) {
     const verdict = judge(service, find(observed, service.spec.name), memory.get(service.spec.name));
     if (verdict.kind === 'leave') continue;
     if (verdict.at > now) wakeAt = Math.min(wakeAt ?? verdict.at, verdict.at);
@@ -37,9 +37,21 @@ function planStops(desired: readonly DesiredService[], observed: Observed): Step
     .flatMap((it): Step[] => {
       const wish = desired.find((service) => service.spec.name === it.name);
       if (wish === undefined) return [{ do: 'stop-service', name: it.name, why: 'no longer wished for' }];
+      if (wish.stopped === true)
+        return isNeeded(it.name, desired, observed) ? [] : [{ do: 'stop-service', name: it.name, why: 'stopped by hand' }];
       if (it.inSandbox === false) return [{ do: 'stop-service', name: it.name, why: 'not in the sandbox' }];
       return it.digest === wish.digest ? [] : [{ do: 'stop-service', name: it.name, why: 'its description changed' }];
     });
+}
+
+/** Whether another that is to be stopped too depends on it, and still runs: that one goes first. */
+function isNeeded(name: string, desired: readonly DesiredService[], observed: Observed): boolean {
+  return desired.some(
+    ({ spec, stopped }) =>
+      stopped === true &&
+      spec.dependsOn.some(({ service }) => service === name) &&
+      find(observed, spec.name)?.state === 'running',
+  );
 }
 
 function judge(service: DesiredService, found: ObservedService | undefined, memory: ServiceMemory | undefined): Verdict {
@@ -69,7 +81,8 @@ function waitsFor(
   return service.spec.dependsOn.find((dependency) => {
     const wish = desired.find((it) => it.spec.name === dependency.service);
     const found = find(observed, dependency.service);
-    if (wish === undefined || isMet(dependency, wish, found)) return false;
+    // What somebody stopped is not waited for.
+    if (wish === undefined || wish.stopped === true || isMet(dependency, wish, found)) return false;
     return dependency.required || !isHopeless(wish, found, memory.get(dependency.service));
   });
 }

@@ -10,7 +10,7 @@ import fs from 'node:fs/promises';
 import path from 'node:path';
 import type { Engine } from '../index.ts';
 import { deleteFolder, foldersIn, listFolders, putAside } from './folders.ts';
-import { readRecord } from './generation.ts';
+import { listGenerations, readRecord, takeAway } from './generation.ts';
 import { watchHealth } from './health-watch.ts';
 import { readLogs } from './logs.ts';
 import { guardMounts } from './mount-guard.ts';
@@ -84,6 +84,11 @@ export function openNativeEngine({ directory, hiddenFolder, log }: NativeEngineO
       const number = signalNumber(signal);
       await starter.settled(environment, service);
       await running.get(environment, service)?.stop({ signal: number, graceMs });
+    },
+    forget: async (environment, service) => {
+      await starter.settled(environment, service);
+      if (running.get(environment, service) !== undefined) return;
+      for (const it of await listGenerations(folders, environment, service)) await takeAway(folders, it);
     },
     remove: async (environment, graceMs) => {
       await starter.settled(environment);

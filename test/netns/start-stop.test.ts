@@ -1,0 +1,112 @@
+/** Stopping and starting environments and their services, with a daemon in an office. */
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { test } from 'node:test';
+import { type TestLab, withLab } from '../lab.ts';
+
+const says = (name: string, more = ''): string =>
+  `{ command: [sh, -c, 'trap "${more}echo end ${name} >>$$LOG; exit 0" TERM; echo begin ${name} >>$$LOG; while :; do sleep 0.02; done'], environment: { LOG: ./log }`;
+
+const file = `
+name: shop
+x-landline: { network: office, address: 192.168.11.101 }
+services:
+  db: ${says('db')} }
+  init: { command: [sh, -c, 'echo init >>log'] }
+  web: ${says('web', 'sleep 0.2; ')}, depends_on: { db: { condition: service_started }, init: { condition: service_completed_successfully } } }
+`;
+
+interface Shop {
+  readonly lab: TestLab;
+  landline(...words: string[]): Promise<string>;
+  /** `db running, init exited, web running`, and the environment's own state. */
+  states(): Promise<string>;
+  /** What was written to the log since the last call. */
+  heard(): readonly string[];
+}
+
+async function withShop(t: Parameters<typeof withLab>[0], body: (shop: Shop) => Promise<void>): Promise<void> {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'landline-start-stop-'));
+  t.after(() => fs.rmSync(folder, { recursive: true }));
+  fs.writeFileSync(path.join(folder, 'shop.yaml'), file);
+  const log = path.join(folder, 'log');
+  await withLab(t, {}, async (lab) => {
+    const landline = (...words: string[]): Promise<string> => lab.read('host', ['landline', ...words]);
+    let seen = 0;
+    await landline('up', '-f', path.join(folder, 'shop.yaml'));
+    await body({
+      lab,
+      landline,
+      states: async () => {
+        // A cast, since this is what the command prints.
+        const [it] = JSON.parse(await landline('ps', 'shop', '--json')) as readonly {
+          state: string;
+          services: readonly { name: string; state: string }[];
+        }[];
+        return `${it?.state}: ${it?.services.map(({ name, state }) => `${name} ${state}`).join(', ')}`;
+      },
+      heard: () => {
+        const lines = fs.readFileSync(log, 'utf8').split('\n').slice(0, -1);
+        const news = lines.slice(seen);
+        seen = lines.length;
+        return news;
+      },
+    });
+  });
+}
+
+const restartDaemon = `kill -9 "$(cat /run/landline/landline.pid)"; (setsid landline daemon >>/var/log/landline.log 2>&1 </dev/null &)
+  until landline ps >/dev/null 2>&1; do sleep 0.05; done`;
+
+test('a stopped environment keeps its address and stays stopped over a new daemon; start brings it back in order', async (t) => {
+  await withShop(t, async ({ lab, landline, states, heard }) => {
+    assert.deepEqual(heard(), ['begin db', 'init', 'begin web']);
+    assert.equal(await landline('stop', 'shop'), 'shop is stopped\n');
+    assert.deepEqual(heard(), ['end web', 'end db'], 'what depends on others goes first');
+    assert.equal(await states(), 'stopped: db stopped, init stopped, web stopped');
+    await lab.read('pc', ['ping', '-c', '1', '-W', '2', '192.168.11.101']);
+    await lab.read('host', ['sh', '-c', restartDaemon]);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    assert.equal(await states(), 'stopped: db stopped, init stopped, web stopped');
+    assert.deepEqual(heard(), []);
+    assert.equal(await landline('start', 'shop'), 'shop is running\n');
+    assert.deepEqual(heard(), ['begin db', 'init', 'begin web'], 'what had completed runs again');
+    assert.equal(await states(), 'running: db running, init exited, web running');
+  });
+});
+
+test('one service is stopped, started and restarted alone; up starts what was stopped', async (t) => {
+  await withShop(t, async ({ landline, states, heard, lab }) => {
+    heard();
+    assert.equal(await landline('stop', 'shop/db'), 'shop/db is stopped\n');
+    assert.equal(await states(), 'running: db stopped, init exited, web running');
+    assert.equal(await landline('restart', 'shop/web'), 'shop/web is running\n', 'what somebody stopped is not waited for');
+    assert.deepEqual(heard(), ['end db', 'end web', 'begin web']);
+    assert.equal(await landline('start', 'shop/db'), 'shop/db is running\n');
+    assert.equal(await landline('restart', 'shop'), 'shop is running\n');
+    assert.deepEqual(heard(), ['begin db', 'end web', 'end db', 'begin db', 'init', 'begin web']);
+    await landline('stop', 'shop');
+    heard();
+    const unknown = await lab.exec('host', ['landline', 'stop', 'shop/nothing']);
+    assert.equal(unknown.status, 1);
+    assert.match(
+      unknown.stderr,
+      /^landline: SERVICE_UNKNOWN: environment 'shop' has no service 'nothing'\n→ it has db, init, web\n$/,
+    );
+  });
+});
+
+test('exec --sandbox runs a program of the host in the network of an environment in which nothing runs', async (t) => {
+  await withShop(t, async ({ lab, landline }) => {
+    await landline('stop', 'shop');
+    const script =
+      'hostname; ip -4 -o address show eth0 | tr -s " " | cut -d " " -f 4; cat /etc/resolv.conf; getent hosts web | cut -d " " -f 1; exit 9';
+    const { status, stdout } = await lab.exec('host', ['landline', 'exec', '--sandbox', 'shop', '--', 'sh', '-c', script]);
+    assert.equal(status, 9);
+    assert.equal(stdout, 'host\n192.168.11.101/23\nnameserver 192.168.11.2\nsearch test.office.example\n127.0.0.1\n');
+    await lab.read('host', ['sh', '-c', '! grep -q "127.0.0.1 web" /etc/hosts']);
+    assert.equal((await lab.exec('host', ['landline', 'exec', '--sandbox', 'shop/web', '--', 'true'])).status, 2);
+  });
+});
