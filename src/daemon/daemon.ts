@@ -9,7 +9,6 @@ import { type Ipv4, ipv4 } from '../net/ipv4.ts';
 import { containsAddress, formatPrefix } from '../net/prefix.ts';
 import { version } from '../version.ts';
 import { attachTarget, detachTarget } from './attachments.ts';
-import { networksOf } from './networks.ts';
 import type { EnvironmentLoop } from './environment.ts';
 import type { DownOptions, Environments } from './environments.ts';
 import { iterate } from './iterate.ts';
@@ -74,7 +73,7 @@ export function daemonOn(world: World, environments: Environments): Daemon {
     attach: (ask) => attachTarget(world, environments, ask),
     detach: (name, network) => detachTarget(environments, name, network),
     networks: async () => [
-      ...(await Promise.all(networksOf(world).map((it) => networkView(world, it)))),
+      ...(await Promise.all(world.configuration.networks.map((it) => networkView(world, it)))),
       noneView(world),
     ],
     endpoints: async () =>
@@ -127,7 +126,7 @@ function addresses(world: World): ReturnType<Daemon['addresses']> {
 async function reserve(world: World, ask: ReserveAsk): ReturnType<Daemon['reserve']> {
   const address = ipv4(ask.address);
   const network =
-    ask.network === undefined ? networkOf(world, address) : requireNetwork(networksOf(world), ask.network);
+    ask.network === undefined ? networkOf(world, address) : requireNetwork(world.configuration.networks, ask.network);
   const hostAddresses = await hostAddressesOn(world, network);
   const { environment: holder, note } = ask;
   return reservationView(world.store.reserve({ network, address, holder, note, hostAddresses, now: Date.now() }));
