@@ -1,6 +1,6 @@
 /**
- * Connections that the kernel still leads where a port led before. TCP ends by itself; UDP has no end, and a client
- * that goes on sending would be led to the old place for as long as it does.
+ * Flows that the kernel still leads where a port led before. A connection of TCP ends, and is left to its end; UDP has
+ * none, and who goes on sending would be led to the old place for as long as he does.
  */
 import { formatHostPort, type PublishedPort } from '../core/firewall/wish.ts';
 import type { Destination } from '../host/nft.ts';
@@ -13,16 +13,15 @@ export function staleConnections(
   addresses: readonly Ipv4[],
 ): Destination[] {
   const gone = missing(before, after).map(({ protocol, address, containerPort }) => ({ protocol, address, port: containerPort }));
-  const come = missing(after, before).filter((it) => it.protocol === 'udp');
-  const own = come.flatMap(({ protocol, hostAddress, hostPort }) =>
+  const own = missing(after, before).flatMap(({ protocol, hostAddress, hostPort }) =>
     (hostAddress === undefined ? addresses : [hostAddress]).map((address) => ({ protocol, address, port: hostPort })),
   );
   return [...gone, ...own];
 }
 
-/** Those of `some` that lead elsewhere, or nowhere, in `others`. */
+/** Those of `some`, of UDP, that lead elsewhere, or nowhere, in `others`. */
 function missing(some: readonly PublishedPort[], others: readonly PublishedPort[]): PublishedPort[] {
   const describe = (it: PublishedPort): string => `${formatHostPort(it)} ${it.address} ${it.containerPort}`;
   const there = new Set(others.map(describe));
-  return some.filter((it) => !there.has(describe(it)));
+  return some.filter((it) => it.protocol === 'udp' && !there.has(describe(it)));
 }

@@ -1,12 +1,10 @@
 /** NETLINK_NETFILTER in the daemon's namespace: whether the ruleset has changed, and connections to forget. */
-import { formatIpv4, type Ipv4 } from '../net/ipv4.ts';
+import type { Ipv4 } from '../net/ipv4.ts';
 import {
   connectionAttributes,
   decodeNetfilter,
   encodeNetfilter,
-  FILTER_IP_SRC,
   FILTER_PROTO_NUM,
-  FILTER_PROTO_SRC_PORT,
   generationAttributes,
   IPCTNL_MSG_CT_DELETE,
   IPCTNL_MSG_CT_GET,
@@ -65,40 +63,35 @@ export function watchRuleset(onChange: () => void): { close(): void } {
 const endsWithGeneration = (bytes: Uint8Array): boolean => decodeMessages(bytes).some((it) => it.type === NFT_MSG_NEWGEN);
 
 /**
- * Forgets the connections that lead to these places (`conntrack -D --reply-src ADDRESS --reply-port-src PORT`): their
- * next packets find their way anew. Where the kernel tracks none, there is nothing to forget.
+ * Forgets the connections that lead to these places (`conntrack -D -p PROTOCOL --reply-src ADDRESS --reply-port-src
+ * PORT`): their next packets find their way anew. The kernel looks through its whole table, which takes it some ten
+ * milliseconds, so it is asked once for all places. Where it tracks none, there is nothing to forget.
  */
 export async function forgetConnections(socket: Transactions, destinations: readonly Destination[]): Promise<void> {
-  for (const it of destinations) {
-    const connections = findConnections(socket, it);
-    for (const tuple of connections) await forget(socket, it, tuple);
+  for (const protocol of ['tcp', 'udp'] as const) {
+    const places = new Set(destinations.filter((it) => it.protocol === protocol).map((it) => placeOf(it.address, it.port)));
+    if (places.size === 0) continue;
+    for (const connection of findConnections(socket, protocol, places)) await forget(socket, connection);
   }
 }
 
-function findConnections(socket: Transactions, it: Destination): AttributeList[] {
-  const doing = `conntrack -L ${describe(it)}`;
+const placeOf = (address: Ipv4 | undefined, port: number | undefined): string => `${address} ${port}`;
+
+function findConnections(socket: Transactions, protocol: Destination['protocol'], places: ReadonlySet<string>): AttributeList[] {
+  const request = { doing: `conntrack -L -p ${protocol}`, type: IPCTNL_MSG_CT_GET, flags: 0, payload: askFor(protocol) };
   try {
-    const found = socket.dump({ doing, type: IPCTNL_MSG_CT_GET, flags: 0, payload: askFor(it) });
-    return found.flatMap((message) => originOf(message, it));
+    return socket.dump(request).flatMap((message) => originOf(message, protocol, places));
   } catch (error) {
     if (isKernelError(error, 'EOPNOTSUPP', 'EINVAL', 'ENOENT')) return [];
     throw error;
   }
 }
 
-const describe = (it: Destination): string =>
-  `-p ${it.protocol} --reply-src ${formatIpv4(it.address)} --reply-port-src ${it.port}`;
-
-/** The kernel looks through its table itself; one before 5.8 ignores the filter and tells of all. */
-function askFor(it: Destination): Uint8Array {
-  const ip = attributes({ CTA_IP_V4_SRC: it.address });
-  const proto = attributes({ CTA_PROTO_NUM: protocolNumbers[it.protocol], CTA_PROTO_SRC_PORT: it.port });
-  const tuple = new AttributeList([
-    { name: 'CTA_TUPLE_IP', value: ip, flags: NLA_F_NESTED },
-    { name: 'CTA_TUPLE_PROTO', value: proto, flags: NLA_F_NESTED },
-  ]);
-  const flags = FILTER_IP_SRC | FILTER_PROTO_NUM | FILTER_PROTO_SRC_PORT;
-  const filter = attributes({ CTA_FILTER_ORIG_FLAGS: 0, CTA_FILTER_REPLY_FLAGS: flags });
+/** A kernel before 5.8 ignores the filter and tells of all. */
+function askFor(protocol: Destination['protocol']): Uint8Array {
+  const proto = attributes({ CTA_PROTO_NUM: protocolNumbers[protocol] });
+  const tuple = new AttributeList([{ name: 'CTA_TUPLE_PROTO', value: proto, flags: NLA_F_NESTED }]);
+  const filter = attributes({ CTA_FILTER_ORIG_FLAGS: 0, CTA_FILTER_REPLY_FLAGS: FILTER_PROTO_NUM });
   const list = new AttributeList([
     { name: 'CTA_TUPLE_REPLY', value: tuple, flags: NLA_F_NESTED },
     { name: 'CTA_FILTER', value: filter, flags: NLA_F_NESTED },
@@ -106,24 +99,21 @@ function askFor(it: Destination): Uint8Array {
   return encodeNetfilter({ ...empty, family: AF_INET, attributes: list }, connectionAttributes);
 }
 
-/** CTA_TUPLE_ORIG (and the zone) of a connection that leads there: what names it in a request. */
-function originOf(message: NetlinkMessage, it: Destination): AttributeList[] {
+/** CTA_TUPLE_ORIG (and the zone) of a connection that leads to one of the places: what names it in a request. */
+function originOf(message: NetlinkMessage, protocol: Destination['protocol'], places: ReadonlySet<string>): AttributeList[] {
   const found = decodeNetfilter(message.payload, connectionAttributes).attributes;
   const reply = found.nested('CTA_TUPLE_REPLY');
-  const source = reply?.nested('CTA_TUPLE_IP')?.number('CTA_IP_V4_SRC');
   const proto = reply?.nested('CTA_TUPLE_PROTO');
-  const leadsThere =
-    source === it.address &&
-    proto?.number('CTA_PROTO_NUM') === protocolNumbers[it.protocol] &&
-    proto.number('CTA_PROTO_SRC_PORT') === it.port;
+  const source = placeOf(reply?.nested('CTA_TUPLE_IP')?.number('CTA_IP_V4_SRC'), proto?.number('CTA_PROTO_SRC_PORT'));
+  if (proto?.number('CTA_PROTO_NUM') !== protocolNumbers[protocol] || !places.has(source)) return [];
   const kept = found.decoded().filter((attribute) => 'name' in attribute && /^CTA_(TUPLE_ORIG|ZONE)$/.test(attribute.name));
-  return leadsThere ? [new AttributeList(kept)] : [];
+  return [new AttributeList(kept)];
 }
 
-async function forget(socket: Transactions, it: Destination, list: AttributeList): Promise<void> {
+async function forget(socket: Transactions, list: AttributeList): Promise<void> {
   const payload = encodeNetfilter({ ...empty, family: AF_INET, attributes: list }, connectionAttributes);
   try {
-    await socket.change({ doing: `conntrack -D ${describe(it)}`, type: IPCTNL_MSG_CT_DELETE, flags: 0, payload });
+    await socket.change({ doing: 'conntrack -D', type: IPCTNL_MSG_CT_DELETE, flags: 0, payload });
   } catch (error) {
     // It ended by itself.
     if (!isKernelError(error, 'ENOENT')) throw error;

@@ -29,7 +29,8 @@ const subnet = prefix('10.88.0.0/16');
 const group = privateLinkGroup(installation);
 const host = openHost();
 const told: string[] = [];
-const firewall = openFirewall(host, openNft(), (line) => void told.push(line));
+const nft = openNft();
+const firewall = openFirewall(host, nft, (line) => void told.push(line));
 const known = new Map<string, PrivateWish>();
 
 const netnsOf = (name: string): string => `/run/landline/netns/${name}`;
@@ -50,8 +51,8 @@ function wishOf({ bridges, ports }: Extract<PrivateRequest, { do: 'apply' }>): F
   return { bridges, private: { subnet, group, ports: published } };
 }
 
-async function attachOne(name: string, address: string): Promise<unknown> {
-  await host.addNetns(netnsOf(name));
+async function attachOne({ name, address }: Extract<PrivateRequest, { do: 'attach' }>): Promise<unknown> {
+  if (host.netnsInode(netnsOf(name)) === undefined) await host.addNetns(netnsOf(name));
   const gateway = privateGateway(subnet);
   const endpoint: PrivateEndpoint = {
     network: 'bridge',
@@ -90,8 +91,10 @@ async function answer(request: PrivateRequest): Promise<unknown> {
       return firewall.problems.map((it) => `${it.code}: ${it.message} → ${it.next}`);
     case 'told':
       return told.splice(0);
+    case 'sandbox':
+      return host.addNetns(netnsOf(request.name));
     case 'attach':
-      return attachOne(request.name, request.address);
+      return attachOne(request);
     case 'detach':
       return detach(host, netnsOf(request.name), 'eth0');
     case 'inspect':
@@ -100,6 +103,8 @@ async function answer(request: PrivateRequest): Promise<unknown> {
       const wish = known.get(request.name);
       return wish && mendPrivate(host, wish);
     }
+    case 'generation':
+      return nft.generation();
     case 'listeners':
       return Promise.all((await listListeners()).map(async (it) => ({ ...it, owner: await ownerOfSocket(it.socket) })));
   }

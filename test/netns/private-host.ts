@@ -11,9 +11,9 @@ import { type Outcome, type TestLab, withLab, withoutTestRunner } from '../lab.t
 /** Ports as in `8080:10.88.0.2:80`, `192.168.11.20:53:10.88.0.2:53 udp`. Without ports there is no private network. */
 export type PrivateRequest =
   | { readonly do: 'apply'; readonly bridges: readonly string[]; readonly ports?: readonly string[] }
-  | { readonly do: 'check' | 'problems' | 'told' | 'listeners' }
+  | { readonly do: 'check' | 'problems' | 'told' | 'listeners' | 'generation' }
   | { readonly do: 'attach'; readonly name: string; readonly address: string }
-  | { readonly do: 'detach' | 'inspect' | 'mend'; readonly name: string };
+  | { readonly do: 'sandbox' | 'detach' | 'inspect' | 'mend'; readonly name: string };
 
 export interface PrivateAnswer {
   readonly value?: unknown;
@@ -28,10 +28,16 @@ export interface PrivateHost {
   publish(...ports: readonly string[]): Promise<number>;
   /** Attaches a sandbox, and starts a server there at port 80/tcp and 53/udp that says its name and whom it sees. */
   addShop(name: string, address: string): Promise<void>;
+  /** Starts such a server in a machine, or in `host/SANDBOX`. */
+  serve(from: string, name: string): Promise<void>;
+  /** Plugs a sandbox into br0, as an environment on the LAN is, with 192.168.11.101 and fd00::101. */
+  addStation(name: string): Promise<void>;
+  /** Runs a script in a machine, or in `host/SANDBOX`, that must succeed. Returns what it prints. */
+  sh(from: string, script: string): Promise<string>;
   /** Runs a command in the network of a sandbox, with the host's files. */
   inside(name: string, command: readonly string[]): Promise<Outcome>;
-  /** What a server answers, or why it does not. `from` is a machine, or `host/SANDBOX`. */
-  open(from: string, url: string): Promise<string>;
+  /** What a server answers within so many seconds (3), or why it does not. `from` is a machine, or `host/SANDBOX`. */
+  open(from: string, url: string, seconds?: number): Promise<string>;
   /** The same with UDP: `ADDRESS:PORT`. */
   send(from: string, target: string): Promise<string>;
   /** Starts a program in a machine, or in `host/SANDBOX`, that ends with the test. */
@@ -80,18 +86,38 @@ function hostWith(lab: TestLab, ask: PrivateHost['ask'], start: PrivateHost['sta
     const { machine, inner } = placeOf(from, command);
     return lab.exec(machine, inner);
   };
+  const serve = async (from: string, name: string): Promise<void> => {
+    const server = start(from, [node, fileHere('private-server.ts'), name]);
+    await new Promise((resolve) => server.stdout.once('data', resolve));
+  };
   return {
     lab,
     ask,
     start,
+    serve,
     publish: async (...ports) => Number(await ask({ do: 'apply', bridges: ['br0'], ports })),
     addShop: async (name, address) => {
       await ask({ do: 'attach', name, address });
-      const server = start(`host/${name}`, [node, fileHere('private-server.ts'), name]);
-      await new Promise((resolve) => server.stdout.once('data', resolve));
+      await serve(`host/${name}`, name);
+    },
+    addStation: async (name) => {
+      await ask({ do: 'sandbox', name });
+      const netns = `/run/landline/netns/${name}`;
+      const script = `nsenter --net=${netns} ip link add eth0 type veth peer name ${name} netns $$
+        ip link set ${name} master br0 up`;
+      await lab.read('host', ['sh', '-ec', script]);
+      const inner =
+        'ip address add 192.168.11.101/23 dev eth0; ip address add fd00::101/64 dev eth0 nodad; ip link set eth0 up; ip link set lo up';
+      await lab.read('host', ['nsenter', `--net=${netns}`, 'sh', '-ec', inner]);
+    },
+    sh: async (from, script) => {
+      const { status, stdout, stderr } = await run(from, ['sh', '-ec', script]);
+      if (status !== 0) throw new Error(`${from}: ${script}: status ${status}\n${stdout}${stderr}`);
+      return stdout;
     },
     inside: (name, command) => run(`host/${name}`, command),
-    open: async (from, url) => said(await run(from, ['curl', '--silent', '--show-error', '--max-time', '3', url])),
+    open: async (from, url, seconds = 3) =>
+      said(await run(from, ['curl', '--silent', '--show-error', '--max-time', String(seconds), url])),
     send: async (from, target) => said(await run(from, [node, fileHere('private-client.ts'), ...target.split(':')])),
   };
 }

@@ -66,10 +66,8 @@ export const connectionAttributes = schema({
   CTA_FILTER: [25, nested(filterAttributes)],
 });
 
-/** CTA_FILTER_FLAG(CTA_IP_SRC), (CTA_PROTO_NUM), (CTA_PROTO_SRC_PORT) of nf_internals.h. */
-export const FILTER_IP_SRC = 1 << 0;
+/** CTA_FILTER_FLAG(CTA_PROTO_NUM) of net/netfilter/nf_internals.h. */
 export const FILTER_PROTO_NUM = 1 << 3;
-export const FILTER_PROTO_SRC_PORT = 1 << 4;
 
 /** ```
  *  0                   1                   2                   3
