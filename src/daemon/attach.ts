@@ -91,8 +91,14 @@ async function addVeth(host: Host, wish: AttachWish, bridge: Link): Promise<Veth
     const added = await host.kernel.addLink(spec);
     return { name, index: added.index, peer: added.peer ?? 0 };
   } catch (error) {
-    throw addRefusal(error, wish);
+    throw await takeBack(host, name, addRefusal(error, wish));
   }
+}
+
+/** A refusal may mean that the answer was lost, and the veth is there: it goes by its name, which is its own. */
+async function takeBack(host: Host, name: string, first: unknown): Promise<unknown> {
+  const link = await host.kernel.getLink(name).catch(() => undefined);
+  return link === undefined ? first : undo(host, link.index, first);
 }
 
 /** The mark, and up. IPv6 is off on the host's end before. */
