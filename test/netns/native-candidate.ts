@@ -1,5 +1,5 @@
 /** A native engine to try: a state folder and a network namespace of its own, cleared away also after a crash. */
-import { execFileSync } from 'node:child_process';
+import { type ChildProcess, execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -22,6 +22,8 @@ export interface NativeCandidate extends Candidate {
   /** Makes a further network namespace; returns its path. */
   addNetns(): string;
   deleteNetns(file: string): void;
+  /** A process that is to end with the test, however that ends. */
+  owns<P extends ChildProcess>(process: P): P;
 }
 
 /** A test with a native engine of its own, that is opened before and cleared away after. */
@@ -49,6 +51,7 @@ export async function makeNativeCandidate(directoryName = 'services'): Promise<N
   const directory = path.join(home, directoryName);
   fs.mkdirSync(home);
   const namespaces = new Set<string>();
+  const owned: ChildProcess[] = [];
   const log: string[] = [];
   const openEngine = (): Engine => openAt(directory, log);
   const addNetns = (): string => {
@@ -68,6 +71,10 @@ export async function makeNativeCandidate(directoryName = 'services'): Promise<N
     openEngine,
     addNetns,
     deleteNetns,
+    owns: (process) => {
+      owned.push(process);
+      return process;
+    },
     view: (environment) => viewOf(environment, netns),
     commands: {
       forever: ['sleep', 'infinity'],
@@ -77,6 +84,7 @@ export async function makeNativeCandidate(directoryName = 'services'): Promise<N
       says: (...lines) => ['printf', '%s\\n', ...lines],
     },
     dispose: async () => {
+      for (const process of owned) process.kill('SIGKILL');
       for (const file of [...namespaces]) deleteNetns(file);
       await removeAll(directory);
       fs.rmSync(home, { recursive: true, force: true });

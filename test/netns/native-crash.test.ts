@@ -25,7 +25,7 @@ function startDaemon(it: NativeCandidate, mark: string, manner: 'stir' | 'rest',
   const script = fileURLToPath(new URL('native-daemon.ts', import.meta.url));
   const args = [script, it.directory, it.view('shop').netns, mark, String(SERVICES), manner];
   const shell = ['--mount', 'sh', '-c', `${prepare}\nexec "$@"`, 'sh', process.execPath, ...args];
-  const daemon = spawn('unshare', shell, { stdio: ['pipe', 'pipe', 'inherit'] });
+  const daemon = it.owns(spawn('unshare', shell, { stdio: ['pipe', 'pipe', 'inherit'] }));
   let said = '';
   daemon.stdout.on('data', (text) => {
     said += String(text);
@@ -127,6 +127,7 @@ story('a spawner that comes to its work only after the next daemon has opened st
   await first.kill();
   second.open();
   await second.has('settled');
+  await until('all run', () => countsOf(mark).every((count) => count === 1));
   const before = copiesOf(mark);
   process.kill(spawner, 'SIGCONT');
   await until('the former spawner is gone', () => !pidsOf('native/spawner.sh').includes(spawner));

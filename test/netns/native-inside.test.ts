@@ -6,7 +6,7 @@ import path from 'node:path';
 import { linesOf, serviceOf, statusOf, whenExited, whenSaid } from '../../src/engine/contract.ts';
 import type { Engine } from '../../src/engine/index.ts';
 import { type NativeCandidate, story } from './native-candidate.ts';
-import { descriptorsOf, isInherited, statOf } from './native-processes.ts';
+import { commandLine, descriptorsOf, isInherited, statOf, until } from './native-processes.ts';
 
 /** What a program says from its start to its end, in bytes. */
 async function outputOf(
@@ -138,6 +138,7 @@ story(
 story('it has stdin, stdout and stderr, no other descriptor, a session of its own and no terminal', async (engine, it) => {
   await engine.start(it.view('shop'), serviceOf('web', ['sleep', 'infinity']), 'd');
   const pid = (await statusOf(engine, 'shop', 'web'))?.pid ?? 0;
+  await until('it is no more the shell that became it', () => commandLine(pid) === 'sleep\0infinity\0');
   const log = path.join(it.directory, 'shop/services/web/log');
   const descriptors = [...descriptorsOf(pid)].filter(([fd]) => fd < 3 || !descriptorsOf('self').has(fd) || !isInherited(fd));
   assert.deepEqual(descriptors, [

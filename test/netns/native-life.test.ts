@@ -8,7 +8,7 @@ import { linesOf, serviceOf, statusOf, whenExited, whenSaid } from '../../src/en
 import type { Engine, SandboxView } from '../../src/engine/index.ts';
 import { isLandlineError } from '../../src/errors.ts';
 import { story } from './native-candidate.ts';
-import { descriptorsOf, pidsOf, statOf, until, zombiesOf } from './native-processes.ts';
+import { commandLine, descriptorsOf, pidsOf, statOf, until, zombiesOf } from './native-processes.ts';
 
 /** A word that no other process has in its command line. */
 const makeMark = (): string => `9${process.pid}${Math.floor(Math.random() * 1e9)}`;
@@ -40,22 +40,6 @@ story('every exit status from 0 to 255 is kept', async (engine, it) => {
   );
 });
 
-story('the end by a signal is 128 and its number', async (engine, it) => {
-  for (const [signal, status] of [
-    ['HUP', 129],
-    ['INT', 130],
-    ['QUIT', 131],
-    ['ABRT', 134],
-    ['KILL', 137],
-    ['SEGV', 139],
-    ['TERM', 143],
-  ] as const) {
-    const ended = whenExited(engine, 'shop', 'web');
-    await engine.start(it.view('shop'), serviceOf('web', ['sh', '-c', `kill -${signal} $$; sleep 10`]), 'd');
-    assert.equal((await ended).exitStatus, status, signal);
-  }
-});
-
 story('a signal to process 1 goes on to the service', async (engine, it) => {
   const names = ['HUP', 'INT', 'QUIT', 'USR1', 'USR2', 'TERM'];
   await engine.start(it.view('shop'), serviceOf('web', listener(...names)), 'd');
@@ -72,8 +56,18 @@ story('a signal to process 1 goes on to the service', async (engine, it) => {
 async function startSleep(engine: Engine, view: SandboxView): Promise<void> {
   await engine.start(view, serviceOf('web', ['sleep', 'infinity']), 'd');
   const pid = await pidOf(engine, 'web');
-  await until('it sleeps', () => fs.readFileSync(`/proc/${pid}/cmdline`, 'latin1') === 'sleep\0infinity\0');
+  await until('it sleeps', () => commandLine(pid) === 'sleep\0infinity\0');
 }
+
+story('the end by a signal is 128 and its number, whoever sent it', async (engine, it) => {
+  const cases = { SIGHUP: 129, SIGINT: 130, SIGQUIT: 131, SIGABRT: 134, SIGKILL: 137, SIGSEGV: 139, SIGTERM: 143 } as const;
+  for (const [signal, status] of Object.entries(cases)) {
+    const ended = whenExited(engine, 'shop', 'web');
+    await startSleep(engine, it.view('shop'));
+    process.kill(await pidOf(engine, 'web'), signal);
+    assert.equal((await ended).exitStatus, status, signal);
+  }
+});
 
 story(
   'a signal ends a program that does nothing about it: it is not process 1, for which the kernel would drop it',
@@ -146,7 +140,7 @@ story('the pid is the service, also when process 1 has other children', async (e
   );
   await whenSaid(engine, 'shop', 'web', 'ready');
   const pid = await pidOf(engine, 'web');
-  assert.equal(fs.readFileSync(`/proc/${pid}/cmdline`, 'latin1'), 'sleep\0infinity\0');
+  await until('it is what the service became', () => commandLine(pid) === 'sleep\0infinity\0');
   assert.equal(fs.readlinkSync(`/proc/${pid}/ns/net`), `net:[${fs.statSync(it.view('shop').netns).ino}]`);
 });
 
@@ -234,11 +228,15 @@ story('a start fails when the spawner dies, and the next one has a new spawner',
   assert.deepEqual(others, []);
   process.kill(spawner, 'SIGSTOP');
   const start = engine.start(it.view('shop'), serviceOf('web', ['sleep', 'infinity']), 'd');
-  setTimeout(() => process.kill(spawner, 'SIGKILL'), 100);
+  const web = path.join(it.directory, 'shop/services/web');
+  const killed = until('the line is written', () => fs.globSync(`${web}/*/alive`).length > 0).then(() =>
+    process.kill(spawner, 'SIGKILL'),
+  );
   await assert.rejects(
     start,
     (error) => isLandlineError(error, 'SERVICE_FAILED') && error.message.includes('because the spawner ended'),
   );
+  await killed;
   await engine.start(it.view('shop'), serviceOf('web', ['sleep', 'infinity']), 'd');
   assert.deepEqual(
     (await engine.observe('shop')).map((one) => one.state),
@@ -282,19 +280,21 @@ story('neither the end of the daemon nor a signal to its process group reaches a
   const mark = makeMark();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGKILL'] as const) {
     const script = new URL('native-daemon.ts', import.meta.url).pathname;
-    const daemon = spawn(process.execPath, [script, it.directory, it.view('shop').netns, mark, '1', 'rest'], { detached: true });
+    const daemon = it.owns(
+      spawn(process.execPath, [script, it.directory, it.view('shop').netns, mark, '1', 'rest'], { detached: true }),
+    );
     let said = '';
     daemon.stdout.on('data', (text) => {
       said += String(text);
     });
     daemon.stdin.write('open\n');
     await until('the daemon has settled', () => said.includes('settled'));
-    const [pid, ...others] = pidsOf(`.${mark}`);
+    await until('the service runs', () => pidsOf(`.${mark}`).length === 1);
+    const [pid] = pidsOf(`.${mark}`);
     process.kill(-(daemon.pid ?? 0), signal);
     await once(daemon, 'exit');
     await until('its spawner is gone', () => pidsOf(`${it.directory} ${daemon.pid}`).length === 0);
     assert.deepEqual(pidsOf(`.${mark}`), [pid], `${signal}: the same process runs`);
-    assert.deepEqual(others, []);
   }
 });
 
@@ -311,7 +311,7 @@ story('what ended while no daemon was there is known to the next', async (engine
   await engine.close();
   process.kill(web, 'SIGUSR1');
   process.kill(killed, 'SIGKILL');
-  await until('both are gone', () => [web, db].every((pid) => !fs.existsSync(`/proc/${pid}`)));
+  await until('both are gone, process 1 too', () => pidsOf(`init.sh ${it.directory}`).length === 0);
   const next = it.openEngine();
   await next.open();
   const statuses = (await next.observe('shop')).map(({ name, state, exitStatus }) => ({ name, state, exitStatus }));

@@ -1,31 +1,36 @@
 /** What the tests see of processes: from /proc, and not by the engine's own code. */
 import fs from 'node:fs';
 
-/** Pids of processes with this word in their command line; a zombie has none. */
-export function pidsOf(word: string): number[] {
+/** Pids of processes with these words in their command line; a zombie has none. */
+export function pidsOf(words: string): number[] {
   return fs
     .readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid && commandLine(Number(name)).includes(word))
+    .filter(
+      (name) =>
+        /^\d+$/.test(name) && Number(name) !== process.pid && commandLine(Number(name)).replaceAll('\0', ' ').includes(words),
+    )
     .map(Number);
 }
 
 /** Words of a command line, each ended by a NUL; nothing of a process that is gone. */
-export function commandLine(pid: number): string {
+export const commandLine = (pid: number): string => read(`/proc/${pid}/cmdline`);
+
+function read(file: string): string {
   try {
-    return fs.readFileSync(`/proc/${pid}/cmdline`, 'latin1');
+    return fs.readFileSync(file, 'latin1');
   } catch {
     return '';
   }
 }
 
-/** Fields of proc_pid_stat(5) by their numbers there. */
+/** Of proc_pid_stat(5); nothing of a process that is gone. */
 export function statOf(pid: number): {
   readonly state: string;
   readonly parent: number;
   readonly session: number;
   readonly terminal: number;
 } {
-  const text = fs.readFileSync(`/proc/${pid}/stat`, 'latin1');
+  const text = read(`/proc/${pid}/stat`);
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   return { state: fields[0] ?? '', parent: Number(fields[1]), session: Number(fields[3]), terminal: Number(fields[4]) };
 }
