@@ -1,9 +1,14 @@
 /** Makes the captures again: `scripts/capture [NAME…]`, of all where none is named. */
 import { execFileSync } from 'node:child_process';
 import { captureArp } from './arp.ts';
+import { captureNetfilter } from './netfilter.ts';
 import { captureNetlink } from './netlink.ts';
 
-const captures: Readonly<Record<string, () => Promise<void>>> = { arp: captureArp, netlink: captureNetlink };
+const captures: Readonly<Record<string, () => Promise<void>>> = {
+  arp: captureArp,
+  netfilter: captureNetfilter,
+  netlink: captureNetlink,
+};
 
 const wanted = process.argv.slice(2);
 for (const name of wanted.length === 0 ? Object.keys(captures) : wanted) {

@@ -7,6 +7,8 @@ const askVersion: Readonly<Record<string, () => string>> = {
   tcpdump: () => firstLine('tcpdump', '--version').replace(/ version /, ' '),
   iproute2: () => /iproute2-[^,]*/.exec(firstLine('ip', '-V'))?.[0].replace('-', ' ') ?? 'iproute2',
   arping: () => firstLine('arping', '-V').replace(/ from /, ' of '),
+  nft: () => firstLine('nft', '-v').replace(/^nftables v(\S+).*/, 'nftables $1'),
+  conntrack: () => firstLine('conntrack', '-V').replace(/^conntrack v(\S+).*/, 'conntrack-tools $1'),
   busybox: () => /BusyBox v[^ ]*/.exec(firstLine('busybox'))?.[0] ?? 'BusyBox',
 };
 
