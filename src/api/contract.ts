@@ -140,6 +140,8 @@ export interface SandboxView {
 export interface LogView {
   readonly service: string;
   readonly text: string;
+  /** ISO 8601, to about a second; where `timestamps` asks for it. */
+  readonly time?: string;
 }
 
 /** One thing that happened, of `GET /v1/events`. */

@@ -61,6 +61,9 @@ export interface LogAsk {
   /** Undefined: all services. */
   readonly service?: string;
   readonly tail?: number;
+  /** Milliseconds since 1970. */
+  readonly since?: number;
+  readonly timestamps: boolean;
   readonly follow: boolean;
 }
 

@@ -248,25 +248,34 @@ async function detach(daemon: Daemon, call: Call): Promise<Response> {
 function logs(daemon: Daemon, call: Call): Response {
   const service = word(call, 'service');
   const tail = number(call, 'tail');
+  const since = time(call, 'since');
   const ask = {
     environment: call.path['name'] ?? '',
     follow: flag(call, 'follow', false),
+    timestamps: flag(call, 'timestamps', false),
     ...(service === undefined ? {} : { service }),
     ...(tail === undefined ? {} : { tail }),
+    ...(since === undefined ? {} : { since }),
   };
   return lines(daemon.logs(ask, call.signal), call.signal);
 }
 
+/** Milliseconds since 1970. */
+function time(call: Call, name: string): number | undefined {
+  const text = word(call, name);
+  const found = text === undefined ? undefined : Date.parse(text);
+  if (Number.isNaN(found)) throw usage(`'${text}' is no time`, 'write it as 2026-01-31T14:05 or 2026-01-31T14:05:00Z');
+  return found;
+}
+
 function historyAsk(call: Call): HistoryAsk {
-  const at = word(call, 'at');
-  const time = at === undefined ? undefined : Date.parse(at);
-  if (Number.isNaN(time)) throw usage(`'${at}' is no time`, 'write it as 2026-01-31T14:05 or 2026-01-31T14:05:00Z');
+  const at = time(call, 'at');
   const [network, address, environment] = ['network', 'address', 'environment'].map((name) => word(call, name));
   return {
     ...(network === undefined ? {} : { network }),
     ...(address === undefined ? {} : { address: checkedAddress(address) }),
     ...(environment === undefined ? {} : { environment }),
-    ...(time === undefined ? {} : { at: time }),
+    ...(at === undefined ? {} : { at }),
   };
 }
 

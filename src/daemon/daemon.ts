@@ -1,6 +1,6 @@
 /** The daemon as the API's routes need it: asks in, views out. */
 import fs from 'node:fs';
-import { apiVersion, type EndpointRow, type EnvironmentView } from '../api/contract.ts';
+import { apiVersion, type EndpointRow, type EnvironmentView, type LogView } from '../api/contract.ts';
 import type { Daemon, LogAsk, ReserveAsk, UpAsk } from '../api/daemon.ts';
 import type { LanNetwork } from '../core/model.ts';
 import { LandlineError } from '../errors.ts';
@@ -72,10 +72,7 @@ export function daemonOn(world: World, environments: Environments): Daemon {
     },
     attach: (ask) => attachTarget(world, environments, ask),
     detach: (name, network) => detachTarget(environments, name, network),
-    networks: async () => [
-      ...(await Promise.all(world.configuration.networks.map((it) => networkView(world, it)))),
-      noneView(world),
-    ],
+    networks: async () => [...(await Promise.all(world.configuration.networks.map((it) => networkView(world, it)))), noneView(world)],
     endpoints: async () =>
       (await views()).flatMap((it) => it.endpoints.map((endpoint): EndpointRow => ({ environment: it.name, ...endpoint }))),
     addresses: () => addresses(world),
@@ -125,8 +122,7 @@ function addresses(world: World): ReturnType<Daemon['addresses']> {
 
 async function reserve(world: World, ask: ReserveAsk): ReturnType<Daemon['reserve']> {
   const address = ipv4(ask.address);
-  const network =
-    ask.network === undefined ? networkOf(world, address) : requireNetwork(world.configuration.networks, ask.network);
+  const network = ask.network === undefined ? networkOf(world, address) : requireNetwork(world.configuration.networks, ask.network);
   const hostAddresses = await hostAddressesOn(world, network);
   const { environment: holder, note } = ask;
   return reservationView(world.store.reserve({ network, address, holder, note, hostAddresses, now: Date.now() }));
@@ -189,10 +185,11 @@ function logs(world: World, environments: Environments, ask: LogAsk, signal: Abo
   const { record } = environments.require(ask.environment);
   const names = record.spec.services.map((it) => it.name);
   const services = ask.service === undefined ? names : [pickService(ask.environment, names, ask.service)];
-  return world.engine.logs(ask.environment, {
-    services,
-    follow: ask.follow,
-    signal,
-    ...(ask.tail === undefined ? {} : { tail: ask.tail }),
-  });
+  const { follow, tail, since, timestamps: times } = ask;
+  const only = { ...(tail === undefined ? {} : { tail }), ...(since === undefined ? {} : { since }) };
+  return logViews(world.engine.logs(ask.environment, { services, follow, signal, times, ...only }));
+}
+
+async function* logViews(lines: ReturnType<World['engine']['logs']>): AsyncGenerator<LogView> {
+  for await (const { time, ...line } of lines) yield time === undefined ? line : { ...line, time: new Date(time).toISOString() };
 }

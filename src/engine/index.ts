@@ -22,6 +22,8 @@ export interface SandboxView {
 export interface LogLine {
   readonly service: string;
   readonly text: string;
+  /** Milliseconds since 1970, to about a second; where `times` asks for it. */
+  readonly time?: number;
 }
 
 export interface LogOptions {
@@ -29,6 +31,10 @@ export interface LogOptions {
   readonly services: readonly string[];
   /** Last lines of each; undefined: all. */
   readonly tail?: number;
+  /** Only what was written since, in milliseconds since 1970. */
+  readonly since?: number;
+  /** True: tell the time of each line. */
+  readonly times?: boolean;
   readonly follow: boolean;
   readonly signal: AbortSignal;
 }

@@ -7,6 +7,7 @@
  */
 export { parseConfiguration } from './configuration.ts';
 export { draftConfiguration, type HostFacts } from './draft.ts';
+export { parseDuration } from './duration.ts';
 export { parseDotenv } from './dotenv.ts';
 export { parseEnvironment } from './environment.ts';
 export { formatEnvironment } from './format.ts';

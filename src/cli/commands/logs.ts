@@ -6,6 +6,8 @@ import { parseTarget } from '../target.ts';
 interface LogsOptions {
   readonly follow?: true;
   readonly tail?: string;
+  readonly since?: string;
+  readonly timestamps?: true;
 }
 
 export const addLogs: AddCommand = (root) => {
@@ -15,14 +17,18 @@ export const addLogs: AddCommand = (root) => {
     .argument('<name[/service]>')
     .option('-f, --follow', 'go on with what is written from now on')
     .option('-n, --tail <lines>', 'only so many lines of each service, from the end')
+    .option('--since <time>', 'only what was written since: 10m, 14:05, 2026-01-31T14:05')
+    .option('-t, --timestamps', 'begin each line with its time, to about a second')
     .action(async (target: string, options: LogsOptions) => {
       const { environment, service } = parseTarget(target);
       const stop = new AbortController();
       process.once('SIGINT', () => stop.abort());
-      const query = { service, follow: options.follow, tail: options.tail };
+      const since = options.since === undefined ? undefined : (await import('../since.ts')).parseSince(options.since, Date.now());
+      const query = { service, follow: options.follow, tail: options.tail, since, timestamps: options.timestamps };
       const path = `/v1/environments/${encodeURIComponent(environment)}/logs`;
       for await (const line of client().stream<LogView>(path, { query, signal: stop.signal })) {
-        process.stdout.write(service === undefined ? `${line.service} | ${line.text}\n` : `${line.text}\n`);
+        const time = line.time === undefined ? '' : `${line.time} `;
+        process.stdout.write(service === undefined ? `${line.service} | ${time}${line.text}\n` : `${time}${line.text}\n`);
       }
     });
 };

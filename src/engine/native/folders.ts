@@ -3,7 +3,7 @@
  *
  *     mounts                                     what every service mounts (fstab(5))
  *     ENVIRONMENT/{hosts,resolv.conf,mounts}     what the services of an environment mount
- *     ENVIRONMENT/services/SERVICE/log           what it said, over all its starts
+ *     ENVIRONMENT/services/SERVICE/log           what it said, over all its starts; log.start and log.times beside it
  *     ENVIRONMENT/services/SERVICE/GENERATION/   one start (generation.ts)
  *     .removed/                                  what is being removed
  *     ../volumes/ENVIRONMENT/NAME                named volumes, and `.SERVICE-…` those without a name
@@ -25,6 +25,10 @@ export interface Folders {
   services(environment: string): string;
   service(environment: string, service: string): string;
   log(environment: string, service: string): string;
+  /** Where the log begins: what was before has been let go (log-keeper.ts). */
+  logStart(environment: string, service: string): string;
+  /** When the log had which length (log-times.ts). */
+  logTimes(environment: string, service: string): string;
   volumes(environment: string): string;
 }
 
@@ -43,6 +47,8 @@ export function foldersIn(directory: string): Folders {
     services,
     service,
     log: (name, of) => path.join(service(name, of), 'log'),
+    logStart: (name, of) => path.join(service(name, of), 'log.start'),
+    logTimes: (name, of) => path.join(service(name, of), 'log.times'),
     volumes: (name) => path.join(path.dirname(directory), 'volumes', name),
   };
 }

@@ -3,8 +3,8 @@
  * in the network namespace of its environment.
  *
  * Promises those of {@link Engine}. What it knows is in files and in the kernel: a daemon that was killed at any
- * moment leaves nothing that the next one does not find, and never two copies of a service. It neither rotates logs
- * nor limits what a service may use, and services see the host's files.
+ * moment leaves nothing that the next one does not find, and never two copies of a service. Services see the host's
+ * files.
  */
 import fs from 'node:fs/promises';
 import path from 'node:path';
@@ -12,6 +12,7 @@ import type { Engine } from '../index.ts';
 import { deleteFolder, foldersIn, listFolders, putAside } from './folders.ts';
 import { listGenerations, readRecord, takeAway } from './generation.ts';
 import { watchHealth } from './health-watch.ts';
+import { keepLogs, type LogLimits, usualLimits } from './log-keeper.ts';
 import { readLogs } from './logs.ts';
 import { guardMounts } from './mount-guard.ts';
 import { findServices, observeService } from './observe.ts';
@@ -26,14 +27,16 @@ export interface NativeEngineOptions {
   /** The folder in which network namespaces are bound: services do not see it, and so do not keep them alive. */
   readonly hiddenFolder: string;
   readonly log: (line: string, fields: Record<string, unknown>) => void;
+  readonly logLimits?: LogLimits;
 }
 
 /** The engine `native`. Needs root, and sh, env, mount, nsenter, setsid and unshare in the PATH. */
-export function openNativeEngine({ directory, hiddenFolder, log }: NativeEngineOptions): Engine {
+export function openNativeEngine({ directory, hiddenFolder, log, logLimits = usualLimits }: NativeEngineOptions): Engine {
   const folders = foldersIn(path.resolve(directory));
   const listeners = new Set<(environment: string, service: string) => void>();
   const running = makeRunning((environment, service) => {
     health.end(environment, service);
+    keeper.look(environment, service);
     for (const listener of listeners) listener(environment, service);
   });
   const healthListeners = new Set<(environment: string, service: string) => void>();
@@ -48,6 +51,7 @@ export function openNativeEngine({ directory, hiddenFolder, log }: NativeEngineO
     },
   });
   const starter = makeStarter({ folders, hiddenFolder, running, onChecked: health.hear, log });
+  const keeper = keepLogs(folders, running, logLimits, log);
   const guard = guardMounts(folders, running, log);
 
   return {
@@ -103,6 +107,7 @@ export function openNativeEngine({ directory, hiddenFolder, log }: NativeEngineO
     close: async () => {
       guard.close();
       health.close();
+      keeper.close();
       await starter.close();
       running.close();
     },

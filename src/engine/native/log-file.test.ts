@@ -3,19 +3,22 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
-import { openLogFile } from './log-file.ts';
+import { type FileLine, openLogFile } from './log-file.ts';
 
 const home = fs.mkdtempSync(path.join(os.tmpdir(), 'landline-log-'));
 after(() => fs.rmSync(home, { recursive: true }));
 const file = path.join(home, 'log');
 
+const fromTheBeginning = (): number => 0;
+const textsOf = (lines: readonly FileLine[]): readonly string[] => lines.map((it) => it.text);
+
 /** All lines from where it was opened to the end, the unfinished one last. */
 async function readWhole(text: string | Buffer, tail?: number): Promise<string[]> {
   fs.writeFileSync(file, text);
-  const log = await openLogFile(file, tail);
+  const log = await openLogFile(file, { start: fromTheBeginning, ...(tail === undefined ? {} : { tail }) });
   const lines: string[] = [];
-  for (let some = await log.read(); some.length > 0; some = await log.read()) lines.push(...some);
-  lines.push(...log.rest());
+  for (let some = await log.read(); some.length > 0; some = await log.read()) lines.push(...textsOf(some));
+  lines.push(...textsOf(log.rest()));
   await log.close();
   return lines;
 }
@@ -64,20 +67,37 @@ test('a line without end is told in pieces: memory has an end', async () => {
 
 test('half a line is held back until the rest of it comes', async () => {
   fs.writeFileSync(file, 'one\ntw');
-  const log = await openLogFile(file);
-  assert.deepEqual(await log.read(), ['one']);
-  assert.deepEqual(await log.read(), []);
+  const log = await openLogFile(file, { start: fromTheBeginning });
+  assert.deepEqual(textsOf(await log.read()), ['one']);
+  assert.deepEqual(textsOf(await log.read()), []);
   fs.appendFileSync(file, 'o\n');
-  assert.deepEqual(await log.read(), ['two']);
+  assert.deepEqual(textsOf(await log.read()), ['two']);
   await log.close();
 });
 
 test('a log that was emptied is read from its new beginning', async () => {
   fs.writeFileSync(file, 'one\ntwo\n');
-  const log = await openLogFile(file);
-  assert.deepEqual(await log.read(), ['one', 'two']);
+  const log = await openLogFile(file, { start: fromTheBeginning });
+  assert.deepEqual(textsOf(await log.read()), ['one', 'two']);
   fs.truncateSync(file);
   fs.appendFileSync(file, 'new\n');
-  assert.deepEqual(await log.read(), ['new']);
+  assert.deepEqual(textsOf(await log.read()), ['new']);
   await log.close();
+});
+
+test('lines have the offsets of their ends, and nothing is read of what the log has let go', async () => {
+  fs.writeFileSync(file, 'one\nzwölf\nthree\n');
+  let start = 4;
+  const log = await openLogFile(file, { start: () => start });
+  assert.deepEqual(await log.read(), [
+    { text: 'zwölf', end: 11 },
+    { text: 'three', end: 17 },
+  ]);
+  fs.appendFileSync(file, 'four\nfive\n');
+  start = 22;
+  assert.deepEqual(await log.read(), [{ text: 'five', end: 27 }]);
+  await log.close();
+  const late = await openLogFile(file, { start: () => 4, tail: 99, from: 11 });
+  assert.deepEqual(textsOf(await late.read()), ['three', 'four', 'five']);
+  await late.close();
 });

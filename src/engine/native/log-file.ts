@@ -1,4 +1,4 @@
-/** One log file, read line by line while somebody else appends to it. */
+/** One log file, read line by line while somebody else appends to it, and lets go of its beginning (log-keeper.ts). */
 import fs from 'node:fs/promises';
 
 const CHUNK = 65_536;
@@ -6,21 +6,37 @@ const CHUNK = 65_536;
 const LONGEST = 1_048_576;
 const NEWLINE = 10;
 
+export interface FileLine {
+  readonly text: string;
+  /** Offset behind its newline. */
+  readonly end: number;
+}
+
 export interface LogFile {
   /** The next lines, about a chunk's worth; none when there is nothing new. A line without its end is held back. */
-  read(): Promise<readonly string[]>;
+  read(): Promise<readonly FileLine[]>;
   /** What was held back, as a line. */
-  rest(): readonly string[];
+  rest(): readonly FileLine[];
   close(): Promise<void>;
 }
 
+export interface LogFrom {
+  /** Where the log begins now: nothing before it is read. */
+  readonly start: () => number;
+  /** Only so many lines from the end. */
+  readonly tail?: number;
+  /** Only what begins at this offset or after it. */
+  readonly from?: number;
+}
+
 /** Opens it at its last `tail` lines, or its beginning. @throws ENOENT. */
-export async function openLogFile(file: string, tail?: number): Promise<LogFile> {
+export async function openLogFile(file: string, { start, tail, from = 0 }: LogFrom): Promise<LogFile> {
   const handle = await fs.open(file, 'r');
-  let position = tail === undefined ? 0 : await startOfTail(handle, tail);
+  const first = Math.max(start(), from);
+  let position = tail === undefined ? first : await startOfTail(handle, tail, first);
   let held: Buffer = Buffer.alloc(0);
 
-  const read = async (): Promise<readonly string[]> => {
+  const read = async (): Promise<readonly FileLine[]> => {
     if ((await handle.stat()).size < position) {
       // Emptied by somebody, for example `>log`, or a service that opened /dev/stdout anew.
       position = 0;
@@ -28,6 +44,12 @@ export async function openLogFile(file: string, tail?: number): Promise<LogFile>
     }
     for (;;) {
       const { buffer, bytesRead } = await handle.read({ buffer: Buffer.alloc(CHUNK), position });
+      if (position < start() && position > 0) {
+        // It was let go while it was read, and may be holes.
+        position = start();
+        held = Buffer.alloc(0);
+        continue;
+      }
       if (bytesRead === 0) return [];
       position += bytesRead;
       held = Buffer.concat([held, buffer.subarray(0, bytesRead)]);
@@ -35,8 +57,8 @@ export async function openLogFile(file: string, tail?: number): Promise<LogFile>
       if (end > 0) return take(end);
     }
   };
-  const take = (end: number): readonly string[] => {
-    const lines = linesOf(held.subarray(0, end));
+  const take = (end: number): readonly FileLine[] => {
+    const lines = linesOf(held.subarray(0, end), position - held.length);
     held = held.subarray(end);
     return lines;
   };
@@ -44,26 +66,31 @@ export async function openLogFile(file: string, tail?: number): Promise<LogFile>
 }
 
 /** Whole lines, decoded only now: a character may have been cut in half before. */
-function linesOf(bytes: Buffer): readonly string[] {
-  if (bytes.length === 0) return [];
-  const text = bytes.toString('utf8');
-  return (text.endsWith('\n') ? text.slice(0, -1) : text).split('\n');
+function linesOf(bytes: Buffer, offset: number): readonly FileLine[] {
+  const lines: FileLine[] = [];
+  for (let from = 0; from < bytes.length; ) {
+    const newline = bytes.indexOf(NEWLINE, from);
+    const to = newline === -1 ? bytes.length : newline;
+    lines.push({ text: bytes.toString('utf8', from, to), end: offset + to + 1 });
+    from = to + 1;
+  }
+  return lines;
 }
 
 /** Offset of the last `tail` lines, looked for from the end. */
-async function startOfTail(handle: fs.FileHandle, tail: number): Promise<number> {
+async function startOfTail(handle: fs.FileHandle, tail: number, first: number): Promise<number> {
   const { size } = await handle.stat();
   if (tail <= 0) return size;
   const buffer = Buffer.alloc(CHUNK);
   // The newline that ends the last line begins no other.
   let end = size - 1;
-  for (let missing = tail; end > 0; ) {
-    const start = Math.max(0, end - CHUNK);
-    const { bytesRead } = await handle.read({ buffer, length: end - start, position: start });
+  for (let missing = tail; end > first; ) {
+    const begin = Math.max(first, end - CHUNK);
+    const { bytesRead } = await handle.read({ buffer, length: end - begin, position: begin });
     for (let i = bytesRead - 1; i >= 0; i--) {
-      if (buffer[i] === NEWLINE && --missing === 0) return start + i + 1;
+      if (buffer[i] === NEWLINE && --missing === 0) return begin + i + 1;
     }
-    end = start;
+    end = begin;
   }
-  return 0;
+  return Math.min(first, size);
 }
