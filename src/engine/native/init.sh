@@ -20,7 +20,7 @@ main() {
 
   umask 022
   . "$generation/plan"
-  mount -n -a -T "$folder/mounts" && mount_volumes && mount_own || exit
+  mount_volumes && mount -n -a -T "$folder/mounts" -T "$own_mounts" || exit
   echo "$hostname" >/proc/sys/kernel/hostname || exit
 
   [ -p "$generation/alive" ] || exit
