@@ -112,7 +112,7 @@ export function viewOf(environment: string, netns: string): SandboxView {
 }
 
 /** Ends everything that runs with this state. */
-export async function removeAll(directory: string): Promise<void> {
+async function removeAll(directory: string): Promise<void> {
   const engine = openAt(directory);
   await engine.open();
   for (const environment of await engine.environments()) await engine.remove(environment, 0);

@@ -121,10 +121,9 @@ export function makeStarter({ folders, hiddenFolder, running, onChecked, log }: 
       await work.finally(() => underWay.delete(key));
     },
     settled: async (environment, service) => {
-      const mine = service === undefined ? `${environment}/` : `${environment}/${service}`;
-      await Promise.all(
-        [...underWay].map(([key, over]) => (key === mine || (service === undefined && key.startsWith(mine)) ? over : undefined)),
-      );
+      const wanted = (key: string): boolean =>
+        service === undefined ? key.startsWith(`${environment}/`) : key === `${environment}/${service}`;
+      await Promise.all([...underWay].filter(([key]) => wanted(key)).map(([, over]) => over));
     },
     check: async (generation) => {
       const through = await currentSpawner();
