@@ -13,6 +13,8 @@ export interface MarkedLink {
 export interface MarkedLinks {
   of(environment: string): readonly MarkedLink[];
   all(): readonly MarkedLink[];
+  /** How many have been heard to end. */
+  readonly died: number;
   hear(event: KernelEvent): void;
   /** Reads all links again. */
   refresh(): Promise<void>;
@@ -21,11 +23,14 @@ export interface MarkedLinks {
 export function markedLinks(host: Host, installation: string): MarkedLinks {
   const byEnvironment = new Map<string, Map<number, MarkedLink>>();
 
+  let died = 0;
+
   const add = (index: number, mark: Mark): void => {
     const links = byEnvironment.get(mark.environment) ?? new Map<number, MarkedLink>();
     byEnvironment.set(mark.environment, links.set(index, { index, mark }));
   };
   const remove = (index: number, mark: Mark): void => {
+    died += 1;
     const links = byEnvironment.get(mark.environment);
     links?.delete(index);
     if (links?.size === 0) byEnvironment.delete(mark.environment);
@@ -34,6 +39,9 @@ export function markedLinks(host: Host, installation: string): MarkedLinks {
   return {
     of: (environment) => [...(byEnvironment.get(environment)?.values() ?? [])],
     all: () => [...byEnvironment.values()].flatMap((links) => [...links.values()]),
+    get died() {
+      return died;
+    },
     hear: (event) => {
       if (event.kind !== 'link') return;
       const mark = parseMark(event.link.alias);

@@ -13,7 +13,10 @@ import { netnsPath, type World } from './world.ts';
 /** A second announcement, for whoever missed the first (RFC 5227 section 1.1, ANNOUNCE_INTERVAL), in milliseconds. */
 const announceIntervalMs = 2000;
 
-/** How long links are given to die with their namespace before they are deleted one by one, in milliseconds. */
+/**
+ * How long links are given to die with their namespace before they are deleted one by one, in milliseconds since the
+ * last of any environment's died: the kernel ends hundreds of namespaces in one go, and far sooner than we their links.
+ */
 const lastLinksMs = 500;
 
 /** Of the environment that the steps belong to. */
@@ -97,9 +100,12 @@ async function makeSandbox(world: World, netns: string): Promise<void> {
 /** Its links die with it, a moment after the last process; what is still there then is deleted by name. */
 async function removeSandbox(world: World, environment: string, netns: string): Promise<void> {
   await world.host.deleteNetns(netns);
-  const deadline = performance.now() + lastLinksMs;
-  while (world.marked.of(environment).length > 0 && performance.now() < deadline) {
+  let died = world.marked.died;
+  let since = performance.now();
+  while (world.marked.of(environment).length > 0 && performance.now() < since + lastLinksMs) {
     await new Promise((resolve) => setTimeout(resolve, 5));
+    if (world.marked.died !== died) since = performance.now();
+    died = world.marked.died;
   }
 }
 
