@@ -89,6 +89,7 @@ const reasons: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such socket',
   ECONNREFUSED: 'nobody listens there',
   ECONNRESET: 'it hung up before it answered',
+  EPIPE: 'it hung up before it answered',
 };
 
 function unreachable(socket: string, error: unknown): LandlineError {

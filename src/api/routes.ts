@@ -95,6 +95,8 @@ function lines(source: AsyncIterable<unknown>, signal: AbortSignal): Response {
   const body = new ReadableStream<Uint8Array>({
     pull: async (controller) => {
       const next = await iterator.next();
+      // What has been asked for and comes too late still ends its source.
+      if (next.done !== true && signal.aborted) await iterator.return?.();
       if (next.done === true || signal.aborted) controller.close();
       else controller.enqueue(encoder.encode(`${JSON.stringify(next.value)}\n`));
     },
@@ -288,6 +290,8 @@ async function reserve(daemon: Daemon, call: Call): Promise<Response> {
   const address = checkedAddress(call.path['address'] ?? '');
   const environment = word(call, 'for');
   if (environment === undefined) throw usage('a reservation needs the name of an environment', 'add ?for=NAME');
+  if (!isEnvironmentName(environment))
+    throw usage(`'${environment}' is no environment's name`, `a name has ${environmentNameRule}`);
   const network = word(call, 'network');
   const ask = { address, environment, note: word(call, 'note') ?? '', ...(network === undefined ? {} : { network }) };
   return json(await daemon.reserve(ask), 201);

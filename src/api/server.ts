@@ -6,6 +6,7 @@ import fs from 'node:fs';
 import type { IncomingHttpHeaders, IncomingMessage, Server, ServerResponse } from 'node:http';
 import net from 'node:net';
 import path from 'node:path';
+import type { Duplex } from 'node:stream';
 import { asLandlineError, LandlineError } from '../errors.ts';
 import { apiVersion } from './contract.ts';
 import type { Daemon } from './daemon.ts';
@@ -30,13 +31,15 @@ export interface ServeOptions {
 /** @throws LandlineError DAEMON_RUNNING when somebody answers at the socket; a stale one is replaced. */
 export async function serveApi(daemon: Daemon, options: ServeOptions): Promise<ApiServer> {
   await clearStale(options.socket);
-  const server = http.createServer((request, response) => {
-    answer(daemon, request, options).then(
+  // Without a Host a request is refused below, in our own words.
+  const server = http.createServer({ requireHostHeader: false }, (request, response) => {
+    answer(daemon, request, response, options).then(
       (it) => send(it, response),
       // A connection that broke needs no answer.
       () => response.destroy(),
     );
   });
+  server.on('clientError', refuseNonsense);
   server.requestTimeout = 0;
   server.keepAliveTimeout = 5000;
   await listen(server, options);
@@ -84,14 +87,19 @@ async function listen(server: Server, options: ServeOptions): Promise<void> {
   if (options.group !== undefined) fs.chownSync(options.socket, 0, options.group);
 }
 
-async function answer(daemon: Daemon, request: IncomingMessage, options: ServeOptions): Promise<Response> {
+async function answer(
+  daemon: Daemon,
+  request: IncomingMessage,
+  response: ServerResponse,
+  options: ServeOptions,
+): Promise<Response> {
   const gone = new AbortController();
-  request.socket.once('close', () => gone.abort());
+  response.once('close', () => gone.abort());
   try {
     refuseForeign(request.headers);
     const text = await readBody(request);
-    const url = new URL(request.url ?? '/', 'http://landline');
-    return await route(daemon, request.method ?? 'GET', url, text, gone.signal);
+    const method = request.method ?? 'GET';
+    return await route(daemon, method, targetOf(method, request.url ?? '/'), text, gone.signal);
   } catch (error) {
     const it = asLandlineError(error);
     if (it.code === 'INTERNAL') options.onInternal(it);
@@ -99,13 +107,32 @@ async function answer(daemon: Daemon, request: IncomingMessage, options: ServeOp
   }
 }
 
+/** What a request asks for: a path, or a whole URL (RFC 9112 section 3.2). @throws LandlineError ROUTE_UNKNOWN for neither */
+function targetOf(method: string, target: string): URL {
+  const url = URL.parse(target.startsWith('/') ? `http://landline${target}` : target);
+  if (url === null) throw new LandlineError('ROUTE_UNKNOWN', { method, path: target });
+  return url;
+}
+
+/** Bytes that are no request of HTTP. */
+function refuseNonsense(error: Error, socket: Duplex): void {
+  if (!socket.writable) return;
+  const refusal = usage(`this is no request of HTTP/1.1: ${error.message}`);
+  const body = JSON.stringify({ error: refusal });
+  const head = ['HTTP/1.1 400 Bad Request', 'content-type: application/json', `content-length: ${Buffer.byteLength(body)}`];
+  socket.end(`${[...head, 'connection: close'].join('\r\n')}\r\n\r\n${body}`);
+}
+
+const usage = (problem: string): LandlineError => new LandlineError('USAGE', { problem, advice: 'docs/api.md shows how to ask' });
+
 /** A browser names the page that asks, and a page that points its own name at this machine shows in Host. */
 function refuseForeign(headers: IncomingHttpHeaders): void {
   for (const header of ['origin', 'referer', 'sec-fetch-site'] as const) {
     const value = headers[header];
     if (value !== undefined) throw new LandlineError('REQUEST_FOREIGN', { header, value: String(value) });
   }
-  const host = headers.host ?? '';
+  const { host } = headers;
+  if (host === undefined) throw usage('the request has no Host');
   if (!/^(127\.0\.0\.1|\[::1\]|[a-z0-9-]*)(:\d+)?$/i.test(host)) {
     throw new LandlineError('REQUEST_FOREIGN', { header: 'host', value: host });
   }

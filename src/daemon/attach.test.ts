@@ -15,7 +15,7 @@ const netns = '/run/landline/netns/shop';
 const mark = { installation: 'a1b2', environment: 'shop', interface: 'eth0' };
 const squatter = '52:54:00:00:00:99';
 
-const eth0: DesiredEndpoint = {
+const eth0: AttachWish['endpoint'] = {
   network: 'office',
   interface: 'eth0',
   bridge: 'br0',
@@ -27,7 +27,7 @@ const eth0: DesiredEndpoint = {
   ],
 };
 
-const wishFor = (endpoint: DesiredEndpoint = eth0, probe: ProbeProfile = 'off'): AttachWish => ({
+const wishFor = (endpoint: AttachWish['endpoint'] = eth0, probe: ProbeProfile = 'off'): AttachWish => ({
   endpoint,
   mark,
   group: 0x4c000001,
@@ -147,7 +147,7 @@ test('an address that answers is refused with its holder, never used, and nothin
 
 test('without its bridge, or with one that is down or full, nothing is made', async () => {
   const it = await office();
-  const begin = async (change: Partial<DesiredEndpoint>): Promise<unknown> =>
+  const begin = async (change: { readonly bridge?: string }): Promise<unknown> =>
     attach(it.host, it.forwarding, wishFor({ ...eth0, ...change })).catch((error: unknown) =>
       isLandlineError(error) ? error.code : error,
     );
@@ -322,7 +322,7 @@ test('without its link, or without its bridge, a mend says so', async () => {
   assert.deepEqual(await tables(it), bare);
 });
 
-const moved: DesiredEndpoint = { ...eth0, address: prefix('192.168.11.150/23') };
+const moved: AttachWish['endpoint'] = { ...eth0, address: prefix('192.168.11.150/23') };
 
 test('another address is probed while the endpoint keeps its own; then it has the new one alone', async () => {
   const it = await attached();

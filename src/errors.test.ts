@@ -1,0 +1,187 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { asLandlineError, type Code, catalogue, type Details, isLandlineError, LandlineError } from './errors.ts';
+
+const service = { environment: 'shop', service: 'web' };
+const holder = { name: 'nginx', pid: 812 };
+
+/** For each code the details that it may carry; those that may be left out once with and once without. */
+const samples: { readonly [C in Code]: readonly Details<C>[] } = {
+  USAGE: [{ problem: "there is no option '--foo'", advice: '`landline help up` lists them' }],
+  FILE_UNREADABLE: [{ file: 'shop.yaml', reason: 'there is no such file' }],
+  FILE_UNWRITABLE: [{ file: 'shop.yaml', reason: 'it is a folder' }],
+  FILE_INVALID: [
+    { file: 'shop.yaml', problems: [{ line: 2, column: 3, message: "unknown key 'adress'", next: "did you mean 'address'?" }] },
+  ],
+  DAEMON_UNREACHABLE: [{ socket: '/run/landline/landline.sock', reason: 'there is no such socket' }],
+  DAEMON_FORBIDDEN: [{ socket: '/run/landline/landline.sock' }],
+  DAEMON_RUNNING: [{ what: '/var/lib/landline/landline.db' }, { what: '/run/landline/landline.sock', pid: 4711 }],
+  ROUTE_UNKNOWN: [{ method: 'GET', path: '/v1/x' }],
+  METHOD_UNKNOWN: [{ method: 'PATCH', path: '/v1/version', allowed: ['GET'] }],
+  REQUEST_FOREIGN: [{ header: 'origin', value: 'https://example.org' }],
+  BODY_TOO_LARGE: [{ limit: 1_048_576 }],
+  ENVIRONMENT_UNKNOWN: [{ name: 'shp' }, { name: 'shp', suggestion: 'shop' }],
+  SERVICE_UNKNOWN: [
+    { ...service, services: ['db'] },
+    { ...service, services: [] },
+  ],
+  SERVICE_UNCLEAR: [{ environment: 'shop', services: ['db', 'web'] }],
+  SERVICE_STOPPED: [service],
+  NETWORK_UNKNOWN: [
+    { name: 'ofice', networks: ['office'], suggestion: 'office' },
+    { name: 'office', networks: [] },
+  ],
+  SANDBOX_AWAY: [{ environment: 'shop', joined: 'crm' }],
+  TARGET_IS_HOST: [{ target: 'process 1' }],
+  NAME_TAKEN: [{ name: 'shop' }],
+  NOT_ATTACHED: [{ name: 'shop' }, { name: 'shop', network: 'office' }],
+  TARGET_GONE: [{ target: 'process 4711' }],
+  ADDRESS_OUTSIDE: [{ address: '10.0.0.1', network: 'office', subnet: '192.168.10.0/23' }],
+  ADDRESS_UNUSABLE: [{ address: '192.168.11.1', network: 'office', reason: 'the gateway' }],
+  ADDRESS_HELD: [{ address: '192.168.11.101', network: 'office', environment: 'crm' }],
+  ADDRESS_RESERVED: [{ address: '192.168.11.101', network: 'office', holder: 'crm' }],
+  ADDRESS_QUARANTINED: [{ address: '192.168.11.101', network: 'office', environment: 'crm', until: '2026-03-02T14:06:00Z' }],
+  ADDRESS_TAKEN: [{ address: '192.168.11.101', network: 'office', holder: '52:54:00:00:00:10' }],
+  ADDRESS_UNKNOWN: [{ address: '192.168.11.101' }],
+  POOL_FULL: [
+    { network: 'office', size: 1, holders: [{ address: '192.168.11.101', holder: 'crm' }] },
+    { network: 'office', size: 500, holders: [{ address: '192.168.11.101', holder: 'crm' }] },
+  ],
+  POOL_MISSING: [{ network: 'office' }],
+  BRIDGE_MISSING: [{ network: 'office', bridge: 'br0' }],
+  BRIDGE_FULL: [{ bridge: 'br0', ports: 1023 }],
+  BRIDGE_NEARLY_FULL: [{ bridge: 'br0', ports: 950 }],
+  BRIDGE_DOWN: [{ network: 'office', bridge: 'br0' }],
+  INTERFACE_TAKEN: [{ interface: 'eth0', target: "environment 'shop'" }],
+  KERNEL_REFUSED: [
+    { doing: 'ip link add ll0 type veth', errno: 'EPERM' },
+    { doing: 'ip link set dev 7 mtu 99999', errno: 'EINVAL', kernelSays: 'mtu greater than device maximum' },
+  ],
+  PORT_TAKEN: [{ port: '8080/tcp' }, { port: '8080/tcp', holder }],
+  PORT_PUBLISHED_TWICE: [{ port: '8080/tcp', environment: 'shop', holder: 'crm' }],
+  FIREWALL_REFUSED: [{ doing: 'write the table landline', says: 'Operation not supported' }],
+  FORWARD_DROPPED: [{ chain: 'ip filter FORWARD', what: 'packets to published ports', rules: ['iptables -I FORWARD -j ACCEPT'] }],
+  PROGRAM_MISSING: [
+    { program: 'nsenter', purpose: 'to start native services' },
+    { program: 'nft', purpose: 'for published ports' },
+  ],
+  NOT_ROOT: [{ command: 'landline daemon' }],
+  INSTALLATION_IN_USE: [{ kept: 'a1b2', given: 'c3d4', environments: 3 }],
+  STATE_BROKEN: [{ file: '/var/lib/landline/landline.db', reason: 'it is damaged' }],
+  STATE_UNWRITABLE: [{ file: '/var/lib/landline/landline.db', reason: 'the disk is full' }],
+  SERVICE_FAILED: [
+    { ...service, ended: 'ended with status 1', log: [] },
+    { ...service, ended: 'was ended by signal 9', log: ['one', 'two'] },
+  ],
+  SERVICE_UNHEALTHY: [
+    { ...service, log: [] },
+    { ...service, log: ['connection refused'] },
+  ],
+  DEPENDENCY_FAILED: [{ ...service, dependency: 'db', ended: 'ended with status 1', log: ['no'] }],
+  COMMAND_MISSING: [{ ...service, command: 'ngnix' }],
+  USER_UNKNOWN: [
+    { ...service, kind: 'user', user: 'www' },
+    { ...service, kind: 'group', user: 'www' },
+  ],
+  WAIT_EXPIRED: [{ environment: 'shop', seconds: 60, waitsFor: "service 'web'" }],
+  SUPERSEDED: [{ environment: 'shop', by: '`landline down`' }],
+  LAB_UNKNOWN: [
+    { name: 'a', labs: [] },
+    { name: 'a', labs: ['b'] },
+  ],
+  LAB_HOST_UNKNOWN: [{ host: 'pd', hosts: ['pc'] }],
+  LAB_FAILED: [{ doing: 'start landline in host', reason: 'it ended' }],
+  INTERNAL: [{ message: 'x is not a function' }],
+};
+
+// A cast, since Object.entries forgets which details belong to which code.
+const all = Object.entries(samples).flatMap(([code, list]) =>
+  list.map((details) => new LandlineError(code as Code, details as never)),
+);
+
+test('there are samples of every code, and no others', () => {
+  assert.deepEqual(Object.keys(samples).sort(), Object.keys(catalogue).sort());
+});
+
+test('every error says what is and what to do, in whole words, and nothing of ours shines through', () => {
+  for (const error of all) {
+    const { code, message, next } = error;
+    const about = `${code}: ${message} → ${next}`;
+    assert.ok(message.length >= 8, about);
+    assert.ok(next.length >= 7, about);
+    assert.doesNotMatch(`${message}${next}`, /undefined|\[object|NaN|null|=>/, about);
+    assert.doesNotMatch(next, /\n/, about);
+    assert.doesNotMatch(message, /[.:;,\s]$/, about);
+    assert.doesNotMatch(next, /[.;,\s]$/, about);
+    assert.doesNotMatch(`${message} ${next}`, / {2}| ,|\(\)|''/, about);
+    assert.match(next, /^[a-z`'"$]/, about);
+  }
+});
+
+test('every detail is said, so that one need not ask for --json', () => {
+  /** Of these the number or the reason alone is of use to programs. */
+  const unsaid: Partial<Record<Code, readonly string[]>> = {
+    ROUTE_UNKNOWN: ['method'],
+    POOL_FULL: ['size'],
+    PORT_PUBLISHED_TWICE: ['environment'],
+    FORWARD_DROPPED: ['rules'],
+  };
+  const words = (value: unknown): string[] => {
+    if (typeof value === 'string' || typeof value === 'number') return [String(value)];
+    return typeof value === 'object' && value !== null ? Object.values(value).flatMap(words) : [];
+  };
+  for (const error of all) {
+    const text = `${error.message} ${error.next}`;
+    for (const [name, value] of Object.entries(error.details)) {
+      if (unsaid[error.code]?.includes(name)) continue;
+      for (const word of words(value)) assert.ok(text.includes(word), `${error.code} does not say ${name} ${word}: ${text}`);
+    }
+  }
+});
+
+test('the exit status, the HTTP status and the retry rule fit one another', () => {
+  for (const [code, { status, exit, retry }] of Object.entries(catalogue)) {
+    // A standing problem is told and no refusal: its request succeeds.
+    const standing = ['BRIDGE_NEARLY_FULL', 'FORWARD_DROPPED'].includes(code);
+    assert.ok(standing || (status >= 400 && status < 600), `${code}: HTTP ${status}`);
+    assert.ok([1, 2, 3].includes(exit), code);
+    if (exit === 2)
+      assert.ok(status < 500 && retry === 'never', `${code}: what was typed wrongly is the user's, and stays wrong`);
+    assert.equal(exit === 3, ['DAEMON_UNREACHABLE', 'DAEMON_FORBIDDEN'].includes(code), code);
+  }
+});
+
+test('an error keeps code, details and cause, and shows itself to programs without its stack', () => {
+  const cause = new Error('EEXIST');
+  const error = new LandlineError('ADDRESS_UNKNOWN', { address: '192.168.11.101' }, { cause });
+  assert.equal(error.cause, cause);
+  assert.deepEqual(JSON.parse(JSON.stringify({ error })), {
+    error: {
+      code: 'ADDRESS_UNKNOWN',
+      message: '192.168.11.101 is not reserved',
+      next: '`landline address ls` lists who has what',
+      details: { address: '192.168.11.101' },
+    },
+  });
+  assert.deepEqual([error.status, error.exit, error.retry], [404, 1, 'never']);
+});
+
+test('an error is known by its code; anything else that is thrown is ours', () => {
+  const error = new LandlineError('ADDRESS_UNKNOWN', { address: '192.168.11.101' });
+  assert.equal(isLandlineError(error), true);
+  assert.equal(isLandlineError(error, 'ADDRESS_UNKNOWN'), true);
+  assert.equal(isLandlineError(error, 'ADDRESS_HELD'), false);
+  assert.equal(asLandlineError(error), error);
+  for (const thrown of [new Error('x is not a function'), 'a text', undefined, null, { code: 'ADDRESS_UNKNOWN' }]) {
+    assert.equal(isLandlineError(thrown), false);
+    const internal = asLandlineError(thrown);
+    assert.equal(internal.code, 'INTERNAL');
+    assert.equal(internal.cause, thrown);
+  }
+  assert.match(asLandlineError(new Error('x is not a function')).message, /x is not a function/);
+});
+
+test('long lists are cut short', () => {
+  const services = Array.from({ length: 20 }, (_, at) => `service-${at}`);
+  assert.match(new LandlineError('SERVICE_UNKNOWN', { ...service, services }).next, /service-7 and 12 more$/);
+});
