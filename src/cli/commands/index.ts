@@ -21,6 +21,7 @@ const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   address: async () => (await import('./address.ts')).addAddress,
   events: async () => (await import('./events.ts')).addEvents,
   config: async () => (await import('./config.ts')).addConfig,
+  schema: async () => (await import('./schema.ts')).addSchema,
   completion: async () => (await import('./completion.ts')).addCompletion,
   complete: async () => (await import('./completion.ts')).addComplete,
   daemon: async () => (await import('./daemon.ts')).addDaemon,
