@@ -122,7 +122,8 @@ export function openFirewall(host: Host, nft: Nft, tell: Tell): Firewall {
     },
     check: fresh,
     get problems() {
-      return trouble === undefined ? foreign.problems : [...foreign.problems, trouble];
+      const { problems } = foreign;
+      return trouble === undefined || problems.some((it) => it.message === trouble?.message) ? problems : [...problems, trouble];
     },
     close: () => {
       closed = true;

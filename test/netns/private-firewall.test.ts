@@ -67,19 +67,19 @@ test('marks of bridged frames are as they were before and after', async (t) => {
     await it.addStation('lan');
     await setUpShop(it);
     await filterBridged(it, '1');
-    // Somebody's own marks, and a count of frames that carry another on their way through iptables and out.
+    // Somebody's own marks, and a count of the station's frames that carry another on their way through iptables and out.
     await it.sh(
       'host',
       `nft -f - <<'END'
 table bridge marks {
   chain before { type filter hook prerouting priority -300; meta mark set 0x5
   }
-  chain after { type filter hook postrouting priority 300; meta mark == 0x5 counter comment "right"
-    meta mark != 0x5 counter comment "wrong"
+  chain after { type filter hook postrouting priority 300; ip saddr 192.168.11.101 meta mark == 0x5 counter comment "right"
+    ip saddr 192.168.11.101 meta mark != 0x5 counter comment "wrong"
   }
 }
 table ip marks {
-  chain forward { type filter hook forward priority -150; meta mark != 0x5 counter comment "wrong"
+  chain forward { type filter hook forward priority -150; ip saddr 192.168.11.101 meta mark != 0x5 counter comment "wrong"
   }
 }
 END`,

@@ -27,9 +27,10 @@ const publishing = (...ports: readonly string[]): PrivateWish => ({ ...base, por
 /** `add ports 8080/tcp`-like lines, as a person reads a transaction that changes elements. */
 const say = (commands: readonly Command[]): string[] =>
   commands.map((command) => {
-    const [[verb, it] = ['', {}]] = Object.entries(command);
+    const [verb, it] = Object.entries(command)[0] ?? [];
+    assert.ok(it !== undefined);
     // Only elements are changed here.
-    const { name, elem } = (it ?? {}).element as { readonly name: string; readonly elem: Json };
+    const { name, elem } = it.element as { readonly name: string; readonly elem: Json };
     return `${verb} ${name} ${JSON.stringify(elem).replaceAll('"', '')}`;
   });
 
