@@ -17,7 +17,7 @@ const announceIntervalMs = 2000;
  * How long links are given to die with their namespace before they are deleted one by one, in milliseconds since the
  * last of any environment's died: the kernel ends hundreds of namespaces in one go, and far sooner than we their links.
  */
-const lastLinksMs = 500;
+const lastLinksMs = 2000;
 
 /** Of the environment that the steps belong to. */
 export interface StepContext {
