@@ -61,7 +61,7 @@ export interface UpView extends EnvironmentView {
 
 export interface NetworkView {
   readonly name: string;
-  readonly kind: 'lan' | 'none';
+  readonly kind: 'lan' | 'private' | 'none';
   readonly bridge: string | null;
   readonly subnet: string | null;
   readonly gateway: string | null;
@@ -124,6 +124,8 @@ export interface ExecView {
   readonly workingDir: string;
   /** What the service itself was started with. */
   readonly variables: Readonly<Record<string, string>>;
+  /** What stands before the command, so that root runs it as the user of the service; empty where that is root. */
+  readonly become: readonly string[];
 }
 
 /** What `exec --sandbox` needs to run a program of the host in the network of an environment. */

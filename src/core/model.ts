@@ -11,10 +11,10 @@ import type { Range } from '../net/range.ts';
 /** How an address is probed before use: three probes within 300 ms, RFC 5227's own times, or not at all. */
 export type ProbeProfile = 'fast' | 'rfc5227' | 'off';
 
-/** A LAN network of landline.yaml: a layer-2 segment behind a bridge of this host. */
-export interface LanNetwork {
+/** A network that endpoints join: a LAN's segment behind a bridge of this host, or the private one, which has no bridge. */
+export interface Network {
   readonly name: string;
-  readonly bridge: string;
+  readonly bridge?: string;
   readonly subnet: Prefix;
   readonly gateway?: Ipv4;
   /** Where addresses come from that nobody asks for by name; empty: only fixed addresses. */
@@ -26,11 +26,18 @@ export interface LanNetwork {
   readonly probe: ProbeProfile;
 }
 
+/** A LAN network of landline.yaml. */
+export interface LanNetwork extends Network {
+  readonly bridge: string;
+}
+
 /** landline.yaml, checked. */
 export interface Configuration {
   /** The installation's id when the file sets it; otherwise the ledger's own random one counts. */
   readonly id?: string;
   readonly networks: readonly LanNetwork[];
+  /** Subnet of the built-in private network, `bridge`. */
+  readonly privateSubnet: Prefix;
 }
 
 /** Another way out of the sandbox: `to` a prefix, `via` a router in the endpoint's subnet. */
@@ -131,6 +138,15 @@ export interface ServiceSpec {
   readonly mounts?: readonly MountSpec[];
 }
 
+/** A port of the host that leads to one of an environment on the private network. */
+export interface PortSpec {
+  /** One of the host's addresses; left out: all of them. */
+  readonly hostAddress?: string;
+  readonly hostPort: number;
+  readonly containerPort: number;
+  readonly protocol: 'tcp' | 'udp';
+}
+
 /** Whose network namespace the services live in. */
 export type SandboxSpec =
   /** The host's own. */
@@ -153,6 +169,8 @@ export interface EnvironmentSpec {
   /** Empty for the network `none`: the sandbox then has lo alone. */
   readonly endpoints: readonly EndpointSpec[];
   readonly services: readonly ServiceSpec[];
+  /** Only on the private network; left out: none. */
+  readonly ports?: readonly PortSpec[];
   /** Names of services that somebody stopped, until somebody starts them; left out: none. */
   readonly stopped?: readonly string[];
 }

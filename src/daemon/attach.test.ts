@@ -1,21 +1,20 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ProbeProfile } from '../core/model.ts';
-import type { DesiredEndpoint } from '../core/plan/model.ts';
 import { isLandlineError } from '../errors.ts';
 import { type FakeHost, fakeHost } from '../host/fake.ts';
 import { isKernelError } from '../host/index.ts';
 import { formatIpv4, ipv4 } from '../net/ipv4.ts';
 import { formatPrefix, prefix } from '../net/prefix.ts';
 import { type Arp, arpAnnouncement } from '../wire/arp/arp.ts';
-import { type AttachWish, announceAgain, attach, detach, mend, readdress } from './attach.ts';
+import { type AttachWish, announceAgain, attach, detach, type LanEndpoint, mend, readdress } from './attach.ts';
 import { type Forwarding, watchForwarding } from './forwarding.ts';
 
 const netns = '/run/landline/netns/shop';
 const mark = { installation: 'a1b2', environment: 'shop', interface: 'eth0' };
 const squatter = '52:54:00:00:00:99';
 
-const eth0: AttachWish['endpoint'] = {
+const eth0: LanEndpoint = {
   network: 'office',
   interface: 'eth0',
   bridge: 'br0',
@@ -27,7 +26,7 @@ const eth0: AttachWish['endpoint'] = {
   ],
 };
 
-const wishFor = (endpoint: AttachWish['endpoint'] = eth0, probe: ProbeProfile = 'off'): AttachWish => ({
+const wishFor = (endpoint: LanEndpoint = eth0, probe: ProbeProfile = 'off'): AttachWish => ({
   endpoint,
   mark,
   group: 0x4c000001,
@@ -147,7 +146,7 @@ test('an address that answers is refused with its holder, never used, and nothin
 
 test('without its bridge, or with one that is down or full, nothing is made', async () => {
   const it = await office();
-  const begin = async (change: { readonly bridge?: string }): Promise<unknown> =>
+  const begin = async (change: Partial<LanEndpoint>): Promise<unknown> =>
     attach(it.host, it.forwarding, wishFor({ ...eth0, ...change })).catch((error: unknown) =>
       isLandlineError(error) ? error.code : error,
     );
@@ -322,7 +321,7 @@ test('without its link, or without its bridge, a mend says so', async () => {
   assert.deepEqual(await tables(it), bare);
 });
 
-const moved: AttachWish['endpoint'] = { ...eth0, address: prefix('192.168.11.150/23') };
+const moved: LanEndpoint = { ...eth0, address: prefix('192.168.11.150/23') };
 
 test('another address is probed while the endpoint keeps its own; then it has the new one alone', async () => {
   const it = await attached();
@@ -378,7 +377,7 @@ test('a detach that fails at any call is finished by the next try', async () => 
 
 test('an address is announced again only while the link is up and has it', async () => {
   const it = await attached();
-  const again = async (endpoint: DesiredEndpoint): Promise<number> => {
+  const again = async (endpoint: LanEndpoint): Promise<number> => {
     const before = it.heard.length;
     await announceAgain(it.host, netns, endpoint);
     return it.heard.length - before;

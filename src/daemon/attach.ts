@@ -20,7 +20,7 @@ import { probe } from './probe.ts';
 import { maxBridgePorts, refusal } from './refusals.ts';
 
 export interface AttachWish {
-  readonly endpoint: DesiredEndpoint;
+  readonly endpoint: LanEndpoint;
   readonly mark: Mark;
   /** Link group of the installation. */
   readonly group: number;
@@ -37,8 +37,11 @@ export interface AttachTimes {
   readonly probeMs: number;
 }
 
+/** An endpoint of a LAN network. */
+export type LanEndpoint = DesiredEndpoint & { readonly bridge: string };
+
 /** The bridge of a network, up and ready. @throws LandlineError BRIDGE_MISSING, BRIDGE_DOWN */
-export async function findBridge(host: Host, endpoint: Pick<DesiredEndpoint, 'bridge' | 'network'>): Promise<Link> {
+export async function findBridge(host: Host, endpoint: Pick<LanEndpoint, 'bridge' | 'network'>): Promise<Link> {
   const { bridge: name, network } = endpoint;
   const bridge = await host.kernel.getLink(name);
   if (bridge?.kind !== 'bridge') throw new LandlineError('BRIDGE_MISSING', { network, bridge: name });
@@ -96,7 +99,7 @@ async function addVeth(host: Host, wish: AttachWish, bridge: Link): Promise<Veth
 }
 
 /** A refusal may mean that the answer was lost, and the veth is there: it goes by its name, which is its own. */
-async function takeBack(host: Host, name: string, first: unknown): Promise<unknown> {
+export async function takeBack(host: Host, name: string, first: unknown): Promise<unknown> {
   const link = await host.kernel.getLink(name).catch(() => undefined);
   return link === undefined ? first : undo(host, link.index, first);
 }

@@ -13,6 +13,7 @@ import type { EnvironmentLoop } from './environment.ts';
 import type { DownOptions, Environments } from './environments.ts';
 import { iterate } from './iterate.ts';
 import { hostAddressesOn } from './leasing.ts';
+import { networksOf } from './networks.ts';
 import { viewOf } from './sandbox.ts';
 import {
   environmentView,
@@ -72,7 +73,7 @@ export function daemonOn(world: World, environments: Environments): Daemon {
     },
     attach: (ask) => attachTarget(world, environments, ask),
     detach: (name, network) => detachTarget(environments, name, network),
-    networks: async () => [...(await Promise.all(world.configuration.networks.map((it) => networkView(world, it)))), noneView(world)],
+    networks: async () => [...(await Promise.all(networksOf(world).map((it) => networkView(world, it)))), noneView(world)],
     endpoints: async () =>
       (await views()).flatMap((it) => it.endpoints.map((endpoint): EndpointRow => ({ environment: it.name, ...endpoint }))),
     addresses: () => addresses(world),
@@ -122,7 +123,7 @@ function addresses(world: World): ReturnType<Daemon['addresses']> {
 
 async function reserve(world: World, ask: ReserveAsk): ReturnType<Daemon['reserve']> {
   const address = ipv4(ask.address);
-  const network = ask.network === undefined ? networkOf(world, address) : requireNetwork(world.configuration.networks, ask.network);
+  const network = ask.network === undefined ? networkOf(world, address) : requireNetwork(networksOf(world), ask.network);
   const hostAddresses = await hostAddressesOn(world, network);
   const { environment: holder, note } = ask;
   return reservationView(world.store.reserve({ network, address, holder, note, hostAddresses, now: Date.now() }));
@@ -167,7 +168,9 @@ async function execTarget(
   if (status?.pid === undefined || spec === undefined) throw new LandlineError('SERVICE_STOPPED', { environment: name, service });
   const view = viewOf(world, record.spec, world.store.leasesOf(name));
   const variables = world.engine.variables(view, spec);
-  return { environment: name, service, pid: status.pid, workingDir: spec.workingDir ?? record.spec.directory, variables };
+  const become = world.engine.becoming(name, spec);
+  const workingDir = spec.workingDir ?? record.spec.directory;
+  return { environment: name, service, pid: status.pid, workingDir, variables, become };
 }
 
 /** @throws LandlineError SERVICE_UNKNOWN, SERVICE_UNCLEAR */

@@ -11,6 +11,8 @@ import { startsAgain, steadyAfterMs } from '../core/plan/services.ts';
 import { asLandlineError, isLandlineError, LandlineError } from '../errors.ts';
 import { type Ipv4, ipv4 } from '../net/ipv4.ts';
 import type { AttachTimes } from './attach.ts';
+import { isPrivate, networksOf } from './networks.ts';
+import { mtuOutwards } from './private-endpoint.ts';
 import { ensureLeases } from './leasing.ts';
 import { observe } from './observe.ts';
 import { refusal } from './refusals.ts';
@@ -108,7 +110,8 @@ export function environmentLoop(world: World, name: string, wakeLater: () => voi
     if (observed.sandbox === undefined && !isOwned(record.spec))
       return { spec: record.spec, todo: awaitOwner(record.spec, observed) };
     const leases = await ensureLeases(world, record.spec, avoid);
-    const desired = desiredOf(world.configuration.networks, record.spec, leases);
+    const mtu = isPrivate(record.spec) ? await mtuOutwards(world.host) : undefined;
+    const desired = desiredOf(networksOf(world), record.spec, leases, mtu);
     await refreshFiles(record.spec, leases, observed);
     return { spec: record.spec, todo: plan(desired, observed, memory, Date.now()) };
   };

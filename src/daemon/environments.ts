@@ -5,6 +5,8 @@ import { asLandlineError, isLandlineError, LandlineError } from '../errors.ts';
 import { nearest } from '../net/name.ts';
 import type { EnvironmentRecord } from '../store/index.ts';
 import { type EnvironmentLoop, environmentLoop } from './environment.ts';
+import { applyFirewall, requireFreePorts } from './host-firewall.ts';
+import { isPrivate, networksOf } from './networks.ts';
 import { exclusively } from './exclusively.ts';
 import { ensureLeases, hostAddressesOn } from './leasing.ts';
 import { awaitReady } from './ready.ts';
@@ -102,6 +104,7 @@ export function openEnvironments(world: World): Environments {
     world.store.removeEnvironment({ name, now: Date.now(), keepAddresses, quarantineMs });
     await loops.get(name)?.close();
     loops.delete(name);
+    await settleFirewall(world, record.spec).catch(() => undefined);
     world.events.tell('environment gone', { environment: name });
     wakeJoined(name);
   };
@@ -116,10 +119,12 @@ export function openEnvironments(world: World): Environments {
   const bringUp = async (spec: EnvironmentSpec): Promise<void> => {
     const before = world.store.environment(spec.name);
     const it = loop(spec.name);
+    await requireFreePorts(world, spec);
     try {
       for (const service of before?.spec.stopped ?? []) await world.engine.forget(spec.name, service);
       world.store.putEnvironment(spec, before?.phase === 'up' ? 'up' : 'creating', Date.now());
       await ensureLeases(world, spec, new Map());
+      await settleFirewall(world, spec);
       it.renew();
       await it.converge();
     } catch (error) {
@@ -249,10 +254,20 @@ function takesBack(error: unknown): boolean {
   return !ofServices.some((code) => isLandlineError(error, code));
 }
 
+/**
+ * The firewall as the ledger wishes it. Environments on the private network wait for it; those of a LAN do not need
+ * it, and what stands in its way is a problem that their network shows.
+ */
+async function settleFirewall(world: World, spec: EnvironmentSpec): Promise<void> {
+  const settled = applyFirewall(world);
+  if (isPrivate(spec)) await settled;
+  else settled.catch(() => undefined);
+}
+
 /** Before an environment ends: so that its addresses stay its own even if the daemon dies on the way. */
 async function reserveOwn(world: World, name: string): Promise<void> {
   for (const { network: joined, address } of world.store.leasesOf(name)) {
-    const network = world.configuration.networks.find((it) => it.name === joined);
+    const network = networksOf(world).find((it) => it.name === joined);
     if (network === undefined) continue;
     const hostAddresses = await hostAddressesOn(world, network);
     world.store.reserve({ network, address, holder: name, note: 'kept when it ended', hostAddresses, now: Date.now() });

@@ -1,9 +1,10 @@
 /** Each endpoint's address, from the ledger. */
 import { restMs } from '../core/ipam/index.ts';
-import type { EndpointSpec, EnvironmentSpec, LanNetwork, Lease } from '../core/model.ts';
+import type { EndpointSpec, EnvironmentSpec, Network, Lease } from '../core/model.ts';
 import { type Ipv4, parseIpv4 } from '../net/ipv4.ts';
 import { containsAddress } from '../net/prefix.ts';
 import { endpointMac, requireNetwork } from './wish.ts';
+import { networksOf } from './networks.ts';
 import type { World } from './world.ts';
 
 /**
@@ -17,7 +18,7 @@ export async function ensureLeases(
   spec: EnvironmentSpec,
   avoid: ReadonlyMap<string, readonly Ipv4[]>,
 ): Promise<readonly Lease[]> {
-  const joined = spec.endpoints.map((endpoint) => ({ endpoint, network: requireNetwork(world.configuration.networks, endpoint.network) }));
+  const joined = spec.endpoints.map((endpoint) => ({ endpoint, network: requireNetwork(networksOf(world), endpoint.network) }));
   for (const lease of world.store.leasesOf(spec.name)) {
     if (spec.endpoints.some((it) => it.interface === lease.interface && it.network === lease.network)) continue;
     world.store.release({ environment: spec.name, interface: lease.interface, now: Date.now(), quarantineMs: restMs });
@@ -33,7 +34,7 @@ async function takeLease(
   world: World,
   spec: EnvironmentSpec,
   endpoint: EndpointSpec,
-  network: LanNetwork,
+  network: Network,
   avoid: readonly Ipv4[],
 ): Promise<Lease> {
   const fixed = parseIpv4(endpoint.address);
@@ -50,7 +51,7 @@ async function takeLease(
 }
 
 /** This host's own addresses in a network's subnet: never to be handed out. */
-export async function hostAddressesOn(world: World, network: LanNetwork): Promise<Ipv4[]> {
+export async function hostAddressesOn(world: World, network: Network): Promise<Ipv4[]> {
   const addresses = await world.host.kernel.listAddresses();
   return addresses.map((it) => it.address.address).filter((address) => containsAddress(network.subnet, address));
 }

@@ -14,11 +14,14 @@ import { openNativeEngine } from '../engine/native/index.ts';
 import { LandlineError } from '../errors.ts';
 import { parseConfiguration } from '../files/index.ts';
 import { openHost } from '../host/index.ts';
+import { openNft } from '../host/nft.ts';
 import { openStore } from '../store/index.ts';
 import { daemonOn } from './daemon.ts';
 import { type Environments, openEnvironments } from './environments.ts';
 import { formatEvent, openEvents } from './events.ts';
+import { openFirewall } from './firewall.ts';
 import { watchForwarding } from './forwarding.ts';
+import { applyFirewall } from './host-firewall.ts';
 import { markedLinks } from './marked-links.ts';
 import { sweep } from './sweep.ts';
 import { watchWorld } from './triggers.ts';
@@ -44,6 +47,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   let api: ApiServer | undefined;
   try {
     await sweep(world);
+    await applyFirewall(world).catch((error: unknown) => world.events.tell('firewall in trouble', { problem: String(error) }));
     const triggers = await watchWorld(world, environments);
     const onInternal = (error: LandlineError): void =>
       console.error(error.cause instanceof Error ? error.cause.stack : error.stack);
@@ -101,10 +105,12 @@ async function openWorld(
     netnsFolder,
     forwarding: watchForwarding(),
     marked: markedLinks(host, store.installation),
+    firewall: openFirewall(host, openNft(), (line, fields) => events.tell(line, fields)),
     linkGroup: linkGroup(store.installation),
   };
   const close = async (): Promise<void> => {
     await engine.close();
+    world.firewall.close();
     host.close();
     store.close();
   };
@@ -122,7 +128,7 @@ async function resume(world: World, environments: Environments): Promise<void> {
 }
 
 function readConfiguration(options: DaemonOptions): Configuration {
-  if (!options.configRequired && !fs.existsSync(options.config)) return { networks: [] };
+  if (!options.configRequired && !fs.existsSync(options.config)) return parseConfiguration('', options.config);
   let text: Buffer;
   try {
     text = fs.readFileSync(options.config);

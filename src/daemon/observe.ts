@@ -1,10 +1,12 @@
 /** How an environment is: from the kernel and the engine, never from memory. */
+import { privateLinkPrefix } from '../core/firewall/wish.ts';
 import { type Mark, parseMark } from '../core/mark.ts';
 import type { Observed, ObservedEndpoint, ObservedRoute, ObservedService } from '../core/plan/model.ts';
 import type { Engine } from '../engine/index.ts';
 import { type Host, type Inside, isKernelError, type Link, type Route } from '../host/index.ts';
 import { limited } from './limited.ts';
 import type { MarkedLinks } from './marked-links.ts';
+import { observePrivateEnd } from './private-endpoint.ts';
 
 export interface ObserveWhat {
   readonly installation: string;
@@ -94,6 +96,7 @@ async function observeHostEnd(host: Host, link: Link, what: ObserveWhat): Promis
     up: end.up,
     ours: mark !== undefined && mark.installation === what.installation && mark.environment === what.environment,
     ...(bridge === undefined ? {} : { bridge: { name: bridge.name, mtu: bridge.mtu } }),
+    ...(end.name.startsWith(privateLinkPrefix) ? { private: await observePrivateEnd(host, end) } : {}),
   };
 }
 

@@ -22,6 +22,7 @@ import {
   deleteLinkIfThere,
   removeSurplus,
   requireLink,
+  takeBack,
   undo,
   unless,
   type Veth,
@@ -29,7 +30,7 @@ import {
 import { refusal } from './refusals.ts';
 
 /** As on a LAN, without a bridge. The default route is one of `routes`; left out, the sandbox reaches the subnet's gateway alone. */
-export type PrivateEndpoint = Omit<DesiredEndpoint, 'bridge'> & Pick<DesiredPrivateEnd, 'gateway' | 'mtu'>;
+export type PrivateEndpoint = Omit<DesiredEndpoint, 'bridge' | 'private'> & Pick<DesiredPrivateEnd, 'gateway' | 'mtu'>;
 
 export interface PrivateWish {
   readonly endpoint: PrivateEndpoint;
@@ -67,7 +68,7 @@ async function addVeth(host: Host, wish: PrivateWish): Promise<Veth> {
     const added = await host.kernel.addLink({ kind: 'veth', name, mac, mtu: endpoint.mtu, group, peer });
     return { name, index: added.index, peer: added.peer ?? 0 };
   } catch (error) {
-    throw addRefusal(error, wish);
+    throw await takeBack(host, name, addRefusal(error, wish));
   }
 }
 
@@ -137,7 +138,11 @@ async function mendHostEnd(host: Host, { endpoint, mark, group }: PrivateWish, {
 
 /** The host's end of a private link, as it is now: for `whyMendPrivateEnd`. */
 export async function observePrivateEnd(host: Host, { index, name, up, mtu }: Link): Promise<ObservedPrivateEnd> {
-  const [addresses, routes] = await Promise.all([host.kernel.listAddresses(index), host.kernel.listRoutes(index)]);
+  // It may go at any time, and has nothing then.
+  const [addresses, routes] = await Promise.all([
+    host.kernel.listAddresses(index).catch(nothingIfGone),
+    host.kernel.listRoutes(index).catch(nothingIfGone),
+  ]);
   const isOn = (key: string): boolean => (readSysctl(`ipv4/conf/${name}/${key}`) ?? '0') !== '0';
   return {
     up,
@@ -147,6 +152,11 @@ export async function observePrivateEnd(host: Host, { index, name, up, mtu }: Li
     forwards: isOn('forwarding'),
     takesLoopback: isOn('route_localnet'),
   };
+}
+
+function nothingIfGone(error: unknown): never[] {
+  if (isKernelError(error, 'ENODEV')) return [];
+  throw error;
 }
 
 /** The MTU of the way out of the host, so that no packet of a sandbox is too large there; 1500 without a default route. */

@@ -1,10 +1,14 @@
 /** One step of a plan, done. Each is safe to do again. */
-import type { Mark } from '../core/mark.ts';
+import { type Mark, privateLinkGroup } from '../core/mark.ts';
 import type { EnvironmentSpec } from '../core/model.ts';
 import type { DesiredEndpoint, Step } from '../core/plan/model.ts';
+import type { DesiredPrivateEnd } from '../core/plan/private-end.ts';
 import { isKernelError } from '../host/index.ts';
 import { formatPrefix } from '../net/prefix.ts';
 import { type AttachTimes, announceAgain, attach, deleteLinkIfThere, detach, mend, readdress } from './attach.ts';
+import { applyFirewall } from './host-firewall.ts';
+import { networksOf } from './networks.ts';
+import { attachPrivate, mendPrivate, type PrivateWish } from './private-endpoint.ts';
 import { refusal } from './refusals.ts';
 import { sandboxPath, viewOf } from './sandbox.ts';
 import { requireNetwork } from './wish.ts';
@@ -44,7 +48,7 @@ export async function runStep(context: StepContext, step: Step): Promise<void> {
     case 'attach':
       return attachEndpoint(context, step.endpoint, netns);
     case 'readdress':
-      await readdress(host, world.forwarding, attachWish(context, step.endpoint, netns));
+      await readdress(host, world.forwarding, lanWish(context, step.endpoint, netns));
       return events.tell('address changed', {
         environment,
         network: step.endpoint.network,
@@ -52,7 +56,8 @@ export async function runStep(context: StepContext, step: Step): Promise<void> {
       });
     case 'mend':
       events.tell('endpoint mended', { environment, interface: step.endpoint.interface, was: step.why });
-      return mend(host, world.forwarding, attachWish(context, step.endpoint, netns));
+      if (step.endpoint.private !== undefined) return mendPrivate(host, privateWish(context, step.endpoint, step.endpoint.private, netns));
+      return mend(host, world.forwarding, lanWish(context, step.endpoint, netns));
     case 'detach':
       events.tell('endpoint detached', { environment, interface: step.interface, why: step.why });
       return detach(host, netns, step.interface);
@@ -127,16 +132,37 @@ async function hostEndsIn(world: World, netns: string): Promise<number[]> {
   });
 }
 
-function attachWish(context: StepContext, endpoint: DesiredEndpoint, netns: string): Parameters<typeof attach>[2] {
+function markOf({ world, spec }: StepContext, endpoint: DesiredEndpoint): Mark {
+  return { installation: world.store.installation, environment: spec.name, interface: endpoint.interface };
+}
+
+function lanWish(context: StepContext, endpoint: DesiredEndpoint, netns: string): Parameters<typeof attach>[2] {
   const { world, spec } = context;
-  const mark: Mark = { installation: world.store.installation, environment: spec.name, interface: endpoint.interface };
-  const network = requireNetwork(world.configuration.networks, endpoint.network);
-  return { endpoint, mark, group: world.linkGroup, netns, probe: network.probe, target: `environment '${spec.name}'` };
+  const network = requireNetwork(networksOf(world), endpoint.network);
+  if (endpoint.bridge === undefined) throw new Error(`an endpoint of ${spec.name} has neither a bridge nor a private end`);
+  const onBridge = { ...endpoint, bridge: endpoint.bridge };
+  const target = `environment '${spec.name}'`;
+  return { endpoint: onBridge, mark: markOf(context, endpoint), group: world.linkGroup, netns, probe: network.probe, target };
+}
+
+function privateWish(context: StepContext, endpoint: DesiredEndpoint, end: DesiredPrivateEnd, netns: string): PrivateWish {
+  const { world, spec } = context;
+  const { gateway, mtu } = end;
+  const group = privateLinkGroup(world.store.installation);
+  return { endpoint: { ...endpoint, gateway, mtu }, mark: markOf(context, endpoint), group, netns, target: `environment '${spec.name}'` };
+}
+
+/** The firewall stands before the link is made. */
+async function attachTo(context: StepContext, endpoint: DesiredEndpoint, netns: string): Promise<AttachTimes> {
+  const { world } = context;
+  if (endpoint.private === undefined) return attach(world.host, world.forwarding, lanWish(context, endpoint, netns));
+  await applyFirewall(world);
+  return attachPrivate(world.host, privateWish(context, endpoint, endpoint.private, netns));
 }
 
 async function attachEndpoint(context: StepContext, endpoint: DesiredEndpoint, netns: string): Promise<void> {
   const { world, spec } = context;
-  const times = await attach(world.host, world.forwarding, attachWish(context, endpoint, netns));
+  const times = await attachTo(context, endpoint, netns);
   context.onAttached(endpoint, times);
   world.events.tell('address bound', {
     environment: spec.name,
@@ -146,6 +172,7 @@ async function attachEndpoint(context: StepContext, endpoint: DesiredEndpoint, n
     attachMs: Number(times.attachMs.toFixed(3)),
     probeMs: Number(times.probeMs.toFixed(1)),
   });
+  if (endpoint.private !== undefined) return;
   setTimeout(() => {
     // Gone meanwhile, or down: then there is nothing to announce.
     announceAgain(world.host, netns, endpoint).catch(() => undefined);

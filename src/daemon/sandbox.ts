@@ -5,6 +5,7 @@ import type { EnvironmentSpec, Lease, SandboxSpec } from '../core/model.ts';
 import type { SandboxView } from '../engine/index.ts';
 import { LandlineError } from '../errors.ts';
 import { localNames, sandboxView } from './wish.ts';
+import { isPrivate, networksOf, networksWithResolvers } from './networks.ts';
 import { netnsPath, type World } from './world.ts';
 
 /** The host's own namespace, as any process of the daemon sees it. */
@@ -80,7 +81,8 @@ export function viewOf(world: World, spec: EnvironmentSpec, leases: readonly Lea
   const { sandbox } = spec;
   if (sandbox?.kind === 'host') return { ...hostView(), environment: spec.name, netns, directory: spec.directory, hosts: localNames(spec) + readText('/etc/hosts') };
   const other = sandbox?.kind === 'environment' ? joinedSpec(world, sandbox) : undefined;
-  if (other === undefined) return sandboxView(world.configuration.networks, spec, leases, netns);
+  const networks = isPrivate(spec) ? networksWithResolvers(world) : networksOf(world);
+  if (other === undefined) return sandboxView(networks, spec, leases, netns);
   const theirs = viewOf(world, other, world.store.leasesOf(other.name));
   return { ...theirs, environment: spec.name, netns, directory: spec.directory, hosts: localNames(spec) + theirs.hosts };
 }

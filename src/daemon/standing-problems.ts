@@ -1,5 +1,5 @@
 /** Trouble that stands without anybody having asked for anything: a bridge that is missing, down or nearly full. */
-import type { LanNetwork } from '../core/model.ts';
+import type { LanNetwork, Network } from '../core/model.ts';
 import { LandlineError } from '../errors.ts';
 import { maxBridgePorts } from './refusals.ts';
 import type { World } from './world.ts';
@@ -8,7 +8,13 @@ import type { World } from './world.ts';
 const nearlyFullPorts = 900;
 
 /** What is wrong with a network now. */
-export async function networkProblems(world: World, network: LanNetwork): Promise<LandlineError[]> {
+export async function networkProblems(world: World, network: Network): Promise<LandlineError[]> {
+  // What a foreign firewall drops, it drops for all of them.
+  const { problems: firewall } = world.firewall;
+  return network.bridge === undefined ? [...firewall] : [...(await bridgeProblems(world, { ...network, bridge: network.bridge })), ...firewall];
+}
+
+async function bridgeProblems(world: World, network: LanNetwork): Promise<LandlineError[]> {
   const bridge = await world.host.kernel.getLink(network.bridge);
   const names = { network: network.name, bridge: network.bridge };
   if (bridge?.kind !== 'bridge') return [new LandlineError('BRIDGE_MISSING', names)];

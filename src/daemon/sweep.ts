@@ -2,7 +2,9 @@
  * The start after an end that nobody planned: what is ours and wished for is kept, what is ours and not wished for
  * goes, and nothing else is touched.
  */
+import { privateLinkGroup } from '../core/mark.ts';
 import { deleteLinkIfThere } from './attach.ts';
+import { removeHalfMadePrivate } from './private-endpoint.ts';
 import { netnsPath, type World } from './world.ts';
 
 /** Removes sandboxes, services and links of environments that the ledger does not know, and half-made links. */
@@ -26,6 +28,8 @@ export async function sweep(world: World): Promise<void> {
     tell('surplus link removed')(link.mark.environment);
   }
   await removeHalfMade(world);
+  const halfMade = await removeHalfMadePrivate(world.host, privateLinkGroup(world.store.installation));
+  for (const link of halfMade) world.events.tell('half-made link removed', { link });
 }
 
 /** A veth of our group without an alias: its making was cut off between the two. */

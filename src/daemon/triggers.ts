@@ -58,6 +58,7 @@ export async function watchWorld(world: World, environments: Environments): Prom
   world.engine.onExit((environment) => soon((it) => it.names.add(environment)));
   world.engine.onHealth((environment) => soon((it) => it.names.add(environment)));
   const slow = setInterval(() => {
+    world.firewall.check().catch(() => undefined);
     world.marked
       .refresh()
       .then(soonAll, (error: unknown) => world.events.tell('could not list links', { problem: String(error) }));

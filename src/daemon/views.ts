@@ -8,7 +8,7 @@ import type {
   ServiceView,
   UpView,
 } from '../api/contract.ts';
-import type { EndpointSpec, EnvironmentSpec, LanNetwork, Lease, ServiceSpec } from '../core/model.ts';
+import type { EndpointSpec, EnvironmentSpec, Network, Lease, ServiceSpec } from '../core/model.ts';
 import type { Observed, ObservedService } from '../core/plan/model.ts';
 import { stateOf } from '../core/standing.ts';
 import { LandlineError } from '../errors.ts';
@@ -17,6 +17,7 @@ import { formatPrefix } from '../net/prefix.ts';
 import { addressesOf, formatRange, rangeContains } from '../net/range.ts';
 import type { HistoryEntry, Reservation } from '../store/index.ts';
 import type { EnvironmentLoop } from './environment.ts';
+import { networksOf } from './networks.ts';
 import { lastLines } from './ready.ts';
 import { networkProblems } from './standing-problems.ts';
 import { gatewayOf } from './wish.ts';
@@ -40,7 +41,7 @@ export async function environmentView(world: World, loop: EnvironmentLoop): Prom
     engine: world.engine.name,
     network: networkOf(spec),
     sandbox: observed.sandbox === undefined ? null : { inode: observed.sandbox.inode },
-    endpoints: spec.endpoints.flatMap((it) => endpointView(world.configuration.networks, spec, it, leases)),
+    endpoints: spec.endpoints.flatMap((it) => endpointView(networksOf(world), spec, it, leases)),
     services: spec.services.map((it) => serviceView(it, spec.stopped?.includes(it.name) === true, observed, loop)),
     problems,
   };
@@ -73,7 +74,7 @@ export function upView(view: EnvironmentView, loop: EnvironmentLoop, notes: read
 }
 
 function endpointView(
-  networks: readonly LanNetwork[],
+  networks: readonly Network[],
   spec: EnvironmentSpec,
   endpoint: EndpointSpec,
   leases: readonly Lease[],
@@ -114,7 +115,7 @@ function serviceState(spec: ServiceSpec, found: ObservedService | undefined, loo
   return found.exitStatus !== undefined && loop.startsAgain(spec, found.exitStatus) ? 'restarting' : found.state;
 }
 
-export async function networkView(world: World, network: LanNetwork): Promise<NetworkView> {
+export async function networkView(world: World, network: Network): Promise<NetworkView> {
   const leases = world.store.leases().filter((it) => it.network === network.name);
   const inPool = (address: number): boolean => network.pool.some((range) => rangeContains(range, address));
   const excluded = (address: number): boolean => network.exclude.some((range) => rangeContains(range, address));
@@ -122,8 +123,8 @@ export async function networkView(world: World, network: LanNetwork): Promise<Ne
   const size = [...addressesOf(network.pool)].filter((address) => !excluded(address)).length;
   return {
     name: network.name,
-    kind: 'lan',
-    bridge: network.bridge,
+    kind: network.bridge === undefined ? 'private' : 'lan',
+    bridge: network.bridge ?? null,
     subnet: formatPrefix(network.subnet),
     gateway: network.gateway === undefined ? null : formatIpv4(network.gateway),
     domain: network.domain ?? null,

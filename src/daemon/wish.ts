@@ -1,6 +1,7 @@
 /** From what `up` asked for and the ledger gave to what the plan works towards. */
 import { createHash } from 'node:crypto';
-import type { EndpointSpec, EnvironmentSpec, LanNetwork, Lease } from '../core/model.ts';
+import { privateGateway } from '../core/firewall/wish.ts';
+import type { EndpointSpec, EnvironmentSpec, Lease, Network } from '../core/model.ts';
 import type { Desired, DesiredEndpoint, DesiredRoute, DesiredService } from '../core/plan/model.ts';
 import type { SandboxView } from '../engine/index.ts';
 import { LandlineError } from '../errors.ts';
@@ -10,7 +11,7 @@ import { nearest } from '../net/name.ts';
 import { prefix } from '../net/prefix.ts';
 
 /** The configured network of that name. @throws LandlineError NETWORK_UNKNOWN */
-export function requireNetwork(networks: readonly LanNetwork[], name: string): LanNetwork {
+export function requireNetwork(networks: readonly Network[], name: string): Network {
   const found = networks.find((it) => it.name === name);
   if (found !== undefined) return found;
   const known = networks.map((it) => it.name);
@@ -30,19 +31,16 @@ export function endpointMac(installation: string, spec: EnvironmentSpec, endpoin
 }
 
 /** The endpoint with everything decided. */
-export function desiredEndpoint(
-  network: LanNetwork,
-  spec: EnvironmentSpec,
-  endpoint: EndpointSpec,
-  lease: Lease,
-): DesiredEndpoint {
+export function desiredEndpoint(network: Network, spec: EnvironmentSpec, endpoint: EndpointSpec, lease: Lease, mtu: number): DesiredEndpoint {
   const gateway = gatewayOf(network, spec, endpoint);
   const routes: DesiredRoute[] = endpoint.routes.map((it) => ({ to: prefix(it.to), via: ipv4(it.via) }));
   if (gateway !== undefined) routes.unshift({ to: { address: 0, length: 0 }, via: gateway });
   return {
     network: network.name,
     interface: endpoint.interface,
-    bridge: network.bridge,
+    ...(network.bridge === undefined
+      ? { private: { address: lease.address, gateway: privateGateway(network.subnet), mtu } }
+      : { bridge: network.bridge }),
     mac: lease.mac,
     address: { address: lease.address, length: network.subnet.length },
     routes,
@@ -50,18 +48,22 @@ export function desiredEndpoint(
 }
 
 /** The router of the default route; only the first endpoint has the network's own unless it names one. */
-export function gatewayOf(network: LanNetwork, spec: EnvironmentSpec, endpoint: EndpointSpec): number | undefined {
+export function gatewayOf(network: Network, spec: EnvironmentSpec, endpoint: EndpointSpec): number | undefined {
   if (endpoint.gateway === 'none') return undefined;
   if (endpoint.gateway !== undefined) return ipv4(endpoint.gateway);
   return spec.endpoints[0] === endpoint ? network.gateway : undefined;
 }
 
-/** All of it. @throws LandlineError NETWORK_UNKNOWN; @throws Error when an endpoint has no lease: our own mistake. */
-export function desiredOf(networks: readonly LanNetwork[], spec: EnvironmentSpec, leases: readonly Lease[]): Desired {
+/**
+ * All of it.
+ * @param mtu of links of the private network
+ * @throws LandlineError NETWORK_UNKNOWN; @throws Error when an endpoint has no lease: our own mistake.
+ */
+export function desiredOf(networks: readonly Network[], spec: EnvironmentSpec, leases: readonly Lease[], mtu = 1500): Desired {
   const endpoints = spec.endpoints.map((endpoint) => {
     const lease = leases.find((it) => it.interface === endpoint.interface && it.network === endpoint.network);
     if (lease === undefined) throw new Error(`no lease for ${spec.name} ${endpoint.interface}`);
-    return desiredEndpoint(requireNetwork(networks, endpoint.network), spec, endpoint, lease);
+    return desiredEndpoint(requireNetwork(networks, endpoint.network), spec, endpoint, lease, mtu);
   });
   return { endpoints, services: desiredServices(spec) };
 }
@@ -84,7 +86,7 @@ function inOrder(_name: string, value: unknown): unknown {
 
 /** What the engine needs to know of the sandbox, with the whole text of /etc/hosts and /etc/resolv.conf. */
 export function sandboxView(
-  networks: readonly LanNetwork[],
+  networks: readonly Network[],
   spec: EnvironmentSpec,
   leases: readonly Lease[],
   netns: string,
@@ -101,7 +103,7 @@ export function sandboxView(
 }
 
 /** hosts(5): every service's name is localhost, so that `db:5432` written for Compose works. */
-function hostsText(spec: EnvironmentSpec, joined: readonly LanNetwork[], leases: readonly Lease[]): string {
+function hostsText(spec: EnvironmentSpec, joined: readonly Network[], leases: readonly Lease[]): string {
   const own = leases.map((lease) => {
     const domain = joined.find((it) => it.name === lease.network)?.domain;
     const names = domain === undefined ? [spec.hostname] : [`${spec.hostname}.${domain}`, spec.hostname];
@@ -119,7 +121,7 @@ export function localNames(spec: EnvironmentSpec): string {
 }
 
 /** resolv.conf(5); at most three nameservers count there. */
-function resolvConfText(joined: readonly LanNetwork[]): string {
+function resolvConfText(joined: readonly Network[]): string {
   const servers = [...new Set(joined.flatMap((it) => it.resolvers))].slice(0, 3).map((it) => `nameserver ${formatIpv4(it)}`);
   const domains = [...new Set(joined.flatMap((it) => (it.domain === undefined ? [] : [it.domain])))];
   return [...servers, ...(domains.length === 0 ? [] : [`search ${domains.join(' ')}`]), ''].join('\n');

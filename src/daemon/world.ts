@@ -4,6 +4,7 @@ import type { Engine } from '../engine/index.ts';
 import type { Host } from '../host/index.ts';
 import type { Store } from '../store/index.ts';
 import type { Events } from './events.ts';
+import type { Firewall } from './firewall.ts';
 import type { Forwarding } from './forwarding.ts';
 import type { MarkedLinks } from './marked-links.ts';
 
@@ -14,6 +15,7 @@ export interface World {
   readonly events: Events;
   readonly forwarding: Forwarding;
   readonly marked: MarkedLinks;
+  readonly firewall: Firewall;
   /** Group of the links of this installation. */
   readonly linkGroup: number;
   /** Folder in which sandboxes are bound, as `ip netns` does in /run/netns. */

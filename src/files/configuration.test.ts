@@ -63,6 +63,7 @@ networks:
         probe: 'rfc5227',
       },
     ],
+    privateSubnet: prefix('10.88.0.0/16'),
   };
   assert.deepEqual(parseConfiguration(text, 'landline.yaml'), expected);
 });
@@ -72,13 +73,21 @@ test('a network needs a bridge and a subnet; all else has a default', () => {
     networks: [
       { name: 'lab', bridge: 'br1', subnet: prefix('10.1.0.0/30'), pool: [], exclude: [], resolvers: [], probe: 'fast' },
     ],
+    privateSubnet: prefix('10.88.0.0/16'),
   });
 });
 
 test('no networks are a configuration too', () => {
   for (const text of ['', '# nothing yet\n', 'networks: {}\n', 'networks:\n', 'x-mine: { any: thing }\n']) {
-    assert.deepEqual(parseConfiguration(text, 'landline.yaml'), { networks: [] }, JSON.stringify(text));
+    assert.deepEqual(parseConfiguration(text, 'landline.yaml').networks, [], JSON.stringify(text));
   }
+});
+
+test('the private network has a subnet of its own choice', () => {
+  assert.deepEqual(parseConfiguration('bridge: { subnet: 172.20.0.0/20 }', 'landline.yaml').privateSubnet, prefix('172.20.0.0/20'));
+  assert.deepEqual(parseConfiguration('bridge: {}', 'landline.yaml').privateSubnet, prefix('10.88.0.0/16'));
+  const wide = parseConfiguration('networks: { lab: { bridge: br1, subnet: 10.0.0.0/8 } }', 'landline.yaml');
+  assert.deepEqual(wide.privateSubnet, prefix('172.29.0.0/16'));
 });
 
 test('networks share what they have in common by anchors, and stand in the order of the file', () => {
@@ -107,7 +116,7 @@ test('a pool may hold the network and broadcast addresses, the gateway and resol
 test('the shape is a JSON schema for editors', () => {
   const schema = z.toJSONSchema(configurationSchema, { io: 'input' });
   const network = Object(schema.properties?.networks).additionalProperties;
-  assert.deepEqual(Object.keys(schema.properties ?? {}), ['id', 'networks']);
+  assert.deepEqual(Object.keys(schema.properties ?? {}), ['id', 'networks', 'bridge']);
   assert.deepEqual(network.required, ['bridge', 'subnet']);
   assert.equal(network.additionalProperties, false);
   assert.equal(network.properties.subnet.description, 'subnet of the LAN');
@@ -123,19 +132,27 @@ const malformed: readonly Malformed[] = [
   {
     title: 'an unknown key far from any known',
     text: 'zebra: {}\n',
-    says: ["landline.yaml:1:1: 'zebra' is no key of landline.yaml → write one of id, networks, or remove it"],
+    says: ["landline.yaml:1:1: 'zebra' is no key of landline.yaml → write one of id, bridge, networks, or remove it"],
   },
   {
     title: 'capabilities that this version does not have',
     text: `
-bridge: { subnet: 10.88.0.0/16 }
 engines: { docker: {} }
 dns: { serve: {} }
 `,
     says: [
-      "landline.yaml:1:1: 'bridge' is not part of this version → remove it",
-      "landline.yaml:2:1: 'engines' is not part of this version → remove it",
-      "landline.yaml:3:1: 'dns' is not part of this version → remove it",
+      "landline.yaml:1:1: 'engines' is not part of this version → remove it",
+      "landline.yaml:2:1: 'dns' is not part of this version → remove it",
+    ],
+  },
+  {
+    title: 'a private network that overlaps a LAN',
+    text: `
+networks: { lab: { bridge: br1, subnet: 10.0.0.0/8 } }
+bridge: { subnet: 10.99.0.0/16 }
+`,
+    says: [
+      'landline.yaml:2:19: the private network 10.99.0.0/16 overlaps 10.0.0.0/8, the subnet of a LAN → choose another, or leave it out',
     ],
   },
   {

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { Configuration, LanNetwork } from '../core/model.ts';
 import { formatIpv4, type Ipv4 } from '../net/ipv4.ts';
-import { broadcastOf, containsAddress, formatPrefix, overlaps, type Prefix } from '../net/prefix.ts';
+import { broadcastOf, containsAddress, formatPrefix, overlaps, type Prefix, prefix } from '../net/prefix.ts';
 import { formatRange, type Range } from '../net/range.ts';
 import {
   parseAddress,
@@ -50,8 +50,20 @@ export const configurationSchema = z
   .strictObject({
     id: text("this installation's id; left out: the one in the state directory", 'office-host-1', parseInstallationId).optional(),
     networks: z.record(z.string(), networkSchema).optional(),
+    bridge: z
+      .strictObject({ subnet: text('subnet of the built-in private network', '10.88.0.0/16', parseSubnet).optional() })
+      .meta({ title: 'the private network', examples: [{ subnet: '10.88.0.0/16' }] })
+      .optional(),
   })
   .meta(about);
+
+/** Where the file chooses none: the first that no LAN of this host overlaps. */
+const privateSubnets: readonly Prefix[] = ['10.88.0.0/16', '172.29.0.0/16', '192.168.240.0/20'].map(prefix);
+
+function freePrivateSubnet(lans: readonly Prefix[]): Prefix {
+  const free = privateSubnets.find((subnet) => !lans.some((lan) => overlaps(lan, subnet)));
+  return free ?? prefix('10.88.0.0/16');
+}
 
 type NetworkFields = Fields<typeof networkSchema>;
 
@@ -66,7 +78,7 @@ export function parseConfiguration(input: string | Uint8Array, file: string): Co
   const { root, report } = yaml;
   if (root === undefined) {
     report.refuseIfWrong();
-    return { networks: [] };
+    return { networks: [], privateSubnet: freePrivateSubnet([]) };
   }
   const top = configurationSchema.omit({ networks: true }).extend({ networks: z.unknown() }).meta(about);
   if (root.kind === 'map') reportNotYet('configuration', root, report);
@@ -78,10 +90,18 @@ export function parseConfiguration(input: string | Uint8Array, file: string): Co
     (key) => refuseNotYet('configuration', key) !== undefined || key.startsWith('x-'),
   );
   const networks = readNetworks(yaml);
+  const lans = networks.flatMap(({ fields: { subnet } }) => (subnet === undefined ? [] : [subnet]));
+  const chosen = fields.bridge?.subnet;
+  const clash = chosen && lans.find((subnet) => overlaps(subnet, chosen));
+  if (chosen !== undefined && clash !== undefined) {
+    const says = `the private network ${formatPrefix(chosen)} overlaps ${formatPrefix(clash)}, the subnet of a LAN`;
+    report.problem(yaml.place(['bridge', 'subnet']), says, 'choose another, or leave it out');
+  }
   report.refuseIfWrong();
   return {
     ...(fields.id === undefined ? {} : { id: fields.id }),
     networks: networks.map(({ name, fields }) => complete(name, fields)),
+    privateSubnet: chosen ?? freePrivateSubnet(lans),
   };
 }
 

@@ -106,16 +106,6 @@ services: { web: { command: sleep 60 } }
     says: ["shop.yaml:2:13: 'x-landline' is text and should be a mapping → write 'x-landline: { network: office }'"],
   },
   {
-    title: 'the network bridge',
-    text: `
-name: shop
-x-landline:
-  network: bridge
-services: { web: { command: sleep 60 } }
-`,
-    says: ["shop.yaml:3:12: 'bridge' is not part of this version → name a network of landline.yaml, or none"],
-  },
-  {
     title: "an address on the host's own network",
     text: `
 name: shop
@@ -1109,7 +1099,11 @@ test('a wrong word of the command line is a mistake of usage', () => {
       "--name: 'My Shop' cannot be the name of an environment or service",
       "write 'my-shop' (lower-case letters, digits and '-', at most 63, not beginning with '-')",
     ],
-    [{ network: 'bridge' }, "--network: 'bridge' is not part of this version", 'name a network of landline.yaml, or none'],
+    [
+      { network: 'container:My Shop' },
+      "--network: 'My Shop' cannot be the name of an environment or service",
+      "write 'my-shop' (lower-case letters, digits and '-', at most 63, not beginning with '-')",
+    ],
     [
       { address: '192.168.11.300' },
       "--address: '192.168.11.300' is no IPv4 address",
@@ -1248,7 +1242,7 @@ services:
   ]);
   assert.match(
     notesOf(text, { overrides: { network: 'none' } })[1] ?? '',
-    /^7:9: '8080:80' has no effect: network 'none' leads nowhere$/,
+    /^7:9: '8080:80' has no effect: there is no link of its own that it could lead to$/,
   );
 });
 

@@ -72,7 +72,7 @@ function readSpec(root: MapNode, overrides: Overrides, options: EnvironmentOptio
   checkComposeKeys('top', root, report);
   const name = overrides.name ?? readName(root, report);
   const { endpoint, hostname: named, sandbox } = readEndpoint(root, overrides, report);
-  const services = readServices(
+  const { services, ports } = readServices(
     root,
     {
       directory: options.directory,
@@ -94,6 +94,7 @@ function readSpec(root: MapNode, overrides: Overrides, options: EnvironmentOptio
     ...(sandbox === undefined ? {} : { sandbox }),
     endpoints: endpoint === 'none' ? [] : [endpoint],
     services,
+    ...(ports.length === 0 ? {} : { ports }),
   };
 }
 

@@ -1,6 +1,6 @@
 /** A checked environment as an environment file again, in JSON: what the command line sends to the daemon. */
 
-import type { EnvironmentSpec, Healthcheck, MountSpec, ServiceSpec } from '../core/model.ts';
+import type { EnvironmentSpec, Healthcheck, MountSpec, PortSpec, ServiceSpec } from '../core/model.ts';
 import { joinPrefix } from './fields.ts';
 
 /** Reading it back without variables gives the same wish. */
@@ -9,11 +9,18 @@ export function formatEnvironment(spec: EnvironmentSpec): string {
   const text = JSON.stringify({
     name: spec.name,
     'x-landline': { ...(first ?? { network: sharedNetwork(spec) }), hostname: spec.hostname },
-    services: Object.fromEntries(spec.services.map((it) => [it.name, formatService(it)])),
+    services: Object.fromEntries(spec.services.map((it, index) => [it.name, { ...formatService(it), ...(index === 0 ? formatPorts(spec) : {}) }])),
     volumes: Object.fromEntries(spec.services.flatMap(volumesOf).map((name) => [name, {}])),
   });
   // Bare, it would be taken for the trace of a byte that was not UTF-8.
   return text.replaceAll('\uFFFD', '\\ufffd');
+}
+
+/** They are the environment's: which service stands with them makes no difference. */
+function formatPorts({ ports = [] }: EnvironmentSpec): object {
+  const one = ({ hostAddress, hostPort, containerPort, protocol }: PortSpec): string =>
+    `${hostAddress === undefined ? '' : `${hostAddress}:`}${hostPort}:${containerPort}/${protocol}`;
+  return ports.length === 0 ? {} : { ports: ports.map(one) };
 }
 
 function sharedNetwork({ sandbox }: EnvironmentSpec): string {

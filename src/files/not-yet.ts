@@ -6,12 +6,9 @@
 /** What to write instead, by word; the key `*` stands for what follows a colon. */
 type Words = Readonly<Record<string, string>>;
 
-const nameNetwork = 'name a network of landline.yaml, or none';
-
 export const notYet = {
   /** Keys of landline.yaml. */
   configuration: {
-    bridge: 'remove it',
     engines: 'remove it',
     dns: 'remove it',
   },
@@ -29,9 +26,7 @@ export const notYet = {
     networks: "name one 'network'",
   },
   /** Values of x-landline's `network`. */
-  endpointNetwork: {
-    bridge: nameNetwork,
-  },
+  endpointNetwork: {},
   /** Values of x-landline's `address`. */
   endpointAddress: {
     dhcp: "write an address, or 'pool'",

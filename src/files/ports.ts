@@ -1,13 +1,20 @@
 /** What Compose's `ports` are answered with on a network where every environment has its own address. */
+import { privateNetworkName } from '../core/firewall/wish.ts';
 import type { EndpointSpec } from '../core/model.ts';
 import type { Report } from './report.ts';
 import { nodeAt, offsetAt, type Path, type TreeNode } from './tree.ts';
 
 /** How an environment can be reached: at a fixed address, at one that is found when it starts, or not at all. */
-export type Reach = { readonly kind: 'fixed'; readonly address: string } | { readonly kind: 'later' } | { readonly kind: 'none' };
+export type Reach =
+  | { readonly kind: 'fixed'; readonly address: string }
+  | { readonly kind: 'later' }
+  | { readonly kind: 'none' }
+  /** Through ports of the host. */
+  | { readonly kind: 'published' };
 
 export function reachOf(endpoint: EndpointSpec | 'none' | undefined): Reach {
   if (endpoint === 'none') return { kind: 'none' };
+  if (endpoint?.network === privateNetworkName) return { kind: 'published' };
   return endpoint === undefined || endpoint.address === 'pool' ? { kind: 'later' } : { kind: 'fixed', address: endpoint.address };
 }
 
@@ -22,7 +29,7 @@ export function notePorts(root: TreeNode, path: Path, reach: Reach, report: Repo
     const mapping = item.kind === 'scalar' ? item.text : longForm(item);
     const target = item.kind === 'scalar' ? targetOf(item.text) : nodeText(item, 'target');
     const says =
-      reach.kind === 'none' ? "has no effect: network 'none' leads nowhere" : `is not needed: ${whereTo(reach, target)}`;
+      reach.kind === 'none' ? "has no effect: there is no link of its own that it could lead to" : `is not needed: ${whereTo(reach, target)}`;
     report.note(item.at, `'${mapping}' ${says}`);
   }
 }

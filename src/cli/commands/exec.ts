@@ -29,7 +29,7 @@ export const addExec: AddCommand = (root, { setStatus }) => {
       const url = `/v1/environments/${encodeURIComponent(environment)}/exec`;
       const view = await client().call<ExecView>('GET', url, { query: { service } });
       if (process.getuid?.() !== 0) throw new LandlineError('NOT_ROOT', { command: `landline exec ${target}` });
-      setStatus(await runAttached('nsenter', [...joining(view), ...words], environmentOf(view)));
+      setStatus(await runAttached('nsenter', [...joining(view), ...view.become, ...words], environmentOf(view)));
     });
 };
 

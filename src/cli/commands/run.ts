@@ -6,7 +6,10 @@ import { printUp, type UpOptions, up } from './up.ts';
 interface RunOptions extends Pick<UpOptions, 'address' | 'hostname' | 'wait' | 'timeout' | 'json'> {
   readonly name: string;
   readonly network: string;
+  readonly publish?: string[];
 }
+
+const collect = (value: string, before: readonly string[] | undefined): string[] => [...(before ?? []), value];
 
 export const addRun: AddCommand = (root, { argv }) => {
   root
@@ -17,6 +20,7 @@ export const addRun: AddCommand = (root, { argv }) => {
     .requiredOption('--name <name>', "the environment's name, and its service's")
     .requiredOption('--network <network>', 'the network to join')
     .option('--address <address>', "a fixed address, or 'pool'")
+    .option('-p, --publish <host:container>', 'on the network bridge: a port of the host that leads to one of its own; may be given again', collect)
     .option('--hostname <hostname>', 'the hostname (default: the name)')
     .option('--wait', 'wait until the service runs (the default)')
     .option('--no-wait', 'do not wait until the service runs')
@@ -54,6 +58,6 @@ function environmentOf(command: readonly string[], options: RunOptions): object 
   return {
     name,
     'x-landline': { network, ...(address === undefined ? {} : { address }), ...(hostname === undefined ? {} : { hostname }) },
-    services: { [name]: { command } },
+    services: { [name]: { command, ...(options.publish === undefined ? {} : { ports: options.publish }) } },
   };
 }

@@ -1,7 +1,7 @@
 /** What the host's firewall is to do: the wish of the whole host, as a value. */
 import { formatIpv4, type Ipv4 } from '../../net/ipv4.ts';
 import { broadcastOf, type Prefix, subnetOf } from '../../net/prefix.ts';
-import type { LanNetwork } from '../model.ts';
+import type { Network } from '../model.ts';
 
 export type Protocol = 'tcp' | 'udp';
 
@@ -42,7 +42,7 @@ export function privateGateway(subnet: Prefix): Ipv4 {
 }
 
 /** The private network as the ledger gives out its addresses: all of the subnet but the gateway's. No bridge, no probe. */
-export function privateNetwork(subnet: Prefix): Omit<LanNetwork, 'bridge'> {
+export function privateNetwork(subnet: Prefix): Network {
   const gateway = privateGateway(subnet);
   const pool = [{ first: gateway + 1, last: broadcastOf(subnet) - 1 }];
   return { name: privateNetworkName, subnet: subnetOf(subnet), gateway, pool, exclude: [], resolvers: [], probe: 'off' };

@@ -2,13 +2,13 @@
 import type { Ipv4 } from '../../net/ipv4.ts';
 import { containsAddress } from '../../net/prefix.ts';
 import { addressesOf, rangeContains, rangeSize } from '../../net/range.ts';
-import type { LanNetwork, Lease } from '../model.ts';
+import type { Network, Lease } from '../model.ts';
 import { lansOwn, poolRanges } from './pool.ts';
 import { firstOutside, type Ranges } from './ranges.ts';
 
 /** One endpoint's ask for an address. */
 export interface AddressAsk {
-  readonly network: LanNetwork;
+  readonly network: Network;
   readonly environment: string;
   readonly interface: string;
   /** A fixed address, or `pool`. */

@@ -2,11 +2,11 @@
 import type { Ipv4 } from '../../net/ipv4.ts';
 import { broadcastOf, type Prefix, subnetOf } from '../../net/prefix.ts';
 import type { Range } from '../../net/range.ts';
-import type { LanNetwork } from '../model.ts';
+import type { Network } from '../model.ts';
 import { clipRanges, mergeRanges, type Ranges, subtractRanges } from './ranges.ts';
 
 /** The parts of a network that decide about its addresses. */
-export type AddressNetwork = Pick<LanNetwork, 'subnet' | 'gateway' | 'pool' | 'exclude' | 'resolvers'>;
+export type AddressNetwork = Pick<Network, 'subnet' | 'gateway' | 'pool' | 'exclude' | 'resolvers'>;
 
 /**
  * Which of the LAN's own addresses this is, in words for people; undefined when it is none of them. A /31 has no

@@ -1,6 +1,7 @@
 /** Endpoints: which links to attach, mend and detach. */
 import { formatPrefix, type Prefix } from '../../net/prefix.ts';
 import type { DesiredEndpoint, DesiredRoute, Observed, ObservedEndpoint, Step } from './model.ts';
+import { whyMendPrivateEnd } from './private-end.ts';
 
 export function planEndpoints(desired: readonly DesiredEndpoint[], observed: Observed): Step[] {
   const retire: Step[] = observed.leftovers.length === 0 ? [] : [{ do: 'retire-leftovers' }];
@@ -14,7 +15,11 @@ function planEndpoint(wish: DesiredEndpoint, observed: Observed): Step[] {
   const found = observed.endpoints.find((it) => it.interface === wish.interface);
   if (found === undefined) return [{ do: 'attach', endpoint: wish }];
   const wrong = whyAnew(wish, found);
-  if (wrong !== undefined) return [{ do: 'detach', interface: wish.interface, why: wrong }, { do: 'attach', endpoint: wish }];
+  if (wrong !== undefined)
+    return [
+      { do: 'detach', interface: wish.interface, why: wrong },
+      { do: 'attach', endpoint: wish },
+    ];
   if (isElsewhere(wish, found)) return [{ do: 'readdress', endpoint: wish }];
   const why = whyMend(wish, found);
   return why === undefined ? [] : [{ do: 'mend', endpoint: wish, why }];
@@ -23,6 +28,8 @@ function planEndpoint(wish: DesiredEndpoint, observed: Observed): Step[] {
 /** What cannot be put right in place: another link altogether, or another network's address. */
 function whyAnew(wish: DesiredEndpoint, found: ObservedEndpoint): string | undefined {
   if (found.hostEnd === undefined || !found.hostEnd.ours) return `${wish.interface} is not the link that Landline made`;
+  if ((wish.private === undefined) !== (found.hostEnd.private === undefined)) return `it is to be on network '${wish.network}'`;
+  if (wish.private !== undefined) return isElsewhere(wish, found) ? `the address is to be ${formatPrefix(wish.address)}` : undefined;
   const moves = found.hostEnd.bridge !== undefined && found.hostEnd.bridge.name !== wish.bridge;
   return moves && isElsewhere(wish, found) ? `it is to be a port of ${wish.bridge}` : undefined;
 }
@@ -33,8 +40,14 @@ function isElsewhere(wish: DesiredEndpoint, found: ObservedEndpoint): boolean {
 }
 
 function whyMend(wish: DesiredEndpoint, found: ObservedEndpoint): string | undefined {
+  if (wish.private !== undefined && found.hostEnd?.private !== undefined) {
+    if (!found.up) return 'down';
+    if (found.mac !== wish.mac) return `MAC ${found.mac}`;
+    if (found.mtu !== wish.private.mtu) return `MTU ${found.mtu}, and ${wish.private.mtu} is right`;
+    return whyMendPrivateEnd(wish.private, found.hostEnd.private) ?? whyReaddress(wish, found) ?? whyReroute(wish, found);
+  }
   const bridge = found.hostEnd?.bridge;
-  if (bridge?.name !== wish.bridge) return `not a port of ${wish.bridge}`;
+  if (bridge === undefined || bridge.name !== wish.bridge) return `not a port of ${wish.bridge}`;
   if (found.hostEnd?.up !== true || !found.up) return 'down';
   if (found.mac !== wish.mac) return `MAC ${found.mac}`;
   if (found.mtu !== bridge.mtu) return `MTU ${found.mtu}, and the bridge's is ${bridge.mtu}`;

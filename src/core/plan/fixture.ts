@@ -175,7 +175,7 @@ function replaceLink(
 
 function attached(wish: DesiredEndpoint): ObservedEndpoint {
   const { interface: name, mac, address } = wish;
-  const hostEnd = { index: 9, mtu: bridge.mtu, up: true, ours: true, bridge: { ...bridge, name: wish.bridge } };
+  const hostEnd = { index: 9, mtu: bridge.mtu, up: true, ours: true, bridge: { ...bridge, name: wish.bridge ?? bridge.name } };
   const set = wish.routes.map((it): ObservedRoute => ({ ...it, ours: true }));
   return { interface: name, mac, mtu: bridge.mtu, up: true, addresses: [address], routes: set, hostEnd };
 }

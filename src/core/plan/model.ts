@@ -3,6 +3,7 @@ import type { Ipv4 } from '../../net/ipv4.ts';
 import type { Mac } from '../../net/mac.ts';
 import type { Prefix } from '../../net/prefix.ts';
 import type { ServiceSpec, ServiceStatus } from '../model.ts';
+import type { DesiredPrivateEnd, ObservedPrivateEnd } from './private-end.ts';
 
 export interface DesiredRoute {
   readonly to: Prefix;
@@ -13,7 +14,9 @@ export interface DesiredRoute {
 export interface DesiredEndpoint {
   readonly network: string;
   readonly interface: string;
-  readonly bridge: string;
+  /** Of a LAN's endpoint; one of the private network has `private` instead. */
+  readonly bridge?: string;
+  readonly private?: DesiredPrivateEnd;
   readonly mac: Mac;
   readonly address: Prefix;
   readonly routes: readonly DesiredRoute[];
@@ -54,6 +57,8 @@ export interface ObservedEndpoint {
     readonly up: boolean;
     /** Whether the alias says that it is this environment's. */
     readonly ours: boolean;
+    /** How it stands as a link of the private network; undefined for others. */
+    readonly private?: ObservedPrivateEnd;
     /** Name and MTU of the bridge whose port it is. */
     readonly bridge?: { readonly name: string; readonly mtu: number };
   };
