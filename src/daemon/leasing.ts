@@ -1,10 +1,11 @@
 /** Each endpoint's address, from the ledger. */
 import { restMs } from '../core/ipam/index.ts';
-import type { EndpointSpec, EnvironmentSpec, Network, Lease } from '../core/model.ts';
+import type { EndpointSpec, EnvironmentSpec, Lease, Network } from '../core/model.ts';
+import type { Host } from '../host/index.ts';
 import { type Ipv4, parseIpv4 } from '../net/ipv4.ts';
 import { containsAddress } from '../net/prefix.ts';
-import { endpointMac, requireNetwork } from './wish.ts';
 import { networksOf } from './networks.ts';
+import { endpointMac, requireNetwork } from './wish.ts';
 import type { World } from './world.ts';
 
 /**
@@ -50,8 +51,17 @@ async function takeLease(
   });
 }
 
+/** Looks of many environments come in bursts, and share what was asked of the kernel so many milliseconds ago at most. */
+const freshMs = 100;
+
+const known = new WeakMap<Host, { readonly at: number; readonly addresses: ReturnType<Host['kernel']['listAddresses']> }>();
+
 /** This host's own addresses in a network's subnet: never to be handed out. */
-export async function hostAddressesOn(world: World, network: Network): Promise<Ipv4[]> {
-  const addresses = await world.host.kernel.listAddresses();
+export async function hostAddressesOn({ host }: Pick<World, 'host'>, network: Network): Promise<Ipv4[]> {
+  const before = known.get(host);
+  const isFresh = before !== undefined && performance.now() < before.at + freshMs;
+  const now = isFresh ? before : { at: performance.now(), addresses: host.kernel.listAddresses() };
+  known.set(host, now);
+  const addresses = await now.addresses;
   return addresses.map((it) => it.address.address).filter((address) => containsAddress(network.subnet, address));
 }

@@ -7,7 +7,7 @@ import type { Environments } from './environments.ts';
 import type { World } from './world.ts';
 
 /** Everything is looked at again this often, in milliseconds, whatever was heard. */
-const slowTimerMs = 30_000;
+const slowTimerMs = 60_000;
 
 /** Events come in bursts: looks are put off by so many milliseconds. */
 const gatherMs = 25;
