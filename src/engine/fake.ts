@@ -115,6 +115,7 @@ export function makeFakeMachine(): FakeMachine {
     const mine = new Set<(environment: string, service: string) => void>();
     return {
       name: 'native',
+      becoming: () => [],
       variables: (_view, service) => service.environment,
       open: async () => undefined,
       environments: async () => [...environments.keys()].sort(),

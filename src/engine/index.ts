@@ -56,6 +56,8 @@ export interface Engine {
   start(view: SandboxView, service: ServiceSpec, digest: string): Promise<void>;
   /** The environment variables that a service is started with, and what runs beside it later. */
   variables(view: SandboxView, service: ServiceSpec): Readonly<Record<string, string>>;
+  /** What stands before a command so that root runs it as the user of a service; nothing for root. @throws LandlineError USER_UNKNOWN */
+  becoming(environment: string, service: ServiceSpec): readonly string[];
   /** Stop signal, grace, SIGKILL; returns when every process of it is gone. */
   stop(environment: string, service: string, how: { readonly signal: string; readonly graceMs: number }): Promise<void>;
   /** How a service that does not run ended is forgotten: `observe` tells it as absent. Its log stays. */

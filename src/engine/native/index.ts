@@ -84,6 +84,7 @@ export function openNativeEngine({ directory, hiddenFolder, log, logLimits = usu
       if (it !== undefined && service.healthcheck !== undefined) health.begin(it.generation, service.healthcheck);
     },
     variables: starter.variables,
+    becoming: starter.becoming,
     stop: async (environment, service, { signal, graceMs }) => {
       const number = signalNumber(signal);
       await starter.settled(environment, service);

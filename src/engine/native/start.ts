@@ -22,6 +22,7 @@ const START_MS = 60_000;
 export interface Starter {
   start(view: SandboxView, service: ServiceSpec, digest: string): Promise<void>;
   variables(view: SandboxView, service: ServiceSpec): Readonly<Record<string, string>>;
+  becoming(environment: string, service: ServiceSpec): readonly string[];
   /** Waits until no start of this service, or of any of the environment, is under way. */
   settled(environment: string, service?: string): Promise<void>;
   /** Runs the check of a service that runs; `onChecked` is told how it ended. */
@@ -109,6 +110,10 @@ export function makeStarter({ folders, hiddenFolder, running, onChecked, log }: 
   };
 
   return {
+    becoming: (environment, service) => {
+      const runAs = runAsOf(environment, service);
+      return runAs === undefined ? [] : becomingUser(runAs);
+    },
     variables: (view, service) => variablesOf(view, service, searchPath, runAsOf(view.environment, service)),
     start: async (view, service, digest) => {
       const key = `${view.environment}/${service.name}`;
@@ -149,7 +154,7 @@ function variablesOf(
 }
 
 /** Undefined: root, as the daemon is. @throws LandlineError USER_UNKNOWN */
-export function runAsOf(environment: string, { name: service, user, groups }: ServiceSpec): RunAs | undefined {
+function runAsOf(environment: string, { name: service, user, groups }: ServiceSpec): RunAs | undefined {
   if (user === undefined && groups === undefined) return undefined;
   const found = resolveUser(user ?? '0', groups ?? [], machineUsers());
   if ('kind' in found) throw new LandlineError('USER_UNKNOWN', { environment, service, kind: found.kind, user: found.name });
