@@ -1,6 +1,6 @@
 /** What makes the loops look again: kernel events, the ends of services, and a slow timer. */
-import { parseMark } from '../core/mark.ts';
-import type { KernelEvent, Watch } from '../host/index.ts';
+import { parseMark, privateLinkGroup } from '../core/mark.ts';
+import type { KernelEvent, Link, Watch } from '../host/index.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
 import type { Environments } from './environments.ts';
@@ -23,9 +23,11 @@ interface Heard {
   readonly names: Set<string>;
   readonly addresses: Set<Ipv4>;
   readonly macs: Set<Mac>;
+  /** MACs of veths without a mark that are there: of one of our sandboxes, unless no lease has it. */
+  readonly unmarked: Set<Mac>;
 }
 
-const nothing = (): Heard => ({ all: false, names: new Set(), addresses: new Set(), macs: new Set() });
+const nothing = (): Heard => ({ all: false, names: new Set(), addresses: new Set(), macs: new Set(), unmarked: new Set() });
 
 export async function watchWorld(world: World, environments: Environments): Promise<Triggers> {
   let heard = nothing();
@@ -81,6 +83,7 @@ function note(world: World, event: KernelEvent, heard: Heard): void {
     case 'link': {
       const mark = parseMark(event.link.alias);
       if (mark === undefined) heard.macs.add(event.link.mac);
+      if (mark === undefined && event.change === 'new' && isAnEnd(world, event.link)) heard.unmarked.add(event.link.mac);
       else if (mark.installation === world.store.installation) heard.names.add(mark.environment);
       if (world.configuration.networks.some((it) => it.bridge === event.link.name)) heard.all = true;
       return;
@@ -93,10 +96,19 @@ function note(world: World, event: KernelEvent, heard: Heard): void {
   }
 }
 
+/** An end of a veth that is not one of ours in the making: it may be a sandbox's whose MAC somebody has changed. */
+function isAnEnd(world: World, { kind, group, up }: Link): boolean {
+  return up && kind === 'veth' && group !== world.linkGroup && group !== privateLinkGroup(world.store.installation);
+}
+
 /** Whom it concerns. The leases are read once for all events: there are dozens of those for one attach. */
-function namesIn(world: World, { all, names, addresses, macs }: Heard): Iterable<string> {
-  if (all) return world.store.environments().map((it) => it.spec.name);
+function namesIn(world: World, { all, names, addresses, macs, unmarked }: Heard): Iterable<string> {
+  const everybody = (): Iterable<string> => world.store.environments().map((it) => it.spec.name);
+  if (all) return everybody();
   if (addresses.size === 0 && macs.size === 0) return names;
-  const holders = world.store.leases().filter((it) => addresses.has(it.address) || macs.has(it.mac));
+  const leases = world.store.leases();
+  const known = new Set(leases.map((it) => it.mac));
+  if (!unmarked.isSubsetOf(known)) return everybody();
+  const holders = leases.filter((it) => addresses.has(it.address) || macs.has(it.mac));
   return names.union(new Set(holders.map((it) => it.environment)));
 }
