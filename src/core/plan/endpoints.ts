@@ -29,7 +29,8 @@ function planEndpoint(wish: DesiredEndpoint, observed: Observed): Step[] {
 function whyAnew(wish: DesiredEndpoint, found: ObservedEndpoint): string | undefined {
   if (found.hostEnd === undefined || !found.hostEnd.ours) return `${wish.interface} is not the link that Landline made`;
   if ((wish.private === undefined) !== (found.hostEnd.private === undefined)) return `it is to be on network '${wish.network}'`;
-  if (wish.private !== undefined) return isElsewhere(wish, found) ? `the address is to be ${formatPrefix(wish.address)}` : undefined;
+  if (wish.private !== undefined)
+    return isElsewhere(wish, found) ? `the address is to be ${formatPrefix(wish.address)}` : undefined;
   const moves = found.hostEnd.bridge !== undefined && found.hostEnd.bridge.name !== wish.bridge;
   return moves && isElsewhere(wish, found) ? `it is to be a port of ${wish.bridge}` : undefined;
 }

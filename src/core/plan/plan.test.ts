@@ -103,6 +103,18 @@ test('an older generation is gone before a new one is plumbed: services, then li
   ]);
 });
 
+test('a network that changes comes before services that change: if it is refused, they run on', () => {
+  const wish = desired([eth0.replace('.101/', '.150/')], ['web digest=2']);
+  const found = observed({ links: [eth0], services: ['web running', 'old running', 'lost running elsewhere'] });
+  assert.deepEqual(steps(wish, found), [
+    'stop lost: no longer wished for',
+    'readdress eth0 192.168.11.150/23',
+    'stop web: its description changed',
+    'stop old: no longer wished for',
+    'start web',
+  ]);
+});
+
 test('services: what is new starts, what changed starts anew, what is not wished for goes, the others are left alone', () => {
   const wish = desired([eth0], ['db', 'api digest=2', 'mail']);
   const found = observed({ links: [eth0], services: ['db running', 'api running', 'web running', 'old exited=1'] });
@@ -329,7 +341,8 @@ test('law: nothing is plumbed while anything lives in an older sandbox', () => {
     fc.property(wishes, findings, (wish, found) => {
       const { steps: done } = workOff(wish, found, 143);
       const firstAttach = done.findIndex((it) => it.startsWith('attach '));
-      const older = (it: string): boolean => it === 'retire-leftovers' || it.endsWith(': not in the sandbox');
+      const elsewhere = found.services.filter((it) => it.inSandbox === false).map((it) => `stop ${it.name}:`);
+      const older = (it: string): boolean => it === 'retire-leftovers' || elsewhere.some((stop) => it.startsWith(stop));
       assert.ok(firstAttach === -1 || done.findLastIndex(older) < firstAttach, done.join(', '));
     }),
     { numRuns: 2_000 },

@@ -10,8 +10,9 @@ import { planServices } from './services.ts';
  * What is to be done so that an environment becomes as desired; `desired` undefined means that it is to be gone.
  * `now` in milliseconds since 1970.
  *
- * The order keeps two promises: what lives on in an old sandbox ends before a new one is plumbed, so that an address
- * never answers twice; and no service starts before its network is whole.
+ * The order keeps three promises: what lives on in an old sandbox ends before a new one is plumbed, so that an address
+ * never answers twice; no service starts before its network is whole; and a network that is refused has cost no service
+ * its process.
  */
 export function plan(
   desired: Desired | undefined,
@@ -23,8 +24,10 @@ export function plan(
   const services = planServices(desired.services, observed, memory, now);
   const stops = services.steps.filter((step) => step.do === 'stop-service');
   const starts = services.steps.filter((step) => step.do !== 'stop-service');
+  const livesElsewhere = (name: string): boolean => observed.services.some((it) => it.name === name && it.inSandbox === false);
+  const [first, later] = [stops.filter((it) => livesElsewhere(it.name)), stops.filter((it) => !livesElsewhere(it.name))];
   const sandbox: Step[] = observed.sandbox === undefined ? [{ do: 'make-sandbox' }] : [];
-  const steps = [...stops, ...sandbox, ...planEndpoints(desired.endpoints, observed), ...starts];
+  const steps = [...first, ...sandbox, ...planEndpoints(desired.endpoints, observed), ...later, ...starts];
   return { ...services, steps };
 }
 
