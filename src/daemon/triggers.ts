@@ -82,9 +82,10 @@ function note(world: World, event: KernelEvent, heard: Heard): void {
       return;
     case 'link': {
       const mark = parseMark(event.link.alias);
-      if (mark === undefined) heard.macs.add(event.link.mac);
-      if (mark === undefined && event.change === 'new' && isAnEnd(world, event.link)) heard.unmarked.add(event.link.mac);
-      else if (mark.installation === world.store.installation) heard.names.add(mark.environment);
+      if (mark === undefined) {
+        heard.macs.add(event.link.mac);
+        if (event.change === 'new' && isAnEnd(world, event.link)) heard.unmarked.add(event.link.mac);
+      } else if (mark.installation === world.store.installation) heard.names.add(mark.environment);
       if (world.configuration.networks.some((it) => it.bridge === event.link.name)) heard.all = true;
       return;
     }

@@ -17,26 +17,21 @@ test('a host without nft serves LAN networks, and says what a private network ne
   execFileSync('sh', ['-ec', `cp ${sysctlProgram} /run/sysctl; mount -t tmpfs none /usr/sbin; mv /run/sysctl /usr/sbin`]);
   const host = openHost();
   const firewall = openFirewall(host, openNft(), () => undefined);
+  const codes = (): string[] => firewall.problems.map((it) => it.code);
   try {
     sysctl('net.bridge.bridge-nf-call-iptables', '0');
     await firewall.apply({ bridges });
-    assert.deepEqual(firewall.problems, []);
+    assert.deepEqual(codes(), []);
     // Then a chain of somebody's may drop what is bridged, and nobody can tell.
     sysctl('net.bridge.bridge-nf-call-iptables', '1');
     await firewall.apply({ bridges });
-    assert.deepEqual(
-      firewall.problems.map((it) => it.code),
-      ['PROGRAM_MISSING'],
-    );
+    assert.deepEqual(codes(), ['PROGRAM_MISSING']);
     await assert.rejects(firewall.apply(wish), {
       code: 'PROGRAM_MISSING',
       message: 'nft is needed for networks of kind `bridge` and for published ports, and is not in the PATH',
       next: 'install it (Debian: `apt-get install nftables`)',
     });
-    assert.deepEqual(
-      firewall.problems.map((it) => it.code),
-      ['PROGRAM_MISSING'],
-    );
+    assert.deepEqual(codes(), ['PROGRAM_MISSING']);
   } finally {
     firewall.close();
     host.close();
