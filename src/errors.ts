@@ -190,8 +190,11 @@ export const catalogue = {
     exit: 1,
     retry: 'never',
     says: (d) =>
-      d.network === undefined ? `'${d.name}' was not made by \`landline attach\`` : `'${d.name}' is not attached to network '${d.network}'`,
-    next: (d) => (d.network === undefined ? `\`landline down ${d.name}\` ends it` : `\`landline ps ${d.name}\` shows its networks`),
+      d.network === undefined
+        ? `'${d.name}' was not made by \`landline attach\``
+        : `'${d.name}' is not attached to network '${d.network}'`,
+    next: (d) =>
+      d.network === undefined ? `\`landline down ${d.name}\` ends it` : `\`landline ps ${d.name}\` shows its networks`,
   }),
   TARGET_GONE: entry<{ target: string }>({
     status: 404,

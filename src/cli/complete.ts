@@ -20,7 +20,8 @@ export async function complete(root: Command, words: readonly string[], names: N
   if (before.includes('--')) return { kind: 'files' };
   const { command, rest } = descend(root, before);
   const option = findOption(command, before.at(-1));
-  const found = option?.required === true ? await valuesOf(option.attributeName(), names) : await nextWords(command, rest, unfinished, names);
+  const found =
+    option?.required === true ? await valuesOf(option.attributeName(), names) : await nextWords(command, rest, unfinished, names);
   if (found.kind === 'files') return found;
   return { kind: 'words', words: found.words.filter((word) => word.startsWith(unfinished)) };
 }

@@ -17,7 +17,11 @@ export interface Doors {
 }
 
 export interface LabDoor {
-  labUp(options: { readonly name: string; readonly plainNic: boolean; readonly onProgress?: (line: string) => void }): Promise<LabStatus>;
+  labUp(options: {
+    readonly name: string;
+    readonly plainNic: boolean;
+    readonly onProgress?: (line: string) => void;
+  }): Promise<LabStatus>;
   labDown(options: { readonly name: string }): Promise<void>;
   labStatus(options: { readonly name?: string }): Promise<readonly LabStatus[]>;
   labExec(options: { readonly name: string; readonly host: string; readonly command: readonly string[] }): Promise<number>;

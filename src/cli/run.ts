@@ -2,8 +2,8 @@
 import { Command, CommanderError } from 'commander';
 import { RemoteError } from '../api/client.ts';
 import { asLandlineError, type Code, catalogue, LandlineError } from '../errors.ts';
-import { version } from '../version.ts';
 import { nearest } from '../net/name.ts';
+import { version } from '../version.ts';
 import { commandNames, loadCommands } from './commands/index.ts';
 import type { AddCommand, Context, Doors } from './context.ts';
 import { errorText } from './render/error.ts';

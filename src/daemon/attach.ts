@@ -14,8 +14,8 @@ import { type Host, type Inside, isKernelError, type Link, type Route } from '..
 import { formatIpv4 } from '../net/ipv4.ts';
 import { macFromDigest } from '../net/mac.ts';
 import { arpAnnouncement, encodeArp } from '../wire/arp/arp.ts';
-import type { Forwarding } from './forwarding.ts';
 import { type Ears, openEars } from './ears.ts';
+import type { Forwarding } from './forwarding.ts';
 import { probe } from './probe.ts';
 import { maxBridgePorts, refusal } from './refusals.ts';
 
@@ -65,7 +65,9 @@ export async function attach(host: Host, forwarding: Forwarding, wish: AttachWis
     const probeMs = inside.value;
     return { attachMs: performance.now() - begin - probeMs, probeMs };
   } catch (error) {
-    const gone = isKernelError(error, 'ENODEV') ? new LandlineError('TARGET_GONE', { target: wish.target }, { cause: error }) : error;
+    const gone = isKernelError(error, 'ENODEV')
+      ? new LandlineError('TARGET_GONE', { target: wish.target }, { cause: error })
+      : error;
     throw await undo(host, veth.index, gone);
   }
 }
@@ -116,7 +118,8 @@ export function addRefusal(error: unknown, wish: VethWish): unknown {
   if (isKernelError(error, 'EXFULL') && endpoint.bridge !== undefined) {
     return new LandlineError('BRIDGE_FULL', { bridge: endpoint.bridge, ports: maxBridgePorts }, { cause: error });
   }
-  if (isKernelError(error, 'EEXIST')) return new LandlineError('INTERFACE_TAKEN', { interface: endpoint.interface, target }, { cause: error });
+  if (isKernelError(error, 'EEXIST'))
+    return new LandlineError('INTERFACE_TAKEN', { interface: endpoint.interface, target }, { cause: error });
   if (isKernelError(error, 'ENOENT', 'EINVAL') && error.doing.startsWith('open ')) {
     return new LandlineError('TARGET_GONE', { target }, { cause: error });
   }
@@ -254,12 +257,20 @@ export async function readdress(host: Host, forwarding: Forwarding, wish: Attach
 }
 
 /** Takes away what a former wish has left: the address with another prefix, and routes. What others set stays. */
-export async function removeSurplus(inside: Inside, link: number, endpoint: Pick<DesiredEndpoint, 'address' | 'routes'>): Promise<void> {
+export async function removeSurplus(
+  inside: Inside,
+  link: number,
+  endpoint: Pick<DesiredEndpoint, 'address' | 'routes'>,
+): Promise<void> {
   const { kernel } = inside;
   const [addresses, routes] = await Promise.all([kernel.listAddresses(), kernel.listRoutes()]);
   const surplusAddresses = addresses.filter((it) => it.link === link && isSurplusAddress(endpoint, it.address));
   const surplusRoutes = routes.filter(
-    (it) => it.link === link && it.protocol === 'static' && it.via !== undefined && isSurplusRoute(endpoint, { to: it.to, via: it.via }),
+    (it) =>
+      it.link === link &&
+      it.protocol === 'static' &&
+      it.via !== undefined &&
+      isSurplusRoute(endpoint, { to: it.to, via: it.via }),
   );
   for (const it of surplusAddresses) await unless(kernel.deleteAddress(it), 'EADDRNOTAVAIL');
   for (const it of surplusRoutes) await unless(kernel.deleteRoute(it), 'ESRCH');

@@ -21,9 +21,20 @@ export async function attachTarget(world: World, environments: Environments, ask
     throw new LandlineError('NAME_TAKEN', { name: ask.name });
   }
   const same = before?.endpoints.find((it) => it.network === ask.network && (ask.interface ?? it.interface) === it.interface);
-  const endpoint = endpointOf(ask, same?.interface ?? (await freeInterface(world, sandbox, ask.interface)), same?.address ?? 'pool');
+  const endpoint = endpointOf(
+    ask,
+    same?.interface ?? (await freeInterface(world, sandbox, ask.interface)),
+    same?.address ?? 'pool',
+  );
   const kept = (before?.endpoints ?? []).filter((it) => it.interface !== endpoint.interface);
-  const spec: EnvironmentSpec = { name: ask.name, hostname: ask.name, directory: '/', sandbox, endpoints: [...kept, endpoint], services: [] };
+  const spec: EnvironmentSpec = {
+    name: ask.name,
+    hostname: ask.name,
+    directory: '/',
+    sandbox,
+    endpoints: [...kept, endpoint],
+    services: [],
+  };
   const loop = await environments.up(spec, { wait: false, timeoutMs: 0 });
   return view(world, loop);
 }
@@ -83,7 +94,8 @@ export async function detachTarget(environments: Environments, name: string, net
   const { sandbox } = spec;
   if (sandbox?.kind !== 'process' && sandbox?.kind !== 'file') throw new LandlineError('NOT_ATTACHED', { name });
   const rest = spec.endpoints.filter((it) => network !== undefined && it.network !== network);
-  if (rest.length === spec.endpoints.length) throw new LandlineError('NOT_ATTACHED', { name, ...(network === undefined ? {} : { network }) });
+  if (rest.length === spec.endpoints.length)
+    throw new LandlineError('NOT_ATTACHED', { name, ...(network === undefined ? {} : { network }) });
   if (rest.length === 0) await environments.down(name, { keepAddress: false, volumes: false });
   else await environments.up({ ...spec, endpoints: rest }, { wait: false, timeoutMs: 0 });
 }

@@ -1,6 +1,6 @@
 /** What the host's firewall is to do for all environments together, from the ledger; and which ports are free. */
 import { findClash, findTaken } from '../core/firewall/ports.ts';
-import { formatHostPort, type HostPort, privateNetworkName, type PublishedPort } from '../core/firewall/wish.ts';
+import { formatHostPort, type HostPort, type PublishedPort, privateNetworkName } from '../core/firewall/wish.ts';
 import { privateLinkGroup } from '../core/mark.ts';
 import type { EnvironmentSpec, PortSpec } from '../core/model.ts';
 import { LandlineError } from '../errors.ts';

@@ -2,8 +2,8 @@
 import fs from 'node:fs';
 import type { HostFacts } from '../files/index.ts';
 import { openHost } from '../host/index.ts';
-import { isDomainName } from '../net/name.ts';
 import { parseIpv4 } from '../net/ipv4.ts';
+import { isDomainName } from '../net/name.ts';
 
 export async function inspectHost(): Promise<HostFacts> {
   const host = openHost();
@@ -17,7 +17,9 @@ export async function inspectHost(): Promise<HostFacts> {
       const own = addresses.filter((it) => it.link === link.index).map((it) => it.address);
       const gateway = routes.find((it) => it.to.length === 0 && it.link === link.index)?.via;
       if (link.name === 'lo' || own.length === 0) return [];
-      return [{ name: link.name, isBridge: link.kind === 'bridge', addresses: own, ...(gateway === undefined ? {} : { gateway }) }];
+      return [
+        { name: link.name, isBridge: link.kind === 'bridge', addresses: own, ...(gateway === undefined ? {} : { gateway }) },
+      ];
     });
     return { links: found, ...readResolvConf() };
   } finally {

@@ -56,7 +56,8 @@ export async function runStep(context: StepContext, step: Step): Promise<void> {
       });
     case 'mend':
       events.tell('endpoint mended', { environment, interface: step.endpoint.interface, was: step.why });
-      if (step.endpoint.private !== undefined) return mendPrivate(host, privateWish(context, step.endpoint, step.endpoint.private, netns));
+      if (step.endpoint.private !== undefined)
+        return mendPrivate(host, privateWish(context, step.endpoint, step.endpoint.private, netns));
       return mend(host, world.forwarding, lanWish(context, step.endpoint, netns));
     case 'detach':
       events.tell('endpoint detached', { environment, interface: step.interface, why: step.why });
@@ -149,7 +150,13 @@ function privateWish(context: StepContext, endpoint: DesiredEndpoint, end: Desir
   const { world, spec } = context;
   const { gateway, mtu } = end;
   const group = privateLinkGroup(world.store.installation);
-  return { endpoint: { ...endpoint, gateway, mtu }, mark: markOf(context, endpoint), group, netns, target: `environment '${spec.name}'` };
+  return {
+    endpoint: { ...endpoint, gateway, mtu },
+    mark: markOf(context, endpoint),
+    group,
+    netns,
+    target: `environment '${spec.name}'`,
+  };
 }
 
 /** The firewall stands before the link is made. */

@@ -4,8 +4,8 @@ import os from 'node:os';
 import type { EnvironmentSpec, Lease, SandboxSpec } from '../core/model.ts';
 import type { SandboxView } from '../engine/index.ts';
 import { LandlineError } from '../errors.ts';
-import { localNames, sandboxView } from './wish.ts';
 import { isPrivate, networksOf, networksWithResolvers } from './networks.ts';
+import { localNames, sandboxView } from './wish.ts';
 import { netnsPath, type World } from './world.ts';
 
 /** The host's own namespace, as any process of the daemon sees it. */
@@ -79,7 +79,14 @@ export function viewOf(world: World, spec: EnvironmentSpec, leases: readonly Lea
   const netns = sandboxPath(world, spec);
   if (netns === undefined) throw sandboxMissing(spec);
   const { sandbox } = spec;
-  if (sandbox?.kind === 'host') return { ...hostView(), environment: spec.name, netns, directory: spec.directory, hosts: localNames(spec) + readText('/etc/hosts') };
+  if (sandbox?.kind === 'host')
+    return {
+      ...hostView(),
+      environment: spec.name,
+      netns,
+      directory: spec.directory,
+      hosts: localNames(spec) + readText('/etc/hosts'),
+    };
   const other = sandbox?.kind === 'environment' ? joinedSpec(world, sandbox) : undefined;
   const networks = isPrivate(spec) ? networksWithResolvers(world) : networksOf(world);
   if (other === undefined) return sandboxView(networks, spec, leases, netns);

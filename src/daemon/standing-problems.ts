@@ -11,7 +11,9 @@ const nearlyFullPorts = 900;
 export async function networkProblems(world: World, network: Network): Promise<LandlineError[]> {
   // What a foreign firewall drops, it drops for all of them.
   const { problems: firewall } = world.firewall;
-  return network.bridge === undefined ? [...firewall] : [...(await bridgeProblems(world, { ...network, bridge: network.bridge })), ...firewall];
+  return network.bridge === undefined
+    ? [...firewall]
+    : [...(await bridgeProblems(world, { ...network, bridge: network.bridge })), ...firewall];
 }
 
 async function bridgeProblems(world: World, network: LanNetwork): Promise<LandlineError[]> {

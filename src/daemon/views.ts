@@ -8,7 +8,7 @@ import type {
   ServiceView,
   UpView,
 } from '../api/contract.ts';
-import type { EndpointSpec, EnvironmentSpec, Network, Lease, ServiceSpec } from '../core/model.ts';
+import type { EndpointSpec, EnvironmentSpec, Lease, Network, ServiceSpec } from '../core/model.ts';
 import type { Observed, ObservedService } from '../core/plan/model.ts';
 import { stateOf } from '../core/standing.ts';
 import { LandlineError } from '../errors.ts';

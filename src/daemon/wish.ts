@@ -31,7 +31,13 @@ export function endpointMac(installation: string, spec: EnvironmentSpec, endpoin
 }
 
 /** The endpoint with everything decided. */
-export function desiredEndpoint(network: Network, spec: EnvironmentSpec, endpoint: EndpointSpec, lease: Lease, mtu: number): DesiredEndpoint {
+export function desiredEndpoint(
+  network: Network,
+  spec: EnvironmentSpec,
+  endpoint: EndpointSpec,
+  lease: Lease,
+  mtu: number,
+): DesiredEndpoint {
   const gateway = gatewayOf(network, spec, endpoint);
   const routes: DesiredRoute[] = endpoint.routes.map((it) => ({ to: prefix(it.to), via: ipv4(it.via) }));
   if (gateway !== undefined) routes.unshift({ to: { address: 0, length: 0 }, via: gateway });

@@ -59,7 +59,9 @@ export const composeKeys: { readonly top: Keys; readonly service: Keys } = {
     stop_grace_period: honoured('10s by default'),
 
     init: noted('every service has a process 1 that passes signals on and reaps'),
-    ports: honoured('on the network bridge; elsewhere noted: the environment has an address of its own, and every port answers there as it is'),
+    ports: honoured(
+      'on the network bridge; elsewhere noted: the environment has an address of its own, and every port answers there as it is',
+    ),
     networks: noted(oneNetwork),
     container_name: noted('the service is NAME/SERVICE in every command'),
     links: noted("every service's name resolves inside the environment"),

@@ -84,7 +84,10 @@ test('no networks are a configuration too', () => {
 });
 
 test('the private network has a subnet of its own choice', () => {
-  assert.deepEqual(parseConfiguration('bridge: { subnet: 172.20.0.0/20 }', 'landline.yaml').privateSubnet, prefix('172.20.0.0/20'));
+  assert.deepEqual(
+    parseConfiguration('bridge: { subnet: 172.20.0.0/20 }', 'landline.yaml').privateSubnet,
+    prefix('172.20.0.0/20'),
+  );
   assert.deepEqual(parseConfiguration('bridge: {}', 'landline.yaml').privateSubnet, prefix('10.88.0.0/16'));
   const wide = parseConfiguration('networks: { lab: { bridge: br1, subnet: 10.0.0.0/8 } }', 'landline.yaml');
   assert.deepEqual(wide.privateSubnet, prefix('172.29.0.0/16'));

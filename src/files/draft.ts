@@ -40,7 +40,9 @@ function network(bridge: string, address: Prefix, gateway: Ipv4 | undefined, fac
     gateway === undefined ? '    # gateway: the router of this LAN; none was found' : `    gateway: ${formatIpv4(gateway)}`,
     '    # Addresses to hand out: ask whoever runs the DHCP server of this LAN for a range outside its own.',
     pool === undefined ? '    # pool: [FIRST-LAST]' : `    pool: [${formatRange(pool)}]`,
-    facts.resolvers.length === 0 ? '    # resolvers: [DNS server]' : `    resolvers: [${facts.resolvers.map(formatIpv4).join(', ')}]`,
+    facts.resolvers.length === 0
+      ? '    # resolvers: [DNS server]'
+      : `    resolvers: [${facts.resolvers.map(formatIpv4).join(', ')}]`,
     facts.domain === undefined ? '    # domain: test.office.example' : `    domain: ${facts.domain}`,
   ];
 }
@@ -53,14 +55,18 @@ function proposePool(subnet: Prefix, taken: readonly Ipv4[]): Range | undefined 
   if (first <= last) return { first, last };
   // The last address itself is taken (often the router's): what lies before it.
   const before = last - 1;
-  return before > subnet.address && !taken.includes(before) ? { first: Math.max(subnet.address + 1, before - poolSize + 1), last: before } : undefined;
+  return before > subnet.address && !taken.includes(before)
+    ? { first: Math.max(subnet.address + 1, before - poolSize + 1), last: before }
+    : undefined;
 }
 
 function withoutBridge(facts: HostFacts): string {
   const nic = facts.links.find((it) => it.gateway !== undefined) ?? facts.links[0];
   const [address] = nic?.addresses ?? [];
-  const found = nic === undefined || address === undefined ? 'no link with an address' : `${nic.name} with ${formatPrefix(address)}`;
-  const lines = address === undefined ? ['    bridge: br0', '    subnet: 192.168.10.0/23'] : network('br0', address, nic?.gateway, facts);
+  const found =
+    nic === undefined || address === undefined ? 'no link with an address' : `${nic.name} with ${formatPrefix(address)}`;
+  const lines =
+    address === undefined ? ['    bridge: br0', '    subnet: 192.168.10.0/23'] : network('br0', address, nic?.gateway, facts);
   return [
     `# This host has no bridge with an address yet (found: ${found}). Put the NIC under a bridge, move its addresses and`,
     '# routes to the bridge, and take the comment signs away.',

@@ -9,7 +9,9 @@ export function formatEnvironment(spec: EnvironmentSpec): string {
   const text = JSON.stringify({
     name: spec.name,
     'x-landline': { ...(first ?? { network: sharedNetwork(spec) }), hostname: spec.hostname },
-    services: Object.fromEntries(spec.services.map((it, index) => [it.name, { ...formatService(it), ...(index === 0 ? formatPorts(spec) : {}) }])),
+    services: Object.fromEntries(
+      spec.services.map((it, index) => [it.name, { ...formatService(it), ...(index === 0 ? formatPorts(spec) : {}) }]),
+    ),
     volumes: Object.fromEntries(spec.services.flatMap(volumesOf).map((name) => [name, {}])),
   });
   // Bare, it would be taken for the trace of a byte that was not UTF-8.

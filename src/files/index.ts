@@ -6,8 +6,8 @@
  * with line, column, what is wrong and what to write instead. It reads no disk and no environment.
  */
 export { parseConfiguration } from './configuration.ts';
+export { parseDotenv } from './dotenv.ts';
 export { draftConfiguration, type HostFacts } from './draft.ts';
 export { parseDuration } from './duration.ts';
-export { parseDotenv } from './dotenv.ts';
 export { parseEnvironment } from './environment.ts';
 export { formatEnvironment } from './format.ts';

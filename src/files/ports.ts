@@ -29,7 +29,9 @@ export function notePorts(root: TreeNode, path: Path, reach: Reach, report: Repo
     const mapping = item.kind === 'scalar' ? item.text : longForm(item);
     const target = item.kind === 'scalar' ? targetOf(item.text) : nodeText(item, 'target');
     const says =
-      reach.kind === 'none' ? "has no effect: there is no link of its own that it could lead to" : `is not needed: ${whereTo(reach, target)}`;
+      reach.kind === 'none'
+        ? 'has no effect: there is no link of its own that it could lead to'
+        : `is not needed: ${whereTo(reach, target)}`;
     report.note(item.at, `'${mapping}' ${says}`);
   }
 }

@@ -10,7 +10,10 @@ const file = (ports: string): string =>
   `name: shop\nx-landline: { network: bridge }\nservices: { web: { command: sleep 60, ports: ${ports} } }\n`;
 
 test('ports on the network bridge lead from the host into the environment', () => {
-  const { spec } = parseEnvironment(file('["8080:80", "127.0.0.1:5353:53/udp", {target: 443, published: 8443, host_ip: 192.168.11.20}]'), options);
+  const { spec } = parseEnvironment(
+    file('["8080:80", "127.0.0.1:5353:53/udp", {target: 443, published: 8443, host_ip: 192.168.11.20}]'),
+    options,
+  );
   assert.deepEqual(spec.ports, [
     { hostPort: 8080, containerPort: 80, protocol: 'tcp' },
     { hostAddress: '127.0.0.1', hostPort: 5353, containerPort: 53, protocol: 'udp' },

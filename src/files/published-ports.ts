@@ -32,7 +32,10 @@ export function parsePorts(text: string): readonly PortSpec[] | Mistake {
   if (hosts === undefined || containers === undefined) {
     const alone = /^[\d-]+(\/\w+)?$/.test(text);
     return alone
-      ? { mistake: `'${text}' names no port of the host`, next: `write '${text.replace(/\/.*/, '')}:${text}', or another port of the host` }
+      ? {
+          mistake: `'${text}' names no port of the host`,
+          next: `write '${text.replace(/\/.*/, '')}:${text}', or another port of the host`,
+        }
       : { mistake: `'${text}' is no mapping of ports`, next: advice };
   }
   const host = address === undefined ? undefined : hostAddress(address);
@@ -54,8 +57,10 @@ function pair(
   containers: string,
 ): readonly PortSpec[] | Mistake {
   const [from, to] = [parseRange(hosts), parseRange(containers)];
-  if (from === undefined || to === undefined) return { mistake: `'${text}': ports are 1 to 65535, and a range goes upwards`, next: advice };
-  if (from.length !== to.length) return { mistake: `'${text}': ${from.length} ports of the host cannot lead to ${to.length}`, next: advice };
+  if (from === undefined || to === undefined)
+    return { mistake: `'${text}': ports are 1 to 65535, and a range goes upwards`, next: advice };
+  if (from.length !== to.length)
+    return { mistake: `'${text}': ${from.length} ports of the host cannot lead to ${to.length}`, next: advice };
   return from.map((hostPort, index) => ({ ...common, hostPort, containerPort: to[index] ?? hostPort }));
 }
 
@@ -69,7 +74,8 @@ function parseRange(text: string): readonly number[] | undefined {
 
 /** `{ target: 80, published: "8080", protocol: tcp, host_ip: 127.0.0.1 }` */
 function longForm(item: TreeNode): readonly PortSpec[] | Mistake {
-  if (item.kind !== 'map') return { mistake: 'a mapping of ports is a text, or a mapping with target and published', next: advice };
+  if (item.kind !== 'map')
+    return { mistake: 'a mapping of ports is a text, or a mapping with target and published', next: advice };
   const known = ['target', 'published', 'protocol', 'host_ip', 'mode', 'name', 'app_protocol'];
   const unknown = [...item.entries.keys()].find((key) => !known.includes(key));
   if (unknown !== undefined) return { mistake: `'${unknown}' is no key of a port`, next: `one of ${known.join(', ')}` };
@@ -80,7 +86,10 @@ function longForm(item: TreeNode): readonly PortSpec[] | Mistake {
   const target = text('target');
   const published = text('published');
   if (target === undefined || published === undefined) {
-    return { mistake: `the port has no '${target === undefined ? 'target' : 'published'}'`, next: "write '{ target: 80, published: 8080 }'" };
+    return {
+      mistake: `the port has no '${target === undefined ? 'target' : 'published'}'`,
+      next: "write '{ target: 80, published: 8080 }'",
+    };
   }
   const address = text('host_ip');
   return parsePorts(`${address === undefined ? '' : `${address}:`}${published}:${target}/${text('protocol') ?? 'tcp'}`);

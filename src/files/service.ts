@@ -91,7 +91,8 @@ function readService(
         'x-landline is of the whole environment, not of one service',
         'move it to the top of the file',
       );
-    if (node.entries.has('ports') && context.reach.kind !== 'published') notePorts(root, [...path, 'ports'], context.reach, report);
+    if (node.entries.has('ports') && context.reach.kind !== 'published')
+      notePorts(root, [...path, 'ports'], context.reach, report);
   }
   // Keys that the schema does not have are Compose's, and were looked at above.
   const fields = checkFields(serviceSchema, root, path, report, (key) => !Object.hasOwn(serviceSchema.shape, key));

@@ -5,7 +5,7 @@
  * changed nothing; no address is ever two endpoints'. It never looks at the clock or the kernel: `now` is handed in,
  * in milliseconds since 1970. Every call that writes may throw STATE_BROKEN or STATE_UNWRITABLE when the file fails it.
  */
-import type { EnvironmentSpec, Lease, Network, LeaseSource } from '../core/model.ts';
+import type { EnvironmentSpec, Lease, LeaseSource, Network } from '../core/model.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
 

@@ -121,7 +121,9 @@ test('an id that environments were made under is not changed, and nothing is', (
   store.close();
   assert.throws(
     () => openStore({ file, now: 0, id: 'host-8' }),
-    (error) => isLandlineError(error, 'INSTALLATION_IN_USE') && /'host-8', and 1 environments here were made as 'host-7'/.test(error.message),
+    (error) =>
+      isLandlineError(error, 'INSTALLATION_IN_USE') &&
+      /'host-8', and 1 environments here were made as 'host-7'/.test(error.message),
   );
   assert.equal(open(t, file, undefined).installation, 'host-7');
 });

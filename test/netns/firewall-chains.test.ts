@@ -93,12 +93,12 @@ test('the tables as nft shows them', asWritten, async () => {
 		type filter hook forward priority raw; policy accept;
 		oifgroup 1291850018 ct status dnat accept
 		iifgroup 1291850018 oifgroup 1291850018 reject with icmp host-unreachable
-		oifgroup 1291850018 ct state established,related accept
+		oifgroup 1291850018 ct state established,related ct direction reply accept
 		oifgroup 1291850018 reject with icmp host-unreachable
 		iifgroup 1291850018 ip daddr 10.88.0.0/16 reject with icmp host-unreachable
 		iifgroup 1291850018 accept
 		meta mark & 0x08000000 == 0x08000000 meta mark set meta mark & 0xf7ffffff accept
-		iifname @guarded ct state established,related accept
+		iifname @guarded ct state established,related ct direction reply accept
 		iifname @guarded ct status dnat accept
 		iifname @guarded drop
 	}

@@ -76,7 +76,8 @@ test('without its bridge an environment says so, and is whole again when the bri
     await eventually(5, async () => assert.equal((await view(lab, 'shop')).problems[0]?.code, 'BRIDGE_MISSING'));
     const refused = await tryLandline(lab, 'run', '--name', 'b', '--network', 'office', '--', 'sleep', '9');
     assert.match(refused.stderr, /^landline: BRIDGE_MISSING: /);
-    const again = 'ip link add br0 type bridge && ip link set ens33 master br0 && ip link set br0 up && ip address add 192.168.11.20/23 dev br0';
+    const again =
+      'ip link add br0 type bridge && ip link set ens33 master br0 && ip link set br0 up && ip address add 192.168.11.20/23 dev br0';
     await lab.read('host', ['sh', '-c', again]);
     await eventually(20, async () => {
       assert.ok(await open(lab, 'pc', url));
@@ -91,7 +92,11 @@ test('a daemon that is killed, ended or started anew disturbs nobody: not one pi
     const { pid } = (await view(lab, 'shop')).services[0] ?? {};
     const ping = lab.exec('pc', ['ping', '-i', '0.05', '-c', '100', '-w', '15', '192.168.11.101']);
     await killAndStart(lab);
-    await lab.exec('host', ['sh', '-c', 'kill -TERM "$(cat /run/landline/landline.pid)"; while landline ps >/dev/null 2>&1; do sleep 0.05; done']);
+    await lab.exec('host', [
+      'sh',
+      '-c',
+      'kill -TERM "$(cat /run/landline/landline.pid)"; while landline ps >/dev/null 2>&1; do sleep 0.05; done',
+    ]);
     assert.equal((await tryLandline(lab, 'ps')).status, 3);
     await startDaemon(lab);
     assert.match((await ping).stdout, /100 packets transmitted, 100 received, 0% packet loss/);

@@ -43,8 +43,14 @@ test('bridge: a port that is taken is refused by name before anything is made, a
     assert.equal(twice.status, 1);
     assert.match(twice.stderr, /^landline: PORT_PUBLISHED_TWICE: port 8080\/tcp of the host is published by environment 'a'/);
     await lab.read('host', ['sh', '-c', 'setsid busybox nc -ll -p 9000 -e true >/dev/null 2>&1 & sleep 0.2']);
-    assert.match((await run('b', '9000:80')).stderr, /^landline: PORT_TAKEN: port 9000\/tcp of the host is taken by busybox \(pid \d+\)/);
-    assert.deepEqual((await ps(lab)).map((it) => it.name), ['a']);
+    assert.match(
+      (await run('b', '9000:80')).stderr,
+      /^landline: PORT_TAKEN: port 9000\/tcp of the host is taken by busybox \(pid \d+\)/,
+    );
+    assert.deepEqual(
+      (await ps(lab)).map((it) => it.name),
+      ['a'],
+    );
     await killAndStart(lab);
     assert.ok(await open(lab, 'pc', `http://192.168.11.20:8080/${page}`));
     await lab.read('host', ['nft', 'flush', 'ruleset']);
@@ -67,12 +73,15 @@ test("host: services are in the host's own network, and no endpoint is theirs", 
   });
 });
 
-test("container:NAME: both share one localhost, and who joined stops and comes back with the other", async (t) => {
+test('container:NAME: both share one localhost, and who joined stops and comes back with the other', async (t) => {
   await withLab(t, {}, async (lab) => {
     await landline(lab, 'run', '--name', 'shop', '--network', 'office', '--', ...serve);
     await landline(lab, 'run', '--name', 'debug', '--network', 'container:shop', '--', 'sleep', '600');
     assert.ok(await openInside(lab, 'debug', `http://localhost/${page}`));
-    assert.match(await landline(lab, 'exec', 'debug', '--', 'cat', '/etc/hosts'), /127\.0\.0\.1 debug\n(.*\n)*127\.0\.0\.1 shop\n192\.168\.11\.100 shop/);
+    assert.match(
+      await landline(lab, 'exec', 'debug', '--', 'cat', '/etc/hosts'),
+      /127\.0\.0\.1 debug\n(.*\n)*127\.0\.0\.1 shop\n192\.168\.11\.100 shop/,
+    );
     const other = await tryLandline(lab, 'run', '--name', 'lost', '--network', 'container:nobody', '--', 'sleep', '9');
     assert.match(other.stderr, /^landline: SANDBOX_AWAY: environment 'lost' shares the network of 'nobody', which is not there/);
     await landline(lab, 'down', 'shop');
@@ -97,7 +106,9 @@ test("attach: a namespace of somebody else's is plumbed, kept so, and given back
     await lab.read('host', ['ip', 'netns', 'add', 'red']);
     await lab.read('host', ['ip', '-netns', 'red', 'link', 'set', 'lo', 'up']);
     const red = ['--netns', '/run/netns/red', '--network', 'office'];
-    const up = JSON.parse(await landline(lab, 'attach', ...red, '--address', '192.168.11.66', '--route', '10.50.0.0/24,192.168.11.1', '--json'));
+    const up = JSON.parse(
+      await landline(lab, 'attach', ...red, '--address', '192.168.11.66', '--route', '10.50.0.0/24,192.168.11.1', '--json'),
+    );
     assert.ok(up.attachMs > 0 && up.probeMs > 0);
     assert.equal((await lab.exec('branch-pc', ['ping', '-c1', '-W1', '192.168.11.66'])).status, 0);
     assert.match(await lab.read('host', ['ip', '-netns', 'red', 'route']), /^10\.50\.0\.0\/24 via 192\.168\.11\.1/m);
@@ -115,7 +126,9 @@ test("attach: a namespace of somebody else's is plumbed, kept so, and given back
 
 test('attach: what is attached to a process is forgotten when the process ends', async (t) => {
   await withLab(t, {}, async (lab) => {
-    const pid = (await lab.read('host', ['sh', '-c', 'setsid unshare --net sleep 600 >/dev/null 2>&1 & sleep 0.3; echo $!'])).trim();
+    const pid = (
+      await lab.read('host', ['sh', '-c', 'setsid unshare --net sleep 600 >/dev/null 2>&1 & sleep 0.3; echo $!'])
+    ).trim();
     await landline(lab, 'attach', '--pid', pid, '--network', 'office');
     assert.equal((await view(lab, `pid-${pid}`)).endpoints.length, 1);
     await lab.read('host', ['kill', pid]);

@@ -19,13 +19,19 @@ test('two copies of one product, with the same ports inside, are opened by addre
       assert.match((await open(lab, machine, 'http://192.168.11.150/')) ?? '', /<h1>shop-feature-12<\/h1>/);
     }
     // Localhost, and the names of services, inside.
-    assert.match(await landline(lab, 'exec', 'shop/web', '--', 'busybox', 'wget', '-qO-', 'http://api:8080/cgi-bin/stock'), /apples=12/);
+    assert.match(
+      await landline(lab, 'exec', 'shop/web', '--', 'busybox', 'wget', '-qO-', 'http://api:8080/cgi-bin/stock'),
+      /apples=12/,
+    );
     assert.equal((await tryLandline(lab, 'exec', 'shop/web', '--', 'sh', '-c', 'exit 7')).status, 7);
 
     // Up again with nothing changed touches no process.
     const pids = (await view(lab, 'shop')).services.map((it) => it.pid);
     await landline(lab, 'up', '-f', shop);
-    assert.deepEqual((await view(lab, 'shop')).services.map((it) => it.pid), pids);
+    assert.deepEqual(
+      (await view(lab, 'shop')).services.map((it) => it.pid),
+      pids,
+    );
 
     await landline(lab, 'down', '--all');
     assert.deepEqual(await traces(lab), []);
@@ -75,9 +81,24 @@ test('an address that somebody squats on is refused with its MAC, and the pool w
   await withLab(t, {}, async (lab) => {
     await lab.read('pc', ['ip', 'address', 'add', '192.168.11.100/23', 'dev', 'eth0']);
     const pc = (await lab.read('pc', ['cat', '/sys/class/net/eth0/address'])).trim();
-    const refused = await tryLandline(lab, 'run', '--name', 'a', '--network', 'office', '--address', '192.168.11.100', '--', 'sleep', '9');
+    const refused = await tryLandline(
+      lab,
+      'run',
+      '--name',
+      'a',
+      '--network',
+      'office',
+      '--address',
+      '192.168.11.100',
+      '--',
+      'sleep',
+      '9',
+    );
     assert.equal(refused.status, 1);
-    assert.match(refused.stderr, new RegExp(`^landline: ADDRESS_TAKEN: 192\\.168\\.11\\.100 already answers ARP from ${pc} .*\\n→ `));
+    assert.match(
+      refused.stderr,
+      new RegExp(`^landline: ADDRESS_TAKEN: 192\\.168\\.11\\.100 already answers ARP from ${pc} .*\\n→ `),
+    );
     assert.deepEqual(await traces(lab), []);
     await landline(lab, 'run', '--name', 'b', '--network', 'office', '--', 'sleep', '600');
     assert.deepEqual((await view(lab, 'b')).endpoints[0]?.addresses, ['192.168.11.101/23']);
@@ -89,9 +110,11 @@ test('an address that somebody squats on is refused with its MAC, and the pool w
 
 test("a pool that is full says who has what; the LAN's own addresses and other environments' are refused", async (t) => {
   await withLab(t, {}, async (lab) => {
-    const small = "sed -i 's/pool: .*/pool: [192.168.11.100-192.168.11.101]/' /etc/landline/landline.yaml && kill -HUP $(cat /run/landline/landline.pid)";
+    const small =
+      "sed -i 's/pool: .*/pool: [192.168.11.100-192.168.11.101]/' /etc/landline/landline.yaml && kill -HUP $(cat /run/landline/landline.pid)";
     await lab.read('host', ['sh', '-c', `${small}; sleep 0.3`]);
-    const run = (name: string, ...more: string[]) => tryLandline(lab, 'run', '--name', name, '--network', 'office', ...more, '--', 'sleep', '600');
+    const run = (name: string, ...more: string[]) =>
+      tryLandline(lab, 'run', '--name', name, '--network', 'office', ...more, '--', 'sleep', '600');
     assert.equal((await run('a')).status, 0);
     assert.equal((await run('b')).status, 0);
     const full = await run('c');
@@ -114,6 +137,9 @@ test("a pool that is full says who has what; the LAN's own addresses and other e
     await landline(lab, 'down', 'a', '--keep-address');
     assert.match((await run('c')).stderr, /POOL_FULL/);
     assert.equal((await run('a')).status, 0);
-    assert.deepEqual((await ps(lab)).map((it) => it.name), ['a', 'b']);
+    assert.deepEqual(
+      (await ps(lab)).map((it) => it.name),
+      ['a', 'b'],
+    );
   });
 });

@@ -3,8 +3,8 @@
  * started, and what it makes of it is held against what was acknowledged.
  */
 import assert from 'node:assert/strict';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Outcome, type TestLab, withLab } from '../lab.ts';
 import { eventually, landline, links, ps, startDaemon, traces, tryLandline } from './office.ts';
 
@@ -31,7 +31,11 @@ export async function killAtRandom(t: TestContext, kills: number, seed: number):
   const next = random(seed);
   const known = new Map<string, Known>(names.map((name) => [name, 'down']));
   await withLab(t, {}, async (lab) => {
-    await lab.read('host', ['sh', '-c', 'ip link add foreign type veth peer name theirs && ip link set foreign master br0 up && ip netns add red']);
+    await lab.read('host', [
+      'sh',
+      '-c',
+      'ip link add foreign type veth peer name theirs && ip link set foreign master br0 up && ip netns add red',
+    ]);
     for (let kill = 0; kill < kills; kill += 1) {
       const under = names.filter(() => next() < 0.7).map((name) => act(lab, name, next() < 0.6 ? 'up' : 'down', known));
       await sleep(next() * 700);
@@ -76,7 +80,16 @@ async function compare(lab: TestLab, known: Map<string, Known>, when: string): P
   assert.equal(of(/netns\//).length, list.length, `${when}: ${found.join('\n')}`);
   assert.equal(of(/init\.sh/).length, list.length, `${when}: ${found.join('\n')}`);
   for (const it of list) {
-    const answer = await lab.exec('pc', ['arping', '-c', '2', '-w', '1', '-I', 'eth0', (it.endpoints[0]?.addresses[0] ?? '').replace(/\/\d+$/, '')]);
+    const answer = await lab.exec('pc', [
+      'arping',
+      '-c',
+      '2',
+      '-w',
+      '1',
+      '-I',
+      'eth0',
+      (it.endpoints[0]?.addresses[0] ?? '').replace(/\/\d+$/, ''),
+    ]);
     const macs = new Set(answer.stdout.toLowerCase().match(/\[?([0-9a-f]{2}:){5}[0-9a-f]{2}\]?/g));
     assert.equal(macs.size, 1, `${when}: ${it.name} answers from ${[...macs].join(' ')}\n${answer.stdout}`);
   }

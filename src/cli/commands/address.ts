@@ -40,7 +40,9 @@ export const addAddress: AddCommand = (root) => {
     .option('--note <text>', 'why')
     .option('--json', 'print one JSON document')
     .action(async (it: string, { for: name, network, note, json }: ReserveOptions) => {
-      const view = await client().call<AddressView>('PUT', `/v1/addresses/${encodeURIComponent(it)}`, { query: { for: name, network, note } });
+      const view = await client().call<AddressView>('PUT', `/v1/addresses/${encodeURIComponent(it)}`, {
+        query: { for: name, network, note },
+      });
       if (json) printJson(view);
       else process.stdout.write(`${view.address} is reserved for ${view.environment}\n`);
     });
@@ -60,7 +62,9 @@ export const addAddress: AddCommand = (root) => {
 async function list(options: LsOptions): Promise<void> {
   const { network, address, environment, at } = options;
   if (options.history === true || at !== undefined) {
-    const history = await client().call<HistoryView[]>('GET', '/v1/addresses/history', { query: { network, address, environment, at } });
+    const history = await client().call<HistoryView[]>('GET', '/v1/addresses/history', {
+      query: { network, address, environment, at },
+    });
     if (options.json) printJson(history);
     else process.stdout.write(historyTable(history));
     return;

@@ -69,7 +69,12 @@ export const addComplete: AddCommand = (root, { loadAll }) => {
 const daemonNames: Names = {
   environments: async () => (await environments()).map((it) => it.name),
   services: async () => (await environments()).flatMap((it) => it.services.map((service) => `${it.name}/${service.name}`)),
-  networks: async () => (await client().call<NetworkView[]>('GET', '/v1/networks').catch(() => [])).map((it) => it.name),
+  networks: async () =>
+    (
+      await client()
+        .call<NetworkView[]>('GET', '/v1/networks')
+        .catch(() => [])
+    ).map((it) => it.name),
 };
 
 async function environments(): Promise<readonly EnvironmentView[]> {

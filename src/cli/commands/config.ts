@@ -42,7 +42,10 @@ function write(file: string, text: string, force: boolean): void {
     // Node's errors of file calls carry `code`.
     const { code, message } = error as NodeJS.ErrnoException;
     if (code !== 'EEXIST') throw new LandlineError('FILE_UNWRITABLE', { file, reason: message }, { cause: error });
-    throw new LandlineError('USAGE', { problem: `${file} is there already`, advice: 'give another name, or --force to write over it' });
+    throw new LandlineError('USAGE', {
+      problem: `${file} is there already`,
+      advice: 'give another name, or --force to write over it',
+    });
   }
 }
 

@@ -1,13 +1,17 @@
 /** `landline lab` */
+
+import { LandlineError } from '../../errors.ts';
 import type { AddCommand } from '../context.ts';
 import { printJson, table } from '../render/table.ts';
-import { LandlineError } from '../../errors.ts';
 import { withoutDashes } from '../target.ts';
 
 const nameOption = ['--name <name>', 'name of the lab', 'office'] as const;
 
 export const addLab: AddCommand = (root, { doors, setStatus }) => {
-  const lab = root.command('lab').description('a whole office LAN of namespaces on this machine, to try things in').enablePositionalOptions();
+  const lab = root
+    .command('lab')
+    .description('a whole office LAN of namespaces on this machine, to try things in')
+    .enablePositionalOptions();
   lab
     .command('up')
     .description('build the office: switch, router, server, pc, branch-pc, and host with a daemon')
@@ -41,7 +45,9 @@ export const addLab: AddCommand = (root, { doors, setStatus }) => {
       const { labStatus } = await doors.lab();
       const list = await labStatus(options.name === undefined ? {} : { name: options.name });
       if (options.json) return printJson(list);
-      const rows = list.flatMap((it) => it.machines.map((machine) => [it.name, it.state, machine.name, machine.addresses.join(', ') || '-', String(machine.pid)]));
+      const rows = list.flatMap((it) =>
+        it.machines.map((machine) => [it.name, it.state, machine.name, machine.addresses.join(', ') || '-', String(machine.pid)]),
+      );
       process.stdout.write(table(['LAB', 'STATE', 'MACHINE', 'ADDRESS', 'PID'], rows));
     });
   lab
@@ -54,7 +60,11 @@ export const addLab: AddCommand = (root, { doors, setStatus }) => {
     .passThroughOptions()
     .action(async (host: string, given: string[], options: { name: string }) => {
       const command = withoutDashes(given);
-      if (command.length === 0) throw new LandlineError('USAGE', { problem: 'there is no command to run', advice: `write \`landline lab exec ${host} -- COMMAND\`` });
+      if (command.length === 0)
+        throw new LandlineError('USAGE', {
+          problem: 'there is no command to run',
+          advice: `write \`landline lab exec ${host} -- COMMAND\``,
+        });
       const { labExec } = await doors.lab();
       setStatus(await labExec({ name: options.name, host, command }));
     });

@@ -25,6 +25,8 @@ function networkText(list: readonly NetworkView[]): string {
     it.pool === null ? '-' : `${it.pool.used}/${it.pool.size}`,
     String(it.endpoints),
   ]);
-  const problems = list.flatMap((it) => it.problems.map((problem) => `${it.name}: ${problem.code}: ${problem.message}\n→ ${problem.next}\n`));
+  const problems = list.flatMap((it) =>
+    it.problems.map((problem) => `${it.name}: ${problem.code}: ${problem.message}\n→ ${problem.next}\n`),
+  );
   return table(['NETWORK', 'BRIDGE', 'SUBNET', 'GATEWAY', 'POOL', 'ENDPOINTS'], rows) + problems.join('');
 }

@@ -20,7 +20,11 @@ export const addRun: AddCommand = (root, { argv }) => {
     .requiredOption('--name <name>', "the environment's name, and its service's")
     .requiredOption('--network <network>', 'the network to join')
     .option('--address <address>', "a fixed address, or 'pool'")
-    .option('-p, --publish <host:container>', 'on the network bridge: a port of the host that leads to one of its own; may be given again', collect)
+    .option(
+      '-p, --publish <host:container>',
+      'on the network bridge: a port of the host that leads to one of its own; may be given again',
+      collect,
+    )
     .option('--hostname <hostname>', 'the hostname (default: the name)')
     .option('--wait', 'wait until the service runs (the default)')
     .option('--no-wait', 'do not wait until the service runs')
@@ -37,8 +41,12 @@ export const addRun: AddCommand = (root, { argv }) => {
 function requireCommand(argv: readonly string[], command: readonly string[]): void {
   const dashed = argv.indexOf('--') !== -1 && argv.length - argv.indexOf('--') - 1 === command.length;
   if (command.length > 0 && dashed) return;
-  const problem = command.length === 0 ? 'there is no command to run' : `'${command[0]}' would be an image, and this version runs commands`;
-  throw new LandlineError('USAGE', { problem, advice: 'write the command behind two dashes: `landline run --name N --network NET -- COMMAND`' });
+  const problem =
+    command.length === 0 ? 'there is no command to run' : `'${command[0]}' would be an image, and this version runs commands`;
+  throw new LandlineError('USAGE', {
+    problem,
+    advice: 'write the command behind two dashes: `landline run --name N --network NET -- COMMAND`',
+  });
 }
 
 /** What is wrong with the words of the command line has no line and column. @throws LandlineError USAGE */

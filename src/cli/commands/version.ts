@@ -14,7 +14,9 @@ export const addVersion: AddCommand = (root) => {
       const daemon = await daemonVersion();
       if (options.json) return printJson({ version: version(), node: process.versions.node, daemon });
       process.stdout.write(`landline ${version()}, Node ${process.versions.node}\n`);
-      process.stdout.write(daemon === null ? 'daemon: not reached\n' : `daemon ${daemon.version}, installation ${daemon.installation}\n`);
+      process.stdout.write(
+        daemon === null ? 'daemon: not reached\n' : `daemon ${daemon.version}, installation ${daemon.installation}\n`,
+      );
     });
 };
 

@@ -38,7 +38,8 @@ const source = payload('ip', 'saddr');
 const target = payload('ip', 'daddr');
 const port = [meta('l4proto'), payload('th', 'dport')] as const;
 const loopback = prefixValue(prefix('127.0.0.0/8'));
-const answers = has(ct('state'), ['established', 'related']);
+/** To what was sent from inside: a way that was open for a moment before these rules stood is none afterwards. */
+const answers = [has(ct('state'), ['established', 'related']), is(ct('direction'), 'reply')] as const;
 /** Its way leads through a published port: both directions, and ICMP errors about it. */
 const isPublished = has(ct('status'), 'dnat');
 
@@ -134,14 +135,14 @@ function forward({ subnet, group, guarded }: PrivateWish): Rules {
   const isBridged = is({ '&': [meta('mark'), bridgedBit] }, bridgedBit);
   const keepFromRouting: Rules = [
     [isBridged, { mangle: { key: meta('mark'), value: unmarked } }, accept],
-    [comesInGuarded, answers, accept],
+    [comesInGuarded, ...answers, accept],
     [comesInGuarded, isPublished, accept],
     [comesInGuarded, drop],
   ];
   return [
     [toUs, isPublished, accept],
     [fromUs, toUs, rejectUnreachable],
-    [toUs, answers, accept],
+    [toUs, ...answers, accept],
     [toUs, rejectUnreachable],
     [fromUs, is(target, prefixValue(subnet)), rejectUnreachable],
     [fromUs, accept],

@@ -2,7 +2,7 @@
 import type { Ipv4 } from '../../net/ipv4.ts';
 import { containsAddress } from '../../net/prefix.ts';
 import { addressesOf, rangeContains, rangeSize } from '../../net/range.ts';
-import type { Network, Lease } from '../model.ts';
+import type { Lease, Network } from '../model.ts';
 import { lansOwn, poolRanges } from './pool.ts';
 import { firstOutside, type Ranges } from './ranges.ts';
 
