@@ -2,7 +2,6 @@
  * The nouns that the rooms hand to one another: networks, environments and their wishes, what was observed of them,
  * and how they stand. Values only; all of `EnvironmentSpec` is JSON, as the ledger keeps it.
  */
-import type { ErrorBody } from '../errors.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
 import type { Prefix } from '../net/prefix.ts';
@@ -215,6 +214,3 @@ export interface ServiceStatus {
   /** Of a running service that has a healthcheck. */
   readonly health?: Health;
 }
-
-/** Standing trouble: what is wrong, and what to do about it. */
-export type Problem = Pick<ErrorBody, 'code' | 'message' | 'next'>;

@@ -41,7 +41,7 @@ export interface AttachTimes {
 export type LanEndpoint = DesiredEndpoint & { readonly bridge: string };
 
 /** The bridge of a network, up and ready. @throws LandlineError BRIDGE_MISSING, BRIDGE_DOWN */
-export async function findBridge(host: Host, endpoint: Pick<LanEndpoint, 'bridge' | 'network'>): Promise<Link> {
+async function findBridge(host: Host, endpoint: Pick<LanEndpoint, 'bridge' | 'network'>): Promise<Link> {
   const { bridge: name, network } = endpoint;
   const bridge = await host.kernel.getLink(name);
   if (bridge?.kind !== 'bridge') throw new LandlineError('BRIDGE_MISSING', { network, bridge: name });

@@ -115,7 +115,7 @@ async function removeSandbox(world: World, environment: string, netns: string): 
   }
 }
 
-export async function deleteMarked(world: World, environment: string): Promise<void> {
+async function deleteMarked(world: World, environment: string): Promise<void> {
   const netns = netnsPath(world, environment);
   const kept = new Set(await hostEndsIn(world, netns));
   for (const link of world.marked.of(environment)) {

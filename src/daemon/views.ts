@@ -23,7 +23,7 @@ import { networkProblems } from './standing-problems.ts';
 import { gatewayOf } from './wish.ts';
 import type { World } from './world.ts';
 
-export function problemView(it: LandlineError): EnvironmentView['problems'][number] {
+function problemView(it: LandlineError): EnvironmentView['problems'][number] {
   return { code: it.code, message: it.message, next: it.next };
 }
 

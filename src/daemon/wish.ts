@@ -31,7 +31,7 @@ export function endpointMac(installation: string, spec: EnvironmentSpec, endpoin
 }
 
 /** The endpoint with everything decided. */
-export function desiredEndpoint(
+function desiredEndpoint(
   network: Network,
   spec: EnvironmentSpec,
   endpoint: EndpointSpec,

@@ -29,7 +29,7 @@ export const MS_BIND = 0x1000;
 export const MS_REC = 0x4000;
 export const MS_SHARED = 1 << 20;
 export const MNT_DETACH = 2;
-export const MFD_CLOEXEC = 1;
+const MFD_CLOEXEC = 1;
 
 const libc = koffi.load('libc.so.6');
 const c = {

@@ -13,7 +13,7 @@ export interface Listener {
 }
 
 /** Whether somebody who connects to one may mean the other. */
-export function overlaps(a: HostPort, b: HostPort): boolean {
+function overlaps(a: HostPort, b: HostPort): boolean {
   return a.hostPort === b.hostPort && a.protocol === b.protocol && onOneAddress(a.hostAddress, b.hostAddress);
 }
 

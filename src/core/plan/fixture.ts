@@ -35,7 +35,7 @@ function route(text: string): ObservedRoute {
 
 const routes = (text: string): ObservedRoute[] => (text === '' ? [] : text.split(',').map(route));
 
-export function endpoint(text: string): DesiredEndpoint {
+function endpoint(text: string): DesiredEndpoint {
   const [name = '', mac = '', address = '', ...rest] = text.split(' ');
   const it = { network: 'office', interface: name, bridge: bridge.name, mac, address: prefix(address) };
   return { ...it, routes: routes(rest.join(' ')).map(({ to, via }) => ({ to, via })) };
@@ -48,7 +48,7 @@ function dependency(text: string): Dependency {
   return { service, condition: condition as Dependency['condition'], required: !text.endsWith('?') };
 }
 
-export function service(text: string): DesiredService {
+function service(text: string): DesiredService {
   const [name = '', ...words] = text.split(' ');
   const spec: ServiceSpec = {
     name,
@@ -68,7 +68,7 @@ export const desired = (endpoints: readonly string[], services: readonly string[
   services: services.map(service),
 });
 
-export function observedLink(text: string, index = 7): ObservedEndpoint {
+function observedLink(text: string, index = 7): ObservedEndpoint {
   const [link = '', notes = ''] = text.split(' | ');
   const [name = '', mac = '', ...rest] = link.split(' ');
   const words = notes.split(' ');
@@ -93,7 +93,7 @@ export function observedLink(text: string, index = 7): ObservedEndpoint {
   };
 }
 
-export function observedService(text: string): ObservedService {
+function observedService(text: string): ObservedService {
   const [name = '', state = '', ...words] = text.split(' ');
   const digest = option(words, 'digest') ?? '1';
   if (state === 'running') return { name, state, pid: 4711, digest, inSandbox: !words.includes('elsewhere') };
