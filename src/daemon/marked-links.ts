@@ -13,6 +13,8 @@ export interface MarkedLink {
 export interface MarkedLinks {
   of(environment: string): readonly MarkedLink[];
   all(): readonly MarkedLink[];
+  /** The mark of the link with this index, as far as is known. */
+  at(index: number): Mark | undefined;
   /** How many have been heard to end. */
   readonly died: number;
   hear(event: KernelEvent): void;
@@ -22,22 +24,26 @@ export interface MarkedLinks {
 
 export function markedLinks(host: Host, installation: string): MarkedLinks {
   const byEnvironment = new Map<string, Map<number, MarkedLink>>();
+  const byIndex = new Map<number, Mark>();
 
   let died = 0;
 
   const add = (index: number, mark: Mark): void => {
     const links = byEnvironment.get(mark.environment) ?? new Map<number, MarkedLink>();
     byEnvironment.set(mark.environment, links.set(index, { index, mark }));
+    byIndex.set(index, mark);
   };
   const remove = (index: number, mark: Mark): void => {
     died += 1;
     const links = byEnvironment.get(mark.environment);
     links?.delete(index);
+    byIndex.delete(index);
     if (links?.size === 0) byEnvironment.delete(mark.environment);
   };
 
   return {
     of: (environment) => [...(byEnvironment.get(environment)?.values() ?? [])],
+    at: (index) => byIndex.get(index),
     all: () => [...byEnvironment.values()].flatMap((links) => [...links.values()]),
     get died() {
       return died;
@@ -52,6 +58,7 @@ export function markedLinks(host: Host, installation: string): MarkedLinks {
     refresh: async () => {
       const links = await host.kernel.listLinks();
       byEnvironment.clear();
+      byIndex.clear();
       for (const link of links) {
         const mark = parseMark(link.alias);
         if (mark?.installation === installation) add(link.index, mark);

@@ -1,13 +1,17 @@
 /** What makes the loops look again: kernel events, the ends of services, and a slow timer. */
-import { parseMark, privateLinkGroup } from '../core/mark.ts';
-import type { KernelEvent, Link, Watch } from '../host/index.ts';
+import { parseMark } from '../core/mark.ts';
+import type { KernelEvent, Watch } from '../host/index.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
 import type { Environments } from './environments.ts';
+import { isOwned, sandboxPath } from './sandbox.ts';
 import type { World } from './world.ts';
 
 /** Everything is looked at again this often, in milliseconds, whatever was heard. */
 const slowTimerMs = 60_000;
+
+/** Whether each sandbox is still bound is looked at this often, in milliseconds: no event tells of a file that is unmounted. */
+const sandboxTimerMs = 3_000;
 
 /** Events come in bursts: looks are put off by so many milliseconds. */
 const gatherMs = 25;
@@ -23,11 +27,9 @@ interface Heard {
   readonly names: Set<string>;
   readonly addresses: Set<Ipv4>;
   readonly macs: Set<Mac>;
-  /** MACs of veths without a mark that are there: of one of our sandboxes, unless no lease has it. */
-  readonly unmarked: Set<Mac>;
 }
 
-const nothing = (): Heard => ({ all: false, names: new Set(), addresses: new Set(), macs: new Set(), unmarked: new Set() });
+const nothing = (): Heard => ({ all: false, names: new Set(), addresses: new Set(), macs: new Set() });
 
 export async function watchWorld(world: World, environments: Environments): Promise<Triggers> {
   let heard = nothing();
@@ -65,12 +67,35 @@ export async function watchWorld(world: World, environments: Environments): Prom
       .refresh()
       .then(soonAll, (error: unknown) => world.events.tell('could not list links', { problem: String(error) }));
   }, slowTimerMs);
+  const changed = sandboxChanges(world);
+  const sandboxes = setInterval(() => {
+    for (const name of changed()) soon((it) => it.names.add(name));
+  }, sandboxTimerMs);
   return {
     close: () => {
       watch.close();
       clearTimeout(timer);
       clearInterval(slow);
+      clearInterval(sandboxes);
     },
+  };
+}
+
+/** @returns what tells the environments whose sandbox is another one than when it was asked last, or is missing and ours to make */
+function sandboxChanges(world: World): () => readonly string[] {
+  let before = new Map<string, number | undefined>();
+  return () => {
+    const now = new Map<string, number | undefined>();
+    const changed: string[] = [];
+    for (const { spec, phase } of world.store.environments()) {
+      const path = sandboxPath(world, spec);
+      const inode = path === undefined ? undefined : world.host.netnsInode(path);
+      now.set(spec.name, inode);
+      const isMissing = inode === undefined && isOwned(spec) && phase === 'up';
+      if (isMissing || (before.has(spec.name) && before.get(spec.name) !== inode)) changed.push(spec.name);
+    }
+    before = now;
+    return changed;
   };
 }
 
@@ -84,7 +109,11 @@ function note(world: World, event: KernelEvent, heard: Heard): void {
       const mark = parseMark(event.link.alias);
       if (mark === undefined) {
         heard.macs.add(event.link.mac);
-        if (event.change === 'new' && isAnEnd(world, event.link)) heard.unmarked.add(event.link.mac);
+        // One of ours that has lost its mark, or the sandbox's end of one. Another namespace's index does no harm: this is a hint.
+        for (const index of [event.link.index, event.link.peer ?? 0]) {
+          const known = world.marked.at(index);
+          if (known !== undefined) heard.names.add(known.environment);
+        }
       } else if (mark.installation === world.store.installation) heard.names.add(mark.environment);
       if (world.configuration.networks.some((it) => it.bridge === event.link.name)) heard.all = true;
       return;
@@ -97,19 +126,11 @@ function note(world: World, event: KernelEvent, heard: Heard): void {
   }
 }
 
-/** An end of a veth that is not one of ours in the making: it may be a sandbox's whose MAC somebody has changed. */
-function isAnEnd(world: World, { kind, group, up }: Link): boolean {
-  return up && kind === 'veth' && group !== world.linkGroup && group !== privateLinkGroup(world.store.installation);
-}
-
 /** Whom it concerns. The leases are read once for all events: there are dozens of those for one attach. */
-function namesIn(world: World, { all, names, addresses, macs, unmarked }: Heard): Iterable<string> {
-  const everybody = (): Iterable<string> => world.store.environments().map((it) => it.spec.name);
-  if (all) return everybody();
+function namesIn(world: World, { all, names, addresses, macs }: Heard): Iterable<string> {
+  if (all) return world.store.environments().map((it) => it.spec.name);
   if (addresses.size === 0 && macs.size === 0) return names;
   const leases = world.store.leases();
-  const known = new Set(leases.map((it) => it.mac));
-  if (!unmarked.isSubsetOf(known)) return everybody();
   const holders = leases.filter((it) => addresses.has(it.address) || macs.has(it.mac));
   return names.union(new Set(holders.map((it) => it.environment)));
 }
