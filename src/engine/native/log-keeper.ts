@@ -13,6 +13,8 @@ import type { Running } from './running.ts';
 
 /** From look to look, in milliseconds: the accuracy of times. */
 const LOOK_MS = 1000;
+/** A log that has not grown at so many looks is watched for its next growth (inotify(7)) instead of being looked at. */
+const QUIET_LOOKS = 10;
 /** Holes begin and end at blocks, in bytes. */
 const BLOCK = 4096;
 /** The next line begins within so many bytes, or there are no lines. */
@@ -42,6 +44,8 @@ export function keepLogs(
 ): LogKeeper {
   /** Lengths at the last look. */
   const lengths = new Map<string, number>();
+  /** At how many looks in a row it had not grown; or what watches it. */
+  const quiet = new Map<string, number | fs.FSWatcher>();
   /** Being shortened, or on a file system that cannot. */
   const busy = new Set<string>();
 
@@ -52,6 +56,7 @@ export function keepLogs(
     const before = lengths.get(key) ?? readSamples(folders.logTimes(environment, service)).at(-1)?.length ?? 0;
     lengths.set(key, stat.size);
     if (stat.size === before) return;
+    wake(key);
     note(environment, service, stat.size, before);
     if (stat.size - readStart(folders, environment, service) <= limits.most || busy.has(key)) return;
     busy.add(key);
@@ -70,11 +75,50 @@ export function keepLogs(
     fs.rmSync(folders.logStart(environment, service), { force: true });
   };
 
+  /** The next look finds what has changed. */
+  const wake = (key: string): void => {
+    const watch = quiet.get(key);
+    if (typeof watch === 'object') watch.close();
+    quiet.delete(key);
+  };
+
+  const lookUnlessQuiet = (environment: string, service: string): void => {
+    const key = `${environment}/${service}`;
+    const looks = quiet.get(key) ?? 0;
+    if (typeof looks === 'object') return;
+    quiet.set(key, looks + 1);
+    if (looks === QUIET_LOOKS) watchFor(key, folders.log(environment, service));
+    // Last: what was written before the watch began wakes it.
+    look(environment, service);
+  };
+
+  const watchFor = (key: string, file: string): void => {
+    try {
+      quiet.set(
+        key,
+        fs.watch(file, { persistent: false }, () => wake(key)).on('error', () => wake(key)),
+      );
+    } catch {
+      // No file, or no more watches (inotify(7), max_user_watches): it is looked at as before.
+      quiet.delete(key);
+    }
+  };
+
   const timer = setInterval(() => {
-    for (const { generation } of running.list()) look(generation.environment, generation.service);
+    for (const { generation } of running.list()) lookUnlessQuiet(generation.environment, generation.service);
   }, LOOK_MS);
   timer.unref();
-  return { look, close: () => clearInterval(timer) };
+  const close = (): void => {
+    clearInterval(timer);
+    for (const key of [...quiet.keys()]) wake(key);
+  };
+  return {
+    look: (environment, service) => {
+      wake(`${environment}/${service}`);
+      look(environment, service);
+    },
+    close,
+  };
 }
 
 /** Offset at which a log begins. */
