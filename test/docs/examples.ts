@@ -79,6 +79,7 @@ export function steady(text: string): string {
 const changing = new Set([
   'inode',
   'pid',
+  'PATH',
   'mac',
   'since',
   'from',

@@ -96,7 +96,6 @@ test('the tables as nft shows them', asWritten, async () => {
 		oifgroup 1291850018 ct state established,related ct direction reply accept
 		oifgroup 1291850018 reject with icmp host-unreachable
 		iifgroup 1291850018 ip daddr 10.88.0.0/16 reject with icmp host-unreachable
-		iifgroup 1291850018 accept
 		meta mark & 0x08000000 == 0x08000000 meta mark set meta mark & 0xf7ffffff accept
 		iifname @guarded ct state established,related ct direction reply accept
 		iifname @guarded ct status dnat accept

@@ -10,6 +10,11 @@ async function filterBridged(it: PrivateHost, value: '0' | '1'): Promise<void> {
   await it.sh('host', `sysctl -q -w net.bridge.bridge-nf-call-iptables=${value}`);
 }
 
+/** A script that begins to count packets of a machine: `nft list table ip count` shows how many. */
+const countPackets = (hook: string, packets: string): string =>
+  `nft add table ip count; nft 'add chain ip count arrived { type filter hook ${hook} priority 0; }'
+   nft add rule ip count arrived ${packets} counter`;
+
 const refused = /^curl: \(7\)/;
 const timedOut = /^curl: \(28\)/;
 
@@ -34,6 +39,8 @@ test('a published port answers at each address of the host, from everywhere, wit
     ];
     for (const value of filtering) {
       await filterBridged(it, value);
+      // As strict as it can be about where packets come from.
+      await it.sh('host', `sysctl -q -w net.ipv4.conf.all.rp_filter=${value}`);
       for (const [from, to, sees] of asked) {
         assert.equal(await it.open(from, `http://${to}:8080/`), `shop sees ${sees}`, `${from} to ${to}/tcp, ${value}`);
         assert.equal(await it.send(from, `${to}:5353`), `shop sees ${sees}`, `${from} to ${to}/udp, ${value}`);
@@ -94,7 +101,6 @@ test('an environment speaks from its own address alone', async (t) => {
     await it.publish();
     await it.addShop('crm', '10.88.0.3');
     await it.sh('host/crm', 'ip address add 192.168.11.77/32 dev eth0; ip address add 10.88.0.9/16 dev eth0');
-    const count = 'nft add chain ip count arrived { type filter hook prerouting priority 0 \\; }';
     await it.sh(
       'pc',
       `nft add table ip count; ${count}; nft add rule ip count arrived ip saddr 192.168.11.77 icmp type echo-request counter`,
@@ -148,7 +154,9 @@ test('an environment goes out as the host: to the LAN, behind the router, and no
     assert.equal(await it.send('host/shop', '192.168.10.20:53'), 'pc sees 192.168.11.20');
     assert.equal((await it.inside('shop', ['ping', '-c1', '-W1', '10.50.0.20'])).status, 0);
     await it.sh('host/shop', 'ip route add 10.88.7.7 via 10.88.0.1');
+    await it.sh('router', countPackets('prerouting', 'ip daddr 10.88.0.0/16'));
     assert.match(await it.open('host/shop', 'http://10.88.7.7/'), refused);
+    assert.match(await it.sh('router', 'nft list table ip count'), /counter packets 0 /);
   });
 });
 
@@ -171,7 +179,15 @@ test('127.0.0.0/8 stays the host’s own, although links of the host take packet
       `ip address delete 127.0.0.1/8 dev lo; sysctl -q -w net.ipv4.conf.all.route_localnet=1; ip route add 127.0.0.1 via ${via}`;
     await it.sh('pc', leadThere('192.168.11.20'));
     assert.match(await it.open('pc', 'http://127.0.0.1:9000/'), /404/);
+    await it.sh('host', countPackets('input', 'iifname br0 ip saddr 127.0.0.5'));
+    const speakAsLoopback = async (): Promise<string> => {
+      await it.lab.exec('pc', ['ping', '-c1', '-W0.3', '-I', '127.0.0.5', '192.168.11.20']);
+      return it.sh('host', 'nft list table ip count');
+    };
+    await it.sh('pc', 'ip address add 127.0.0.5/32 dev lo');
+    assert.match(await speakAsLoopback(), /counter packets 1 /);
     await it.publish('8080:10.88.0.2:80');
+    assert.match(await speakAsLoopback(), /counter packets 1 /);
     await it.addShop('shop', '10.88.0.2');
     await it.sh('host/shop', leadThere('10.88.0.1'));
     for (const from of ['pc', 'host/shop']) assert.match(await it.open(from, 'http://127.0.0.1:9000/', 1), timedOut, from);
