@@ -51,7 +51,8 @@ export async function serveApi(daemon: Daemon, options: ServeOptions): Promise<A
   };
 }
 
-async function clearStale(socket: string): Promise<void> {
+/** Takes away a socket that nobody serves any more. @throws LandlineError DAEMON_RUNNING when somebody answers there */
+export async function clearStale(socket: string): Promise<void> {
   if (!fs.existsSync(socket)) return;
   if (await isAlive(socket)) throw new LandlineError('DAEMON_RUNNING', { what: socket });
   fs.rmSync(socket, { force: true });

@@ -7,7 +7,7 @@
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { type ApiServer, serveApi } from '../api/server.ts';
+import { type ApiServer, clearStale, serveApi } from '../api/server.ts';
 import { linkGroup } from '../core/mark.ts';
 import type { Configuration } from '../core/model.ts';
 import { openNativeEngine } from '../engine/native/index.ts';
@@ -41,6 +41,8 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   // Changes to the kernel and closing packet sockets wait on Node's pool for milliseconds each; it is made at its first use.
   process.env['UV_THREADPOOL_SIZE'] ??= '16';
   const configuration = readConfiguration(options);
+  // Before anything of this host is touched: a daemon that is refused leaves all as it was.
+  await clearStale(options.socket);
   const signals = awaitSignals();
   const { world, close } = await openWorld(options, configuration);
   const environments = openEnvironments(world);
