@@ -1,42 +1,64 @@
-/** The wishes: what each environment was asked to be. */
+/**
+ * The wishes: what each environment was asked to be. They are kept in memory as they were read, since each kernel event
+ * asks for them; the file is the truth, and nobody else writes to it.
+ */
 import type { DatabaseSync } from 'node:sqlite';
 import type { EnvironmentSpec } from '../core/model.ts';
 import type { EnvironmentRecord, Store } from './index.ts';
-import { allRows, firstRow } from './rows.ts';
+import { allRows } from './rows.ts';
 
 type Environments = Pick<Store, 'environments' | 'environment' | 'putEnvironment'> & {
   /** For the inside of a transaction. */
   deleteEnvironment(name: string): void;
+  /** For after that transaction. */
+  forgetEnvironment(name: string): void;
 };
 
 interface Row extends Omit<EnvironmentRecord, 'spec'> {
+  readonly name: string;
   readonly spec: string;
 }
 
 /** @param write runs its argument in one transaction, all or nothing */
 export function openEnvironments(database: DatabaseSync, write: <T>(body: () => T) => T): Environments {
-  const select = 'SELECT spec, phase, created_at AS createdAt FROM environments';
-  const all = database.prepare(`${select} ORDER BY name`);
-  const one = database.prepare(`${select} WHERE name = ?`);
+  const all = database.prepare('SELECT name, spec, phase, created_at AS createdAt FROM environments');
   const remove = database.prepare('DELETE FROM environments WHERE name = ?');
   const put = database.prepare(`INSERT INTO environments (name, spec, phase, created_at) VALUES (?, ?, ?, ?)
     ON CONFLICT DO UPDATE SET spec = excluded.spec, phase = excluded.phase`);
+  let known: Map<string, EnvironmentRecord> | undefined;
+  /** The same by name. */
+  let sorted: readonly EnvironmentRecord[] | undefined;
+
+  const records = (): Map<string, EnvironmentRecord> => {
+    known ??= new Map(allRows<Row>(all).map((row) => [row.name, recordOf(row)]));
+    return known;
+  };
+
   return {
-    environments: () => allRows<Row>(all).map(recordOf),
-    environment: (name) => {
-      const row = firstRow<Row>(one, name);
-      return row === undefined ? undefined : recordOf(row);
+    environments: () => {
+      sorted ??= [...records().values()].sort((a, b) => (a.spec.name < b.spec.name ? -1 : 1));
+      return sorted;
     },
+    environment: (name) => records().get(name),
     putEnvironment: (spec, phase, now) => {
-      write(() => put.run(spec.name, JSON.stringify(spec), phase, now));
+      const text = JSON.stringify(spec);
+      const { name } = spec;
+      write(() => put.run(name, text, phase, now));
+      const createdAt = records().get(name)?.createdAt ?? now;
+      records().set(name, recordOf({ name, spec: text, phase, createdAt }));
+      sorted = undefined;
     },
     deleteEnvironment: (name) => {
       remove.run(name);
     },
+    forgetEnvironment: (name) => {
+      records().delete(name);
+      sorted = undefined;
+    },
   };
 }
 
-function recordOf(row: Row): EnvironmentRecord {
+function recordOf({ phase, createdAt, spec }: Row): EnvironmentRecord {
   // Only putEnvironment writes this column.
-  return { ...row, spec: JSON.parse(row.spec) as EnvironmentSpec };
+  return { phase, createdAt, spec: JSON.parse(spec) as EnvironmentSpec };
 }

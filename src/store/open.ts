@@ -85,7 +85,7 @@ function assembleOpen(database: DatabaseSync, { attempt, unlock, now, id }: Part
     return settleInstallation(database, id);
   });
   const { giveBack, ...addresses } = openAddresses(database, pages, write);
-  const { deleteEnvironment, ...environments } = openEnvironments(database, write);
+  const { deleteEnvironment, forgetEnvironment, ...environments } = openEnvironments(database, write);
   return {
     installation,
     ...environments,
@@ -95,6 +95,7 @@ function assembleOpen(database: DatabaseSync, { attempt, unlock, now, id }: Part
         deleteEnvironment(it.name);
         giveBack(it);
       });
+      forgetEnvironment(it.name);
     },
     history: (filter) => readHistory(database, filter),
     close: () => {
