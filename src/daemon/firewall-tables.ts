@@ -27,11 +27,11 @@ export function firewallTables(nft: Nft): FirewallTables {
 
   const make = async (to: PrivateWish): Promise<number> => {
     now = 'unknown';
+    const before = nft.generation();
     await nft.run('make the tables of the private network', replaceTables(to));
-    const generation = nft.generation();
     outline = outlineOf(await list());
-    // Somebody changed something before we had looked: that is not what was made.
-    if (nft.generation() === generation) now = to;
+    // More than one transaction: somebody changed something before we had looked, and that may not be what was made.
+    if (nft.generation() === before + 1) now = to;
     return 1;
   };
 

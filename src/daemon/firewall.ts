@@ -40,8 +40,12 @@ export type Tell = (line: string, fields: Readonly<Record<string, string | numbe
 /** Changes come in bursts (a reload of firewalld is a hundred): a look begins so many milliseconds after the first. */
 const gatherMs = 20;
 
-/** A look is followed by a rest of so many times its length: Kubernetes changes its rules all the time. */
-const restFactor = 10;
+/** A look is followed by a rest of so many times its length, a second at most: Kubernetes changes its rules all the time. */
+const restFactor = 5;
+const longestRestMs = 1000;
+
+/** From a look that failed to the next, in milliseconds. */
+const retryMs = 5000;
 
 export function openFirewall(host: Host, nft: Nft, tell: Tell): Firewall {
   const tables = firewallTables(nft);
@@ -52,7 +56,7 @@ export function openFirewall(host: Host, nft: Nft, tell: Tell): Firewall {
   let trouble: LandlineError | undefined;
   let watch: { close(): void } | undefined;
   let timer: NodeJS.Timeout | undefined;
-  let lookMs = 0;
+  let restsUntil = 0;
   let closed = false;
 
   const fulfil = async (wish: FirewallWish): Promise<void> => {
@@ -99,20 +103,27 @@ export function openFirewall(host: Host, nft: Nft, tell: Tell): Firewall {
       trouble = asLandlineError(refusal(error));
       throw trouble;
     } finally {
-      lookMs = performance.now() - begin;
+      const end = performance.now();
+      restsUntil = end + Math.min(longestRestMs, (end - begin) * restFactor);
     }
   };
 
   const fresh = freshly(round);
 
-  const soon = (): void => {
-    if (closed || timer !== undefined) return;
-    const begin = (): void => {
-      timer = undefined;
-      if (seen !== undefined && nft.generation() === seen) return;
-      fresh().catch((error: unknown) => tell('firewall in trouble', { problem: String(error) }));
-    };
-    timer = setTimeout(begin, Math.max(gatherMs, lookMs * restFactor));
+  const soon = (): void => lookIn(Math.max(gatherMs, restsUntil - performance.now()));
+
+  const lookIn = (ms: number): void => {
+    if (!closed) timer ??= setTimeout(() => void look(), ms);
+  };
+
+  const look = async (): Promise<void> => {
+    timer = undefined;
+    try {
+      if (seen === undefined || nft.generation() !== seen) await fresh();
+    } catch (error) {
+      tell('firewall in trouble', { problem: String(error) });
+      lookIn(retryMs);
+    }
   };
 
   return {

@@ -145,7 +145,6 @@ function forward({ subnet, group, guarded }: PrivateWish): Rules {
     [toUs, ...answers, accept],
     [toUs, rejectUnreachable],
     [fromUs, is(target, prefixValue(subnet)), rejectUnreachable],
-    [fromUs, accept],
     ...(guarded.length === 0 ? [] : keepFromRouting),
   ];
 }
