@@ -51,7 +51,10 @@ export async function requireFreePorts(world: World, spec: EnvironmentSpec): Pro
     const port = formatHostPort(clash.port);
     throw new LandlineError('PORT_PUBLISHED_TWICE', { port, environment: spec.name, holder: clash.with.environment });
   }
-  const taken = findTaken(wanted, await listListeners());
+  // A program that began to wait there later does not end what is published already.
+  const published = (world.store.environment(spec.name)?.spec.ports ?? []).map(hostPort);
+  const fresh = wanted.filter((port) => !published.some((it) => formatHostPort(it) === formatHostPort(port)));
+  const taken = findTaken(fresh, await listListeners());
   if (taken === undefined) return;
   const holder = await ownerOfSocket(taken.listener.socket);
   throw new LandlineError('PORT_TAKEN', { port: formatHostPort(taken.port), ...(holder === undefined ? {} : { holder }) });

@@ -24,12 +24,14 @@ export interface Triggers {
 interface Heard {
   /** Something that may concern every environment. */
   all: boolean;
+  /** A new link or address, perhaps of the host: its firewall may have to know of it. */
+  host: boolean;
   readonly names: Set<string>;
   readonly addresses: Set<Ipv4>;
   readonly macs: Set<Mac>;
 }
 
-const nothing = (): Heard => ({ all: false, names: new Set(), addresses: new Set(), macs: new Set() });
+const nothing = (): Heard => ({ all: false, host: false, names: new Set(), addresses: new Set(), macs: new Set() });
 
 export async function watchWorld(world: World, environments: Environments): Promise<Triggers> {
   let heard = nothing();
@@ -37,6 +39,8 @@ export async function watchWorld(world: World, environments: Environments): Prom
 
   const flush = (): void => {
     const names = namesIn(world, heard);
+    // What stands in its way is told as a problem of the networks.
+    if (heard.host) world.firewall.check().catch(() => undefined);
     heard = nothing();
     timer = undefined;
     environments.wake(names);
@@ -104,10 +108,12 @@ function note(world: World, event: KernelEvent, heard: Heard): void {
   switch (event.kind) {
     case 'address':
       if (event.change === 'deleted') heard.addresses.add(event.address.address.address);
+      else heard.host = true;
       return;
     case 'link': {
       const mark = parseMark(event.link.alias);
       if (mark === undefined) {
+        if (event.change === 'new' && event.link.kind !== 'veth') heard.host = true;
         heard.macs.add(event.link.mac);
         // One of ours that has lost its mark, or the sandbox's end of one. Another namespace's index does no harm: this is a hint.
         for (const index of [event.link.index, event.link.peer ?? 0]) {
