@@ -1,0 +1,53 @@
+/** `bench/run`: measures, prints the table, and on request writes it into docs/benchmarks.md. */
+import { cleanLabs } from '../test/lab.ts';
+import { writeTable } from './document.ts';
+import { withBenchLab } from './lab.ts';
+import { type Row, tableOf } from './report.ts';
+import { attachRows, type Extent, fullHouseRows, growthRows, manyRows, startRows, throughputRows } from './sections.ts';
+
+const help = `Usage: bench/run [--short] [--write] [--only SECTION]
+Measures Landline beside its peers, side by side in one run, in namespaces made for it. Needs root.
+
+  --short          fewer rounds: three minutes instead of ten
+  --write          put the table into docs/benchmarks.md
+  --only SECTION   attach, growth, start, throughput, many or house
+`;
+
+const full: Extent = { attaches: 150, starts: 60, streams: 12, manies: 5, restarts: 5 };
+const short: Extent = { attaches: 40, starts: 20, streams: 4, manies: 1, restarts: 2 };
+
+type Section = readonly [name: string, what: string, measure: (extent: Extent) => Promise<Row[]>];
+
+const sections: readonly Section[] = [
+  ['attach', 'attaching one sandbox', attachRows],
+  ['growth', 'attaching to a bridge that fills', growthRows],
+  ['start', 'starting a command', (extent) => withBenchLab((lab) => startRows(lab, extent))],
+  ['throughput', 'throughput', (extent) => withBenchLab((lab) => throughputRows(lab, extent))],
+  ['many', 'two hundred environments', (extent) => withBenchLab((lab) => manyRows(lab, extent))],
+  ['house', 'five hundred endpoints, and a minute of rest', (extent) => withBenchLab((lab) => fullHouseRows(lab, extent))],
+];
+
+const argv = process.argv.slice(2);
+if (argv.includes('--help')) {
+  process.stdout.write(help);
+} else if (process.getuid?.() !== 0) {
+  process.stderr.write('landline: NOT_ROOT: this makes network namespaces, and needs root\n→ use `sudo bench/run`\n');
+  process.exitCode = 1;
+} else {
+  await measureAll();
+}
+
+async function measureAll(): Promise<void> {
+  await cleanLabs();
+  const only = argv.includes('--only') ? argv[argv.indexOf('--only') + 1] : undefined;
+  const extent = argv.includes('--short') ? short : full;
+  const rows: Row[] = [];
+  for (const [name, what, measure] of sections) {
+    if (only !== undefined && only !== name) continue;
+    process.stderr.write(`${what} …\n`);
+    rows.push(...(await measure(extent)));
+  }
+  const table = tableOf(rows);
+  process.stdout.write(`${table}\n`);
+  if (argv.includes('--write')) writeTable(table, `bench/run ${argv.join(' ')}`);
+}

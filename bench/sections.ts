@@ -1,0 +1,168 @@
+/** The measurements, in order, and what each says in the table. */
+
+import type { AttachTimings } from './alone/attach.ts';
+import type { GrowthTimings } from './alone/growth.ts';
+import { runAlone } from './alone.ts';
+import { measureIdle } from './idle.ts';
+import { type BenchLab, runMany } from './lab.ts';
+import { type ManyTimings, measureMany, measureManyByHand } from './many.ts';
+import { spreadOf } from './measure.ts';
+import { type Row, ratioText, spreadText } from './report.ts';
+import { measureRestart } from './restart.ts';
+import { measureStart } from './start.ts';
+import { measureThroughput } from './throughput.ts';
+
+/** How often each is done, and with how many. */
+export interface Extent {
+  readonly attaches: number;
+  readonly starts: number;
+  readonly streams: number;
+  readonly manies: number;
+  readonly restarts: number;
+}
+
+/** So many environments and endpoints as the bars name, whatever the extent. */
+const environments = 200;
+const endpoints = 500;
+const sizes = [1, 100, 500, 1000];
+const idleSeconds = 60;
+
+const median = (values: readonly number[]): number => spreadOf(values).median;
+
+export async function attachRows({ attaches }: Extent): Promise<Row[]> {
+  // Made by measureAttach, in the child.
+  const it = (await runAlone('attach', { rounds: attaches })) as AttachTimings;
+  const landline = spreadOf(it.landline);
+  const beside = (what: string, values: readonly number[], bar?: number): Row => {
+    const ratio = median(values) / landline.median;
+    const asked = bar === undefined ? { bar: '', met: undefined } : { bar: `≥ ${bar} ×`, met: ratio >= bar };
+    return {
+      what: 'the same, call to return',
+      landline: spreadText(landline, 'ms'),
+      beside: `${what}: ${spreadText(spreadOf(values), 'ms')}`,
+      ratio: ratioText(ratio),
+      ...asked,
+    };
+  };
+  const probed = it.probed.map((one) => one.attachMs);
+  return [
+    {
+      what: 'attach inside the daemon, without probe',
+      landline: spreadText(spreadOf(it.attach), 'ms'),
+      beside: '',
+      ratio: '',
+      bar: '≤ 1.5 ms',
+      met: median(it.attach) <= 1.5,
+    },
+    beside('CNI `bridge`, told to do just this', it.cni, 20),
+    beside('CNI `bridge` as its documentation has it, with NAT', it.cniDocumented),
+    beside('`ip`, six processes', it.ip),
+    beside('`ip -batch`, two processes', it.ipBatch),
+    {
+      what: 'attach with the fast probe: without the probe’s own time',
+      landline: spreadText(spreadOf(probed), 'ms'),
+      beside: `the probe: ${spreadText(spreadOf(it.probed.map((one) => one.probeMs)), 'ms')}`,
+      ratio: '',
+      bar: '',
+      met: undefined,
+    },
+  ];
+}
+
+export async function growthRows(): Promise<Row[]> {
+  // Made by measureGrowth, in the child.
+  const it = (await runAlone('growth', { sizes })) as GrowthTimings;
+  const first = it.sizes[0]?.attach.median ?? Number.NaN;
+  return it.sizes.map(({ endpoints: count, attach }) => ({
+    what: `attach to a bridge with ${count} endpoint${count === 1 ? '' : 's'}`,
+    landline: spreadText(attach, 'ms'),
+    beside: count === 1 ? '' : 'the first ones',
+    ratio: count === 1 ? '' : ratioText(attach.median / first),
+    bar: '',
+    met: undefined,
+  }));
+}
+
+export async function startRows(lab: BenchLab, { starts }: Extent): Promise<Row[]> {
+  const it = await measureStart(lab.socket, starts);
+  const ratio = median(it.ps) / median(it.node);
+  return [
+    {
+      what: 'a command: start, one question to the daemon, end (`landline ps`)',
+      landline: spreadText(spreadOf(it.ps), 'ms'),
+      beside: `\`node -e 0\`: ${spreadText(spreadOf(it.node), 'ms')}`,
+      ratio: ratioText(ratio),
+      bar: '≤ 2 ×',
+      met: ratio <= 2,
+    },
+  ];
+}
+
+export async function throughputRows(lab: BenchLab, { streams }: Extent): Promise<Row[]> {
+  const it = await measureThroughput(lab, streams);
+  const ratio = median(it.environment) / median(it.byHand);
+  return [
+    {
+      what: 'TCP from the pc to an environment',
+      landline: spreadText(spreadOf(it.environment), 'Gbit/s'),
+      beside: `a veth made by hand: ${spreadText(spreadOf(it.byHand), 'Gbit/s')}`,
+      ratio: ratioText(ratio),
+      bar: '≥ 0.95 ×',
+      met: ratio >= 0.95,
+    },
+  ];
+}
+
+export async function manyRows(lab: BenchLab, { manies }: Extent): Promise<Row[]> {
+  const landline: ManyTimings[] = [];
+  const byHand: ManyTimings[] = [];
+  for (let round = 0; round < manies; round += 1) {
+    landline.push(await measureMany(lab, environments));
+    byHand.push(await measureManyByHand(lab, environments));
+  }
+  const row = (what: string, of: (it: ManyTimings) => number, bar?: number): Row => {
+    const [own, other] = [landline.map(of), byHand.map(of)].map((values) => spreadOf(values.map((ms) => ms / 1000)));
+    if (own === undefined || other === undefined) throw new Error('no measurement');
+    const asked = bar === undefined ? { bar: '', met: undefined } : { bar: `≤ ${bar} s`, met: own.median <= bar };
+    return {
+      what,
+      landline: spreadText(own, 's'),
+      beside: `a script of \`ip\`: ${spreadText(other, 's')}`,
+      ratio: ratioText(other.median / own.median),
+      ...asked,
+    };
+  };
+  return [
+    row(`${environments} native environments up, and each opened from the pc`, (it) => it.openedMs, 5),
+    row(`\`down --all\` of ${environments}`, (it) => it.downMs),
+  ];
+}
+
+/** What a daemon with five hundred endpoints takes: at its start, and afterwards. */
+export async function fullHouseRows(lab: BenchLab, { restarts }: Extent): Promise<Row[]> {
+  const addresses = await runMany(lab, endpoints);
+  const timings = [];
+  for (let round = 0; round < restarts; round += 1) timings.push(await measureRestart(lab, addresses));
+  const converged = spreadOf(timings.map((it) => it.convergedMs / 1000));
+  const [sent, lost] = [timings.reduce((sum, it) => sum + it.sent, 0), timings.reduce((sum, it) => sum + it.lost, 0)];
+  const idle = await measureIdle(lab, idleSeconds);
+  const plain = { beside: '', ratio: '' };
+  return [
+    {
+      what: `daemon killed and started with ${endpoints} endpoints, until all were found in order`,
+      landline: spreadText(converged, 's'),
+      ...plain,
+      bar: '≤ 2 s',
+      met: converged.median <= 2,
+    },
+    { what: 'packets lost meanwhile', landline: `${lost} of ${sent}`, ...plain, bar: '0', met: lost === 0 },
+    {
+      what: `daemon idle with ${endpoints} endpoints, over ${idle.seconds} s`,
+      landline: `${(idle.share * 100).toFixed(2)} % of a core`,
+      ...plain,
+      bar: '< 1 %',
+      met: idle.share < 0.01,
+    },
+    { what: 'its memory', landline: `${idle.megabytes.toFixed(0)} MB`, ...plain, bar: '< 150 MB', met: idle.megabytes < 150 },
+  ];
+}
