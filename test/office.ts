@@ -66,7 +66,7 @@ export interface EnvironmentFile {
   readonly services?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 }
 
-export const ownLinks = ['lo', 'ens33', 'br0'];
+const ownLinks = ['lo', 'ens33', 'br0'];
 
 /** An office whose daemon runs; it goes with the test. */
 export async function withOffice(
@@ -80,7 +80,7 @@ export async function withOffice(
   await withLab(t, options, (lab) => body(openOffice(lab, folder)));
 }
 
-export function openOffice(lab: TestLab, folder: string): Office {
+function openOffice(lab: TestLab, folder: string): Office {
   const root = `/proc/${lab.pidOf('host')}/root`;
   const api = connect(`${root}/run/landline/landline.sock`);
   const configuration = `${root}/etc/landline/landline.yaml`;
