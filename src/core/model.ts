@@ -205,6 +205,8 @@ export interface ServiceStatus {
   readonly pid?: number;
   /** 0 to 255; 128 + the signal's number when a signal ended it; undefined while it runs, or when nobody saw the end. */
   readonly exitStatus?: number;
+  /** True of one that has ended: not by itself, but because the engine was told to stop it. */
+  readonly stopped?: true;
   /** Milliseconds since 1970. */
   readonly startedAt?: number;
   /** Tells two starts of one service apart. */

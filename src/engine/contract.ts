@@ -133,11 +133,13 @@ export function testEngine(
     await engine.start(view('shop'), web, 'd');
     const first = await statusOf(engine, 'shop', 'web');
     await engine.stop('shop', 'web', { signal: 'SIGTERM', graceMs: 10_000 });
-    const { state, exitStatus, generation } = (await statusOf(engine, 'shop', 'web')) ?? {};
-    assert.deepEqual({ state, exitStatus, generation }, { state: 'exited', exitStatus: 143, generation: first?.generation });
+    const { state, exitStatus, stopped, generation } = (await statusOf(engine, 'shop', 'web')) ?? {};
+    const wanted = { state: 'exited', exitStatus: 143, stopped: true, generation: first?.generation };
+    assert.deepEqual({ state, exitStatus, stopped, generation }, wanted);
     await engine.start(view('shop'), web, 'd');
     const second = await statusOf(engine, 'shop', 'web');
     assert.equal(second?.state, 'running');
+    assert.equal(second.stopped, undefined);
     assert.notEqual(second.generation, first?.generation);
   });
 
@@ -174,6 +176,8 @@ export function testEngine(
     const ended = whenExited(engine, 'shop', 'once');
     await engine.start(view('shop'), serviceOf('once', commands.ends(3)), 'd2');
     await ended;
+    await engine.start(view('shop'), serviceOf('told', commands.forever), 'd3');
+    await engine.stop('shop', 'told', { signal: 'SIGTERM', graceMs: 10_000 });
     const before = await engine.observe('shop');
     await engine.close();
 
@@ -181,6 +185,12 @@ export function testEngine(
     try {
       await next.open();
       assert.deepEqual(await next.observe('shop'), before);
+      const stopped = before.filter((it) => it.stopped === true);
+      assert.deepEqual(
+        stopped.map((it) => it.name),
+        ['told'],
+        'an end of its own is told from one that was asked for',
+      );
       const webEnded = whenExited(next, 'shop', 'web');
       await next.stop('shop', 'web', { signal: 'SIGTERM', graceMs: 10_000 });
       assert.equal((await webEnded).exitStatus, 143);

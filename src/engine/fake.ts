@@ -87,6 +87,7 @@ export function makeFakeMachine(): FakeMachine {
     const it = find(environment, service);
     if (it?.status.state !== 'running') return;
     if (it.stubborn) await new Promise((resolve) => setTimeout(resolve, graceMs));
+    if (it.status.state === 'running') it.status = { ...it.status, stopped: true };
     end(environment, service, 128 + (it.stubborn ? SIGKILL : SIGTERM));
   };
 

@@ -192,6 +192,27 @@ test('the daemon and its signals, its socket and its state', async (t) => {
       assert.match((await ping).stdout, / 100 received, 0% packet loss/);
     });
 
+    await t.test(
+      'a service that was taken out of its file and comes back is started, whatever happened to the daemon between',
+      async () => {
+        const quiet = { command: ['sh', '-c', 'trap "exit 0" TERM; while :; do sleep 0.05; done'] };
+        const both: EnvironmentFile = { name: 'two', 'x-landline': { network: 'none' }, services: { main: sleeper, quiet } };
+        await office.up(both);
+        await office.up(file('two', 'none'));
+        await office.daemon.kill();
+        await office.daemon.start();
+        const view = await office.up(both);
+        assert.deepEqual(
+          view.services.map((it) => [it.name, it.state]),
+          [
+            ['main', 'running'],
+            ['quiet', 'running'],
+          ],
+        );
+        await office.down('two');
+      },
+    );
+
     await t.test("what a crash left of ours goes at the next start; other people's stays", async () => {
       await office.up(file('ghost', 'office'));
       const [ghost] = (await office.links()).filter((it) => it.ifalias?.includes(':ghost:'));

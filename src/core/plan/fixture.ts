@@ -5,7 +5,8 @@
  *     service   `web digest=2 restart=always after=db,api`
  *     link      `eth0 02:00:00:00:00:01 192.168.11.101/23 default via 192.168.11.1 boot | mtu=1400 down host-end=foreign,down,br1`
  *               (a route with `boot` is not one that Landline sets; host-end also: gone, no-bridge, mtu1400)
- *     service   `web running`, `web running elsewhere`, `web exited=1 digest=2`, `web exited=?`, `web absent`
+ *     service   `web running`, `web running elsewhere`, `web exited=1 digest=2`, `web exited=?`, `web exited=143 stopped`,
+ *               `web absent`
  */
 import { ipv4 } from '../../net/ipv4.ts';
 import { formatPrefix, prefix } from '../../net/prefix.ts';
@@ -99,7 +100,8 @@ function observedService(text: string): ObservedService {
   if (state === 'running') return { name, state, pid: 4711, digest, inSandbox: !words.includes('elsewhere') };
   if (state === 'absent') return { name, state };
   const status = option([state], 'exited');
-  return { name, state: 'exited', digest, ...(status === '?' ? {} : { exitStatus: Number(status) }) };
+  const stopped = words.includes('stopped') ? { stopped: true as const } : {};
+  return { name, state: 'exited', digest, ...stopped, ...(status === '?' ? {} : { exitStatus: Number(status) }) };
 }
 
 interface Found {
@@ -197,7 +199,8 @@ const started = (it: DesiredService): ObservedService => ({
   inSandbox: true,
 });
 
+/** A service that was stopped. */
 export function ended(it: ServiceStatus, exitStatus: number): ObservedService {
   const { pid: _gone, ...rest } = it;
-  return { ...rest, state: 'exited', exitStatus };
+  return { ...rest, state: 'exited', exitStatus, stopped: true };
 }

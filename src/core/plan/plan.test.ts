@@ -155,7 +155,7 @@ test('what nobody saw end, what we stopped, and what has another description is 
   for (const restart of ['no', 'on-failure', 'always', 'unless-stopped']) {
     assert.equal(judged(`web restart=${restart}`, 'web exited=?'), 'start web', restart);
     for (const status of [0, 143]) {
-      assert.equal(judged(`web restart=${restart}`, `web exited=${status}`, { stopped: true }), 'start web', restart);
+      assert.equal(judged(`web restart=${restart}`, `web exited=${status} stopped`), 'start web', restart);
       assert.equal(judged(`web restart=${restart} digest=2`, `web exited=${status}`), 'start web', restart);
     }
   }
@@ -269,11 +269,10 @@ const findings = fc
 
 /** Runs first step after first step until none is left; what we stop has ended with `endsWith`. Returns all that was done. */
 function workOff(wish: Desired | undefined, from: Observed, endsWith: number): { steps: string[]; reached: Observed } {
-  const memory = new Map<string, ServiceMemory>();
   const done: string[] = [];
   let found = from;
   for (let time = now; done.length < 100; ) {
-    const next = plan(wish, found, memory, time);
+    const next = plan(wish, found, nobody, time);
     const [first] = next.steps;
     if (first === undefined && next.wakeAt === undefined) return { steps: done, reached: found };
     if (first === undefined) {
@@ -283,7 +282,6 @@ function workOff(wish: Desired | undefined, from: Observed, endsWith: number): {
     }
     done.push(formatStep(first));
     if (first.do === 'stop-service') {
-      memory.set(first.name, { restarts: 0, quickEnds: 0, endedAt: time, startAnyway: false, stopped: true });
       found = { ...found, services: found.services.map((it) => (it.name === first.name ? ended(it, endsWith) : it)) };
     } else found = after(found, first);
   }

@@ -57,7 +57,7 @@ function isNeeded(name: string, desired: readonly DesiredService[], observed: Ob
 function judge(service: DesiredService, found: ObservedService | undefined, memory: ServiceMemory | undefined): Verdict {
   if (found?.state === 'running' && found.inSandbox !== false && found.digest === service.digest) return { kind: 'leave' };
   if (found === undefined || found.state !== 'exited' || found.digest !== service.digest) return { kind: 'start', at: 0 };
-  if (memory?.stopped === true) return { kind: 'start', at: 0 };
+  if (found.stopped === true) return { kind: 'start', at: 0 };
   if (memory?.startAnyway === true && found.exitStatus !== 0) return { kind: 'start', at: 0 };
   // Nobody saw it end: its sandbox, the engine or the machine did, and not the service by itself.
   if (found.exitStatus === undefined) return { kind: 'start', at: 0 };

@@ -7,6 +7,7 @@
  *     trouble      what went wrong before the service ran (stderr of the spawner's commands and of init.sh)
  *     identity     process 1, written by itself before it does anything else
  *     status       the exit status, written by process 1 as its last deed
+ *     stopped      the engine was told to stop it: what follows is no end of its own
  *     check        what the last check of its health wrote
  *     health       what the checks made of it (health-watch.ts)
  *
@@ -79,6 +80,15 @@ export function readRecord(generation: Generation): StartRecord | undefined {
 export function readStatus(generation: Generation): number | undefined {
   const status = /^(\d+)\n$/.exec(readText(generation.folder, 'status'))?.[1];
   return status === undefined ? undefined : Number(status);
+}
+
+/** Before the signal: a daemon that is killed on the way must not take the end for the service's own. */
+export function noteStop(generation: Generation): void {
+  fs.writeFileSync(path.join(generation.folder, 'stopped'), '');
+}
+
+export function wasStopped(generation: Generation): boolean {
+  return fs.existsSync(path.join(generation.folder, 'stopped'));
 }
 
 export function writeStatus(generation: Generation, status: number): void {

@@ -2,7 +2,16 @@
 import fs from 'node:fs';
 import type { ServiceStatus } from '../../core/model.ts';
 import { type Folders, listFolders } from './folders.ts';
-import { findGeneration, type Generation, listGenerations, readRecord, readStatus, startedAt, takeAway } from './generation.ts';
+import {
+  findGeneration,
+  type Generation,
+  listGenerations,
+  readRecord,
+  readStatus,
+  startedAt,
+  takeAway,
+  wasStopped,
+} from './generation.ts';
 import type { HealthWatch } from './health-watch.ts';
 import { firstChild, isThere } from './identity.ts';
 import type { Running } from './running.ts';
@@ -25,7 +34,11 @@ export async function observeService(
   const generation = it?.generation ?? former;
   if (generation === undefined) return { name, state: 'absent' };
   const exitStatus = readStatus(generation);
-  return { name, state: 'exited', ...(exitStatus === undefined ? {} : { exitStatus }), ...describe(generation) };
+  const ended = {
+    ...(exitStatus === undefined ? {} : { exitStatus }),
+    ...(wasStopped(generation) ? { stopped: true as const } : {}),
+  };
+  return { name, state: 'exited', ...ended, ...describe(generation) };
 }
 
 function describe(generation: Generation): Pick<ServiceStatus, 'startedAt' | 'generation' | 'digest'> {

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LandlineError } from '../../errors.ts';
 import { openAlive, watchAlive } from './alive.ts';
-import { alivePath, type Generation, readIdentity, readStatus, untilGone, writeStatus } from './generation.ts';
+import { alivePath, type Generation, noteStop, readIdentity, readStatus, untilGone, writeStatus } from './generation.ts';
 import { type Identity, signalFirstChild, signalProcess } from './identity.ts';
 
 /** What a shell says of a program that SIGKILL ended. */
@@ -121,6 +121,7 @@ async function stopService(
   state: { killed: boolean },
   how: { signal: number; graceMs: number },
 ): Promise<void> {
+  noteStop(it.generation);
   signalFirstChild(it.identity, how.signal);
   if (await endsWithin(it, how.graceMs)) return;
   state.killed = true;
