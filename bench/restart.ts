@@ -18,7 +18,7 @@ export interface RestartTimings {
 export async function measureRestart(lab: BenchLab, addresses: readonly string[]): Promise<RestartTimings> {
   const pings = addresses.slice(0, 3).map((address) => ping(lab, address));
   await sleep(500);
-  await lab.read('host', ['sh', '-c', 'kill -9 "$(cat /run/landline/landline.pid)"']);
+  await lab.read('host', ['sh', '-ec', endDaemon]);
   const begin = Date.now();
   await lab.read('host', ['sh', '-c', 'setsid landline daemon >>/var/log/landline.log 2>&1 </dev/null &']);
   const answeredMs = await answered(lab, begin);
@@ -29,17 +29,26 @@ export async function measureRestart(lab: BenchLab, addresses: readonly string[]
   return { endpoints: addresses.length, convergedMs, answeredMs, sent: sum((it) => it.sent), lost: sum((it) => it.lost) };
 }
 
+/** And waits until it is gone: a socket that still takes connections is another daemon's to the next one. */
+const endDaemon = `
+pid=$(cat /run/landline/landline.pid)
+kill -9 "$pid"
+while kill -0 "$pid" 2>/dev/null; do sleep 0.01; done`;
+
+const patienceMs = 60_000;
+
 async function answered(lab: BenchLab, begin: number): Promise<number> {
-  for (;;) {
+  while (Date.now() < begin + patienceMs) {
     const version = await lab.daemon.call<VersionView>('GET', '/v1/version').catch(() => undefined);
     if (version !== undefined) return Date.now() - begin;
     await sleep(10);
   }
+  throw new Error(`no daemon answers: ${await lab.read('host', ['tail', '-n', '2', '/var/log/landline.log'])}`);
 }
 
 /** When the daemon that was started after `begin` said that all is in order, in milliseconds since 1970. */
 async function settledAt(lab: BenchLab, begin: number): Promise<number> {
-  for (;;) {
+  while (Date.now() < begin + patienceMs) {
     const lines = (
       await lab.read('host', ['grep', '-a', 'environments looked at', '/var/log/landline.log']).catch(() => '')
     ).split('\n');
@@ -47,6 +56,7 @@ async function settledAt(lab: BenchLab, begin: number): Promise<number> {
     if (at !== undefined) return at;
     await sleep(50);
   }
+  throw new Error(`not all environments were looked at within ${patienceMs / 1000} s`);
 }
 
 interface Counts {
