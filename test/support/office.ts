@@ -35,7 +35,7 @@ export async function view(lab: TestLab, name: string): Promise<EnvironmentView>
 }
 
 /** Links of the host, as iproute2 sees them. */
-export async function links(lab: TestLab): Promise<readonly Link[]> {
+async function links(lab: TestLab): Promise<readonly Link[]> {
   return JSON.parse(await lab.read('host', ['ip', '-details', '-json', 'link', 'show'])) as readonly Link[];
 }
 
@@ -74,7 +74,7 @@ export async function killAndStart(lab: TestLab): Promise<void> {
   await startDaemon(lab);
 }
 
-export async function startDaemon(lab: TestLab): Promise<void> {
+async function startDaemon(lab: TestLab): Promise<void> {
   await lab.read('host', ['sh', '-c', 'setsid landline daemon >>/var/log/landline.log 2>&1 </dev/null &']);
   await eventually(15, async () => void (await landline(lab, 'ps')));
 }
