@@ -5,6 +5,7 @@ import type { Host } from '../host/index.ts';
 import { type Ipv4, parseIpv4 } from '../net/ipv4.ts';
 import { containsAddress } from '../net/prefix.ts';
 import { networksOf } from './networks.ts';
+import { refusal } from './refusals.ts';
 import { endpointMac, requireNetwork } from './wish.ts';
 import type { World } from './world.ts';
 
@@ -56,12 +57,15 @@ const freshMs = 100;
 
 const known = new WeakMap<Host, { readonly at: number; readonly addresses: ReturnType<Host['kernel']['listAddresses']> }>();
 
-/** This host's own addresses in a network's subnet: never to be handed out. */
+/** This host's own addresses in a network's subnet: never to be handed out. @throws LandlineError KERNEL_REFUSED */
 export async function hostAddressesOn({ host }: Pick<World, 'host'>, network: Network): Promise<Ipv4[]> {
   const before = known.get(host);
   const isFresh = before !== undefined && performance.now() < before.at + freshMs;
   const now = isFresh ? before : { at: performance.now(), addresses: host.kernel.listAddresses() };
   known.set(host, now);
-  const addresses = await now.addresses;
+  const addresses = await now.addresses.catch((error: unknown) => {
+    known.delete(host);
+    throw refusal(error);
+  });
   return addresses.map((it) => it.address.address).filter((address) => containsAddress(network.subnet, address));
 }
