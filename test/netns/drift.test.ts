@@ -113,7 +113,7 @@ async function drift(office: Office, events: EventLog, it: Drift): Promise<numbe
   const variables = `netns=$(ls -d /run/landline/netns/*/shop); end=${await endOf(office)}; db=${pidsOf(before)['db']}`;
   const begin = performance.now();
   await office.read('host', ['sh', '-c', `${variables}; ${it.script}`]);
-  const within = it.within ?? 5000;
+  const within = it.within ?? 15_000;
   await events.next(it.event, { environment: 'shop' }, within);
   await until(async () => isWell(await office.ps('shop')), `${it.what}: it is well again`, within);
   const took = performance.now() - begin;
