@@ -28,6 +28,9 @@ const lastRetryMs = 15_000;
 /** Kernel events of a failed try's own links and of their end come within so many milliseconds: no reason to try again. */
 const echoMs = 250;
 
+/** Whether a try that failed so may have made a link before, whose events are still to come. */
+const hasEcho = (it: LandlineError): boolean => ['ADDRESS_TAKEN', 'KERNEL_REFUSED', 'INTERNAL'].includes(it.code);
+
 /** More rounds than any honest plan has steps: then something undoes what we do, and we say so. */
 const mostRounds = 500;
 
@@ -210,7 +213,7 @@ export function environmentLoop(world: World, name: string, wakeLater: () => voi
     if (it.code === 'INTERNAL') process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
     problem = it;
     settled = false;
-    failedAt = performance.now();
+    failedAt = hasEcho(it) ? performance.now() : Number.NEGATIVE_INFINITY;
     avoid.clear();
     wakeIn(retryMs);
     retryMs = Math.min(lastRetryMs, retryMs * 2);
@@ -225,8 +228,8 @@ export function environmentLoop(world: World, name: string, wakeLater: () => voi
       woken = false;
       clearTimeout(timer);
       await round().then(waiting?.resolve, (error: unknown) => {
-        woken = false;
         const it = failed(error);
+        woken &&= !hasEcho(it);
         waiting?.reject(it);
       });
     }
