@@ -174,9 +174,9 @@ test('whatever somebody takes from an environment comes back', async (t) => {
         '-c',
         'ip link set ens33 master br0 && ip link set br0 up && ip address add 192.168.11.20/23 dev br0',
       ]);
-      await until(async () => isWell(await office.ps('shop')), 'it is well again', 5000);
+      await until(async () => isWell(await office.ps('shop')), 'it is well again', 20_000);
       assert.deepEqual(pidsOf(await office.ps('shop')), pidsOf(view));
-      await until(() => isReached(office, view.endpoints[0]?.mac ?? ''), 'it is reached again', 3000);
+      await until(() => isReached(office, view.endpoints[0]?.mac ?? ''), 'it is reached again', 15_000);
     });
 
     await t.test('thirty environments lose their links at once, and all are whole again', async () => {
