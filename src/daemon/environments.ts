@@ -7,7 +7,7 @@ import type { EnvironmentRecord } from '../store/index.ts';
 import { type EnvironmentLoop, environmentLoop } from './environment.ts';
 import { exclusively } from './exclusively.ts';
 import { applyFirewall, requireFreePorts } from './host-firewall.ts';
-import { ensureLeases, hostAddressesOn } from './leasing.ts';
+import { hostAddressesOn, putWithLeases } from './leasing.ts';
 import { isPrivate, networksOf } from './networks.ts';
 import { awaitReady } from './ready.ts';
 import { sandboxPath } from './sandbox.ts';
@@ -96,17 +96,22 @@ export function openEnvironments(world: World): Environments {
     options: { keepAddresses: boolean; quarantineMs: number; volumes?: boolean },
   ): Promise<void> => {
     const record = world.store.environment(name);
-    if (record === undefined) return;
-    world.store.putEnvironment(record.spec, 'removing', Date.now());
+    // Refused before it was written.
+    if (record === undefined) return endLoop(name);
+    await world.store.together(() => world.store.putEnvironment(record.spec, 'removing', Date.now()));
     await loop(name).converge();
     if (options.volumes === true) await world.engine.removeVolumes(name);
     const { keepAddresses, quarantineMs } = options;
-    world.store.removeEnvironment({ name, now: Date.now(), keepAddresses, quarantineMs });
-    await loops.get(name)?.close();
-    loops.delete(name);
+    await world.store.together(() => world.store.removeEnvironment({ name, now: Date.now(), keepAddresses, quarantineMs }));
+    await endLoop(name);
     await settleFirewall(world, record.spec).catch(() => undefined);
     world.events.tell('environment gone', { environment: name });
     wakeJoined(name);
+  };
+
+  const endLoop = async (name: string): Promise<void> => {
+    await loops.get(name)?.close();
+    loops.delete(name);
   };
 
   /** Puts the former wish back, after a new one was refused. */
@@ -122,8 +127,7 @@ export function openEnvironments(world: World): Environments {
     await requireFreePorts(world, spec);
     try {
       for (const service of before?.spec.stopped ?? []) await world.engine.forget(spec.name, service);
-      world.store.putEnvironment(spec, before?.phase === 'up' ? 'up' : 'creating', Date.now());
-      await ensureLeases(world, spec, new Map());
+      await putWithLeases(world, spec, before?.phase === 'up' ? 'up' : 'creating');
       await settleFirewall(world, spec);
       it.renew();
       await it.converge();
@@ -140,7 +144,7 @@ export function openEnvironments(world: World): Environments {
       });
       throw error;
     }
-    world.store.putEnvironment(spec, 'up', Date.now());
+    await world.store.together(() => world.store.putEnvironment(spec, 'up', Date.now()));
     world.events.tell('environment up', { environment: spec.name });
     wakeJoined(spec.name);
   };

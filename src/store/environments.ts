@@ -10,8 +10,10 @@ import { allRows } from './rows.ts';
 type Environments = Pick<Store, 'environments' | 'environment' | 'putEnvironment'> & {
   /** For the inside of a transaction. */
   deleteEnvironment(name: string): void;
-  /** For after that transaction. */
-  forgetEnvironment(name: string): void;
+  /** For after it: it is gone from memory too. */
+  dropEnvironment(name: string): void;
+  /** For after a transaction that was undone: all are read again. */
+  forgetEnvironments(): void;
 };
 
 interface Row extends Omit<EnvironmentRecord, 'spec'> {
@@ -51,8 +53,12 @@ export function openEnvironments(database: DatabaseSync, write: <T>(body: () => 
     deleteEnvironment: (name) => {
       remove.run(name);
     },
-    forgetEnvironment: (name) => {
+    dropEnvironment: (name) => {
       records().delete(name);
+      sorted = undefined;
+    },
+    forgetEnvironments: () => {
+      known = undefined;
       sorted = undefined;
     },
   };

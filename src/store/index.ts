@@ -79,6 +79,11 @@ export interface Store {
    * @throws LandlineError ADDRESS_OUTSIDE, ADDRESS_UNUSABLE, ADDRESS_HELD, ADDRESS_RESERVED, ADDRESS_QUARANTINED, POOL_FULL, POOL_MISSING
    */
   take(ask: Ask): Lease;
+  /**
+   * Runs `body`, which calls this store, in one transaction with the bodies of all who ask in the same turn of the event
+   * loop. Resolves when what it wrote survives; what it throws undoes what it wrote, and nothing of the others.
+   */
+  together<T>(body: () => T): Promise<T>;
   /** All leases, of all networks. */
   leases(): readonly Lease[];
   /** The leases of one environment. */

@@ -11,6 +11,7 @@ import { lockState } from './lock.ts';
 import { openPages } from './pages.ts';
 import { firstRow } from './rows.ts';
 import { asStateError } from './sqlite-error.ts';
+import { openGroup } from './together.ts';
 import { transact } from './transact.ts';
 
 /** Which ledger to open. */
@@ -71,11 +72,12 @@ function assemble(database: DatabaseSync, parts: Parts): Store {
 
 function assembleOpen(database: DatabaseSync, { attempt, unlock, now, id }: Parts): Store {
   const pages = openPages(database);
+  const forget = [pages.forget];
   const write = <T>(body: () => T): T => {
     try {
       return attempt(() => transact(database, body));
     } catch (error) {
-      pages.forget();
+      for (const it of forget) it();
       throw error;
     }
   };
@@ -85,7 +87,9 @@ function assembleOpen(database: DatabaseSync, { attempt, unlock, now, id }: Part
     return settleInstallation(database, id);
   });
   const { giveBack, ...addresses } = openAddresses(database, pages, write);
-  const { deleteEnvironment, forgetEnvironment, ...environments } = openEnvironments(database, write);
+  const { deleteEnvironment, dropEnvironment, forgetEnvironments, ...environments } = openEnvironments(database, write);
+  forget.push(forgetEnvironments);
+  const { together, flush } = openGroup(write, () => database.isTransaction);
   return {
     installation,
     ...environments,
@@ -95,10 +99,12 @@ function assembleOpen(database: DatabaseSync, { attempt, unlock, now, id }: Part
         deleteEnvironment(it.name);
         giveBack(it);
       });
-      forgetEnvironment(it.name);
+      dropEnvironment(it.name);
     },
     history: (filter) => readHistory(database, filter),
+    together,
     close: () => {
+      flush();
       if (database.isOpen) database.close();
       unlock();
     },
