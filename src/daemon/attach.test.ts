@@ -126,7 +126,11 @@ test('an attach: the marked veth, address, routes, MTU of the bridge, no IPv6, a
 
 test('the address is probed before it is used, and the times are told apart', async () => {
   const it = await office();
-  const times = await attach(it.host, it.forwarding, wishFor(eth0, 'fast'));
+  const work = attach(it.host, it.forwarding, wishFor(eth0, 'fast'));
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  const meanwhile = (await tables(it)).filter((line) => line.startsWith('shop address') || line.startsWith('shop route'));
+  assert.deepEqual(meanwhile, ['shop address 127.0.0.1/8'], 'until then nobody in the sandbox answers for it');
+  const times = await work;
   const question = 'request who-has 192.168.11.101 tell 0.0.0.0 from 02:00:00:00:00:01';
   const announcement = 'request who-has 192.168.11.101 tell 192.168.11.101 from 02:00:00:00:00:01';
   assert.deepEqual(it.heard, [question, question, question, announcement]);

@@ -148,13 +148,20 @@ async function missing(office: Office, known: Known): Promise<readonly string[]>
 }
 
 async function compareLedger(office: Office, views: readonly EnvironmentView[], when: string): Promise<void> {
-  const held = (await office.addresses())
-    .filter((it) => it.state === 'bound')
-    .map((it) => `${it.environment} ${it.address} ${it.mac}`);
   const shown = views.flatMap((it) =>
     it.endpoints.map((one) => `${it.name} ${one.addresses[0]?.replace(/\/.*/, '')} ${one.mac}`),
   );
-  assert.deepEqual(held.sort(), shown.sort(), `${when}: the ledger`);
+  const held = async (): Promise<string> =>
+    (await office.addresses())
+      .filter((it) => it.state === 'bound')
+      .map((it) => `${it.environment} ${it.address} ${it.mac}`)
+      .sort()
+      .join('\n');
+  const wanted = shown.sort().join('\n');
+  // What is being ended is not shown any more, and has its address until it is gone.
+  await until(async () => (await held()) === wanted, `${when}: the ledger`, 10_000).catch(async () =>
+    assert.equal(await held(), wanted, `${when}: the ledger`),
+  );
   const addresses = shown.map((it) => it.split(' ')[1]);
   assert.equal(new Set(addresses).size, addresses.length, `${when}: an address twice: ${addresses.join(' ')}`);
 }
