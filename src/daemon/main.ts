@@ -6,6 +6,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
+import { flushCompileCache } from 'node:module';
 import path from 'node:path';
 import { type ApiServer, clearStale, serveApi } from '../api/server.ts';
 import { linkGroup } from '../core/mark.ts';
@@ -127,6 +128,8 @@ async function resume(world: World, environments: Environments): Promise<void> {
   const troubled = outcomes.filter((it) => it.status === 'rejected').length;
   const seconds = ((performance.now() - begin) / 1000).toFixed(3);
   world.events.tell('environments looked at', { environments: names.length, troubled, seconds });
+  // Node keeps compiled code when it ends, and a daemon that is killed would leave none to the next.
+  flushCompileCache();
 }
 
 function readConfiguration(options: DaemonOptions): Configuration {
