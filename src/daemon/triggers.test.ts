@@ -116,7 +116,7 @@ test('a sandbox that is unbound is noticed without any event, even right after t
   it.host.bindNetns('/proc/1001/ns/net', inside(it, 'shop'));
   await it.world.host.deleteNetns(inside(it, 'shop'));
   assert.deepEqual(await it.woken(), []);
-  await sleep(3200);
+  await sleep(5200);
   assert.deepEqual(await it.woken(), ['shop']);
 });
 

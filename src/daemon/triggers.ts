@@ -11,7 +11,7 @@ import type { World } from './world.ts';
 const slowTimerMs = 60_000;
 
 /** Whether each sandbox is still bound is looked at this often, in milliseconds: no event tells of a file that is unmounted. */
-const sandboxTimerMs = 3_000;
+const sandboxTimerMs = 5_000;
 
 /** Events come in bursts: looks are put off by so many milliseconds. */
 const gatherMs = 25;
@@ -85,20 +85,35 @@ export async function watchWorld(world: World, environments: Environments): Prom
   };
 }
 
-/** @returns what tells the environments whose sandbox is another one than when it was asked last, or is missing and ours to make */
+/**
+ * @returns what tells the environments whose sandbox is another one than when it was asked last, or is missing and ours
+ * to make. It costs a stat(2) for each and leaves the ledger alone.
+ */
 function sandboxChanges(world: World): () => readonly string[] {
-  let before = new Map<string, number | undefined>();
+  const specs = new Map(world.store.environments().map(({ spec }) => [spec.name, spec]));
+  const inodes = new Map<string, number | undefined>();
+  const note = (name: string): void => {
+    const spec = world.store.environment(name)?.spec;
+    if (spec !== undefined) specs.set(name, spec);
+  };
+  const forget = (name: string): void => {
+    specs.delete(name);
+    inodes.delete(name);
+  };
+  world.events.listen(({ what, fields: { environment } }) => {
+    if (typeof environment !== 'string') return;
+    if (what === 'environment gone') forget(environment);
+    else if (what === 'environment up' || !specs.has(environment)) note(environment);
+  });
   return () => {
-    const now = new Map<string, number | undefined>();
     const changed: string[] = [];
-    for (const { spec, phase } of world.store.environments()) {
+    for (const [name, spec] of specs) {
       const path = sandboxPath(world, spec);
       const inode = path === undefined ? undefined : world.host.netnsInode(path);
-      now.set(spec.name, inode);
-      const isMissing = inode === undefined && isOwned(spec) && phase === 'up';
-      if (isMissing || (before.has(spec.name) && before.get(spec.name) !== inode)) changed.push(spec.name);
+      const isMissing = inode === undefined && isOwned(spec);
+      if (isMissing || (inodes.has(name) && inodes.get(name) !== inode)) changed.push(name);
+      inodes.set(name, inode);
     }
-    before = now;
     return changed;
   };
 }
