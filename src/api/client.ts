@@ -1,7 +1,6 @@
 /** The API's other end: what the CLI and scripts call. */
-import type { IncomingMessage } from 'node:http';
 import { type ErrorBody, LandlineError } from '../errors.ts';
-import { http } from './http.ts';
+import { type Answer, exchange } from './exchange.ts';
 
 /** An error that the daemon answered: it carries what the daemon said, whatever this version's catalogue knows. */
 export class RemoteError extends Error {
@@ -33,10 +32,10 @@ export interface Ask {
 export function connect(socket: string): Client {
   return {
     call: async <T>(method: string, path: string, ask: Ask = {}) => {
-      const answer = await request(socket, method, path, ask);
-      const text = await textOf(answer);
+      const { status, text } = await whole(socket, await request(socket, method, path, ask));
+      if (status >= 400) throw remoteError(text, status, path);
       // The daemon's answers have the shapes of contract.ts.
-      return parse(text, answer, path) as T;
+      return JSON.parse(text) as T;
     },
     stream: (path, ask = {}) => stream(socket, path, ask),
   };
@@ -44,12 +43,12 @@ export function connect(socket: string): Client {
 
 async function* stream<T>(socket: string, path: string, ask: Ask & { readonly signal?: AbortSignal }): AsyncGenerator<T> {
   const answer = await request(socket, 'GET', path, ask, ask.signal);
-  if ((answer.statusCode ?? 500) >= 400) throw remoteError(await textOf(answer), answer, path);
-  answer.setEncoding('utf8');
+  if (answer.status >= 400) throw remoteError((await whole(socket, answer)).text, answer.status, path);
+  const decoder = new TextDecoder();
   let rest = '';
   try {
-    for await (const part of answer) {
-      const lines = (rest + String(part)).split('\n');
+    for await (const part of answer.body) {
+      const lines = (rest + decoder.decode(part, { stream: true })).split('\n');
       rest = lines.pop() ?? '';
       // Each line is one value of the route's shape in contract.ts.
       for (const line of lines) yield JSON.parse(line) as T;
@@ -59,25 +58,32 @@ async function* stream<T>(socket: string, path: string, ask: Ask & { readonly si
   }
 }
 
-function request(socket: string, method: string, path: string, ask: Ask, signal?: AbortSignal): Promise<IncomingMessage> {
+async function request(socket: string, method: string, path: string, ask: Ask, signal?: AbortSignal): Promise<Answer> {
   const query = new URLSearchParams(
     Object.entries(ask.query ?? {}).flatMap(([name, value]) => valuesOf(value).map((it) => [name, it])),
   );
-  const options = {
-    socketPath: socket,
-    method,
-    path: query.size === 0 ? path : `${path}?${query}`,
-    headers: { host: 'landline', ...(ask.body === undefined ? {} : { 'content-length': Buffer.byteLength(ask.body) }) },
-    agent: false,
-    // Of TLS, which this is not: undefined, Node would work one out of `host`, with a regular expression that takes 4 ms to build.
-    servername: '',
-    ...(signal === undefined ? {} : { signal }),
-  } as const;
-  return new Promise((resolve, reject) => {
-    const it = http.request(options, resolve);
-    it.once('error', (error) => reject(unreachable(socket, error)));
-    it.end(ask.body);
-  });
+  const question = { method, path: query.size === 0 ? path : `${path}?${query}` };
+  const { body } = ask;
+  try {
+    return await exchange(socket, {
+      ...question,
+      ...(body === undefined ? {} : { body }),
+      ...(signal === undefined ? {} : { signal }),
+    });
+  } catch (error) {
+    throw unreachable(socket, error);
+  }
+}
+
+/** An answer to its end. */
+async function whole(socket: string, { status, body }: Answer): Promise<{ readonly status: number; readonly text: string }> {
+  try {
+    const parts: Uint8Array[] = [];
+    for await (const part of body) parts.push(part);
+    return { status, text: Buffer.concat(parts).toString('utf8') };
+  } catch (error) {
+    throw unreachable(socket, error);
+  }
 }
 
 function valuesOf(value: string | number | boolean | readonly string[] | undefined): readonly string[] {
@@ -100,20 +106,7 @@ function unreachable(socket: string, error: unknown): LandlineError {
   return new LandlineError('DAEMON_UNREACHABLE', { socket, reason }, { cause: error });
 }
 
-async function textOf(answer: IncomingMessage): Promise<string> {
-  answer.setEncoding('utf8');
-  let text = '';
-  for await (const part of answer) text += String(part);
-  return text;
-}
-
-function parse(text: string, answer: IncomingMessage, path: string): unknown {
-  if ((answer.statusCode ?? 500) >= 400) throw remoteError(text, answer, path);
-  return JSON.parse(text);
-}
-
-function remoteError(text: string, answer: IncomingMessage, path: string): RemoteError {
-  const status = answer.statusCode ?? 500;
+function remoteError(text: string, status: number, path: string): RemoteError {
   try {
     const { error } = JSON.parse(text) as { error: ErrorBody };
     if (typeof error.code === 'string') return new RemoteError(error, status);
