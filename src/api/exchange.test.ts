@@ -4,7 +4,16 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { exchange, type Question } from './exchange.ts';
+
+async function say(connection: net.Socket, pieces: readonly string[]): Promise<void> {
+  for (const piece of pieces) {
+    connection.write(piece.replaceAll('\n', '\r\n'));
+    await sleep(2);
+  }
+  connection.end();
+}
 
 /** A server that says these pieces to whoever asks, one after the other, and then hangs up. */
 async function serve(
@@ -18,13 +27,7 @@ async function serve(
       heard += String(text);
     });
     connection.on('error', () => undefined);
-    connection.once('data', async () => {
-      for (const piece of pieces) {
-        connection.write(piece.replaceAll('\n', '\r\n'));
-        await new Promise((resolve) => setTimeout(resolve, 2));
-      }
-      connection.end();
-    });
+    connection.once('data', () => void say(connection, pieces));
   });
   const socket = join(folder, 'landline.sock');
   await new Promise<void>((resolve) => server.listen(socket, resolve));
