@@ -56,6 +56,8 @@ export interface EndpointSpec {
   readonly mac?: Mac;
   /** An address, or the word `none`; left out: the network's, on the first endpoint only. */
   readonly gateway?: string;
+  /** Its name on its network; left out: the environment's hostname. */
+  readonly hostname?: string;
   readonly routes: readonly RouteSpec[];
 }
 

@@ -82,7 +82,7 @@ function endpointView(
   const lease = leases.find((it) => it.interface === endpoint.interface);
   const network = networks.find((it) => it.name === endpoint.network);
   if (lease === undefined || network === undefined) return [];
-  const gateway = gatewayOf(network, spec, endpoint);
+  const gateway = gatewayOf(networks, spec, endpoint);
   return [
     {
       network: endpoint.network,

@@ -99,19 +99,19 @@ test('the MAC of an endpoint follows from installation, network and environment,
   assert.equal(of('a1b2', chosen), '02:00:00:00:00:42');
 });
 
-test("the first endpoint has its network's gateway, the others none, unless they name one", () => {
+test('the first endpoint carries the default route; where it has no router, the first that names one', () => {
   const gateways = (...endpoints: readonly EndpointSpec[]): (number | undefined)[] => {
     const spec = shop({ endpoints });
-    return endpoints.map((it) => gatewayOf(requireNetwork(networks, it.network), spec, it));
+    return endpoints.map((it) => gatewayOf(networks, spec, it));
   };
   const router = ipv4('192.168.11.1');
+  const named = endpoint('office', 'eth1', { gateway: '192.168.11.3' });
   assert.deepEqual(gateways(endpoint('office', 'eth0'), endpoint('office', 'eth1')), [router, undefined]);
   assert.deepEqual(gateways(endpoint('lab', 'eth0'), endpoint('office', 'eth1')), [undefined, undefined]);
   assert.deepEqual(gateways(endpoint('office', 'eth0', { gateway: 'none' })), [undefined]);
-  assert.deepEqual(
-    gateways(endpoint('lab', 'eth0', { gateway: '10.9.0.1' }), endpoint('office', 'eth1', { gateway: '192.168.11.3' })),
-    [ipv4('10.9.0.1'), ipv4('192.168.11.3')],
-  );
+  assert.deepEqual(gateways(endpoint('office', 'eth0', { gateway: 'none' }), named), [undefined, ipv4('192.168.11.3')]);
+  assert.deepEqual(gateways(endpoint('lab', 'eth0'), named), [undefined, ipv4('192.168.11.3')]);
+  assert.deepEqual(gateways(endpoint('lab', 'eth0', { gateway: '10.9.0.1' }), named), [ipv4('10.9.0.1'), undefined]);
 });
 
 test('the wish has every endpoint with the address that the ledger gave, and its routes', () => {

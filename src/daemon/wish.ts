@@ -5,7 +5,7 @@ import type { EndpointSpec, EnvironmentSpec, Lease, Network } from '../core/mode
 import type { Desired, DesiredEndpoint, DesiredRoute, DesiredService } from '../core/plan/model.ts';
 import type { SandboxView } from '../engine/index.ts';
 import { LandlineError } from '../errors.ts';
-import { formatIpv4, ipv4 } from '../net/ipv4.ts';
+import { formatIpv4, type Ipv4, ipv4 } from '../net/ipv4.ts';
 import { type Mac, macFromDigest } from '../net/mac.ts';
 import { nearest } from '../net/name.ts';
 import { prefix } from '../net/prefix.ts';
@@ -32,13 +32,14 @@ export function endpointMac(installation: string, spec: EnvironmentSpec, endpoin
 
 /** The endpoint with everything decided. */
 function desiredEndpoint(
-  network: Network,
+  networks: readonly Network[],
   spec: EnvironmentSpec,
   endpoint: EndpointSpec,
   lease: Lease,
   mtu: number,
 ): DesiredEndpoint {
-  const gateway = gatewayOf(network, spec, endpoint);
+  const network = requireNetwork(networks, endpoint.network);
+  const gateway = gatewayOf(networks, spec, endpoint);
   const routes: DesiredRoute[] = endpoint.routes.map((it) => ({ to: prefix(it.to), via: ipv4(it.via) }));
   if (gateway !== undefined) routes.unshift({ to: { address: 0, length: 0 }, via: gateway });
   return {
@@ -53,11 +54,19 @@ function desiredEndpoint(
   };
 }
 
-/** The router of the default route; only the first endpoint has the network's own unless it names one. */
-export function gatewayOf(network: Network, spec: EnvironmentSpec, endpoint: EndpointSpec): number | undefined {
-  if (endpoint.gateway === 'none') return undefined;
-  if (endpoint.gateway !== undefined) return ipv4(endpoint.gateway);
-  return spec.endpoints[0] === endpoint ? network.gateway : undefined;
+/**
+ * The router of the default route, where this endpoint carries it: the first one does; where that has no router, the
+ * first that names one.
+ */
+export function gatewayOf(networks: readonly Network[], spec: EnvironmentSpec, endpoint: EndpointSpec): Ipv4 | undefined {
+  const [first, ...others] = spec.endpoints;
+  const routerOf = (it: EndpointSpec | undefined): Ipv4 | undefined => {
+    if (it === undefined || it.gateway === 'none') return undefined;
+    if (it.gateway !== undefined) return ipv4(it.gateway);
+    return it === first ? networks.find((network) => network.name === it.network)?.gateway : undefined;
+  };
+  const carrier = [first, ...others].find((it) => routerOf(it) !== undefined);
+  return carrier === endpoint ? routerOf(endpoint) : undefined;
 }
 
 /**
@@ -69,7 +78,7 @@ export function desiredOf(networks: readonly Network[], spec: EnvironmentSpec, l
   const endpoints = spec.endpoints.map((endpoint) => {
     const lease = leases.find((it) => it.interface === endpoint.interface && it.network === endpoint.network);
     if (lease === undefined) throw new Error(`no lease for ${spec.name} ${endpoint.interface}`);
-    return desiredEndpoint(requireNetwork(networks, endpoint.network), spec, endpoint, lease, mtu);
+    return desiredEndpoint(networks, spec, endpoint, lease, mtu);
   });
   return { endpoints, services: desiredServices(spec) };
 }
@@ -112,7 +121,8 @@ export function sandboxView(
 function hostsText(spec: EnvironmentSpec, joined: readonly Network[], leases: readonly Lease[]): string {
   const own = leases.map((lease) => {
     const domain = joined.find((it) => it.name === lease.network)?.domain;
-    const names = domain === undefined ? [spec.hostname] : [`${spec.hostname}.${domain}`, spec.hostname];
+    const { hostname = spec.hostname } = spec.endpoints.find((it) => it.interface === lease.interface) ?? {};
+    const names = domain === undefined ? [hostname] : [`${hostname}.${domain}`, hostname];
     return `${formatIpv4(lease.address)} ${names.join(' ')}`;
   });
   if (own.length === 0) own.push(`127.0.1.1 ${spec.hostname}`);

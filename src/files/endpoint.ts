@@ -1,18 +1,19 @@
-/** x-landline: which network an environment joins, and how. */
+/** x-landline: which networks an environment joins, and how. */
 import type { EndpointSpec, SandboxSpec } from '../core/model.ts';
 import { LandlineError } from '../errors.ts';
+import { completeEndpoint, type EndpointFields, readEndpointList, reportTargetsTwice } from './endpoint-list.ts';
 import { endpointSchema } from './environment-schema.ts';
 import { joinPrefix } from './fields.ts';
 import { refuseNotYet } from './not-yet.ts';
 import type { Overrides } from './overrides.ts';
 import type { Report } from './report.ts';
-import { checkFields, type Fields, nearestWord } from './shape.ts';
+import { checkFields, nearestWord } from './shape.ts';
 import { type MapNode, offsetAt, type TreeNode } from './tree.ts';
 
 /** What x-landline and the command line say together. */
-export interface EndpointWish {
-  /** `none` where there is no link of its own; undefined when something was wrong. */
-  readonly endpoint: EndpointSpec | 'none' | undefined;
+export interface EndpointsWish {
+  /** Empty where there is no link of its own; undefined when something was wrong. */
+  readonly endpoints: readonly EndpointSpec[] | undefined;
   /** Whose namespace is shared, on the networks `host` and `container:NAME`. */
   readonly sandbox?: SandboxSpec;
   readonly hostname?: string;
@@ -23,24 +24,59 @@ const BLOCK = 'x-landline';
 /** Keys that mean nothing without a network. */
 const ofEndpoint = ['address', 'mac', 'interface', 'gateway', 'routes'];
 
-export function readEndpoint(root: MapNode, overrides: Overrides, report: Report): EndpointWish {
+export function readEndpoints(root: MapNode, overrides: Overrides, report: Report): EndpointsWish {
   const block = root.entries.get(BLOCK)?.value;
   const given = block?.kind === 'scalar' && block.value === null ? undefined : block;
-  if (given?.kind === 'map') reportNotYet(given, report);
-  const ignore = (key: string): boolean => Object.hasOwn(overrides, key) || refuseNotYet('endpoint', key) !== undefined;
+  const map = given?.kind === 'map' ? given : undefined;
+  const isList = map?.entries.has('networks') === true;
+  if (map !== undefined) reportNotYet(map, report);
+  const sandbox = overrides.network === undefined ? undefined : sharedSandbox(overrides.network);
+  const beside = isList ? ['network', ...ofEndpoint] : [];
+  const ignore = (key: string): boolean =>
+    key === 'networks' || beside.includes(key) || Object.hasOwn(overrides, key) || refuseNotYet('endpoint', key) !== undefined;
   const fields = given === undefined ? {} : checkFields(endpointSchema, root, [BLOCK], report, ignore);
-  const network = overrides.network ?? fields.network;
   const hostname = fields.hostname === undefined ? {} : { hostname: fields.hostname };
+  if (map !== undefined && isList && overrides.network !== 'none' && sandbox === undefined) {
+    reportBeside(map, beside, report);
+    return { endpoints: readEndpointList(root, [BLOCK, 'networks'], pickFirst(overrides), report), ...hostname };
+  }
+  // The environment's hostname is not the endpoint's own.
+  const { network: named, networks: _list, hostname: _its, ...written } = fields;
+  return { ...readOne(overrides.network ?? named, written, { root, map, overrides, report }), ...hostname };
+}
+
+interface Reading {
+  readonly root: MapNode;
+  readonly map: MapNode | undefined;
+  readonly overrides: Overrides;
+  readonly report: Report;
+}
+
+function readOne(network: string | undefined, fields: EndpointFields, { root, map, overrides, report }: Reading): EndpointsWish {
   if (network === undefined) {
     reportNoNetwork(root, report);
-    return { endpoint: undefined, ...hostname };
+    return { endpoints: undefined };
   }
   const sandbox = sharedSandbox(network);
   if (network === 'none' || sandbox !== undefined) {
-    refuseAlone(network, given?.kind === 'map' ? given : undefined, overrides, report);
-    return { endpoint: 'none', ...hostname, ...(sandbox === undefined ? {} : { sandbox }) };
+    refuseAlone(network, map, overrides, report);
+    return { endpoints: [], ...(sandbox === undefined ? {} : { sandbox }) };
   }
-  return { endpoint: complete(network, fields, overrides), ...hostname };
+  reportTargetsTwice(fields, root, [BLOCK], report);
+  const endpoint = completeEndpoint({ ...fields, ...pickFirst(overrides), network });
+  return { endpoints: endpoint === undefined ? undefined : [endpoint] };
+}
+
+/** What the command line says of the first endpoint. */
+function pickFirst({ network, address }: Overrides): Pick<Overrides, 'network' | 'address'> {
+  return { ...(network === undefined ? {} : { network }), ...(address === undefined ? {} : { address }) };
+}
+
+function reportBeside(map: MapNode, keys: readonly string[], report: Report): void {
+  for (const key of keys) {
+    const entry = map.entries.get(key);
+    if (entry !== undefined) report.problem(entry.keyAt, `'${key}' stands beside 'networks'`, 'move it into one of the networks');
+  }
 }
 
 function reportNotYet(block: MapNode, report: Report): void {
@@ -96,21 +132,10 @@ function refuseAlone(network: string, block: MapNode | undefined, overrides: Ove
       advice: 'leave out --address, or name another network',
     });
   }
-  for (const key of ofEndpoint) {
+  for (const key of ['networks', ...ofEndpoint]) {
     const entry = block?.entries.get(key);
     if (entry === undefined) continue;
     if (overrides.network === network) report.note(entry.keyAt, `'${key}' has no effect on network '${network}'`);
     else report.problem(entry.keyAt, `'${key}' means nothing on network '${network}'`, 'remove it, or name another network');
   }
-}
-
-function complete(network: string, fields: Fields<typeof endpointSchema>, overrides: Overrides): EndpointSpec {
-  return {
-    network,
-    interface: fields.interface ?? 'eth0',
-    address: overrides.address ?? fields.address ?? 'pool',
-    ...(fields.mac === undefined ? {} : { mac: fields.mac }),
-    ...(fields.gateway === undefined ? {} : { gateway: fields.gateway }),
-    routes: fields.routes ?? [],
-  };
 }

@@ -44,13 +44,29 @@ const routeSchema = z
   })
   .meta({ title: 'a route' });
 
-export const endpointSchema = z
+/** A network of its own among several: sharing somebody else's namespace, or none, leaves no room for another. */
+const parseListedNetwork = (written: string): string | Mistake => {
+  const network = parseEndpointNetwork(written);
+  const alone = network === 'none' || network === 'host' || parseJoined(written) !== undefined;
+  return alone && !isMistake(network)
+    ? { mistake: `network '${network}' stands alone`, next: `write 'network: ${network}' instead of 'networks'` }
+    : network;
+};
+
+export const listedNetwork = text('a network of landline.yaml, or bridge', 'office', parseListedNetwork);
+
+/** One endpoint of several. */
+export const itemSchema = z
   .strictObject({
-    network: text('a network of landline.yaml, or none, host, container:NAME', 'office', parseEndpointNetwork).optional(),
+    network: listedNetwork,
     address: text('a fixed address, or pool', '192.168.11.101', parseEndpointAddress).optional(),
     hostname: text("left out: the environment's name", 'shop', parseHostname).optional(),
     mac: text('left out: derived from installation, network and environment', '02:4c:4c:00:00:01', parseOwnMac).optional(),
-    interface: text('name of the link in the sandbox', 'eth0', parseLinkName).optional(),
+    interface: text(
+      'name of the link in the sandbox; left out: the first free of eth0, eth1, …',
+      'eth0',
+      parseLinkName,
+    ).optional(),
     gateway: text("an address, or none; left out: the network's", '192.168.11.1', (written) =>
       written === 'none' ? written : spelled(parseAddress(written)),
     ).optional(),
@@ -58,6 +74,22 @@ export const endpointSchema = z
       .array(routeSchema)
       .meta({ examples: [[{ to: '10.50.0.0/24', via: '192.168.11.1' }]] })
       .optional(),
+  })
+  .meta({ title: 'an endpoint', examples: [{ network: 'office' }] });
+
+/** One of several that stands under its network's name. */
+export const namedSchema = itemSchema
+  .omit({ network: true })
+  .meta({ title: 'an endpoint', examples: [{ address: '192.168.11.101' }] });
+
+export const listSchema = z
+  .union([z.array(z.union([listedNetwork, itemSchema])), z.record(z.string(), namedSchema.nullable())])
+  .meta({ description: 'several endpoints; the first carries the default route', examples: [['office', 'lab']] });
+
+export const endpointSchema = itemSchema
+  .extend({
+    network: text('a network of landline.yaml, or bridge, none, host, container:NAME', 'office', parseEndpointNetwork).optional(),
+    networks: listSchema.optional(),
   })
   .meta({ title: 'x-landline', examples: [{ network: 'office' }] });
 

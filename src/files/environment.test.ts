@@ -141,16 +141,6 @@ services: { web: { command: sleep 60 } }
     ],
   },
   {
-    title: 'several endpoints',
-    text: `
-name: shop
-x-landline:
-  networks: [{ network: office }]
-services: { web: { command: sleep 60 } }
-`,
-    says: ["shop.yaml:3:3: 'networks' is not part of this version → name one 'network'"],
-  },
-  {
     title: 'an address by DHCP',
     text: `
 name: shop

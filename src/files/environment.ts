@@ -3,7 +3,7 @@ import type { EnvironmentSpec } from '../core/model.ts';
 import { LandlineError } from '../errors.ts';
 import { isHostname } from '../net/name.ts';
 import { checkComposeKeys } from './check-compose-keys.ts';
-import { readEndpoint } from './endpoint.ts';
+import { readEndpoints } from './endpoint.ts';
 import type { ReadFile } from './env-file.ts';
 import { resolveExtends } from './extends.ts';
 import { parseName } from './fields.ts';
@@ -71,13 +71,13 @@ export function parseEnvironment(input: string | Uint8Array, options: Environmen
 function readSpec(root: MapNode, overrides: Overrides, options: EnvironmentOptions, report: Report): EnvironmentSpec | undefined {
   checkComposeKeys('top', root, report);
   const name = overrides.name ?? readName(root, report);
-  const { endpoint, hostname: named, sandbox } = readEndpoint(root, overrides, report);
+  const { endpoints, hostname: named, sandbox } = readEndpoints(root, overrides, report);
   const { services, ports } = readServices(
     root,
     {
       directory: options.directory,
       variables: options.variables,
-      reach: reachOf(endpoint),
+      reach: reachOf(endpoints),
       volumes: readVolumeNames(root, report),
       readFile: options.readFile,
       profiles: options.profiles ?? [],
@@ -86,13 +86,13 @@ function readSpec(root: MapNode, overrides: Overrides, options: EnvironmentOptio
   );
   const hostname = overrides.hostname ?? named ?? name;
   if (hostname !== undefined && !isHostname(hostname)) reportHostname(root, hostname, overrides, report);
-  if (name === undefined || hostname === undefined || endpoint === undefined) return undefined;
+  if (name === undefined || hostname === undefined || endpoints === undefined) return undefined;
   return {
     name,
     hostname,
     directory: options.directory,
     ...(sandbox === undefined ? {} : { sandbox }),
-    endpoints: endpoint === 'none' ? [] : [endpoint],
+    endpoints,
     services,
     ...(ports.length === 0 ? {} : { ports }),
   };

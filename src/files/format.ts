@@ -5,10 +5,9 @@ import { joinPrefix } from './fields.ts';
 
 /** Reading it back without variables gives the same wish. */
 export function formatEnvironment(spec: EnvironmentSpec): string {
-  const [first] = spec.endpoints;
   const text = JSON.stringify({
     name: spec.name,
-    'x-landline': { ...(first ?? { network: sharedNetwork(spec) }), hostname: spec.hostname },
+    'x-landline': { ...formatEndpoints(spec), hostname: spec.hostname },
     services: Object.fromEntries(
       spec.services.map((it, index) => [it.name, { ...formatService(it), ...(index === 0 ? formatPorts(spec) : {}) }]),
     ),
@@ -16,6 +15,13 @@ export function formatEnvironment(spec: EnvironmentSpec): string {
   });
   // Bare, it would be taken for the trace of a byte that was not UTF-8.
   return text.replaceAll('\uFFFD', '\\ufffd');
+}
+
+/** One by itself, unless it has a hostname of its own; several as a list. */
+function formatEndpoints(spec: EnvironmentSpec): object {
+  const [first, ...others] = spec.endpoints;
+  if (first === undefined) return { network: sharedNetwork(spec) };
+  return others.length === 0 && first.hostname === undefined ? first : { networks: spec.endpoints };
 }
 
 /** They are the environment's: which service stands with them makes no difference. */

@@ -22,9 +22,7 @@ export const notYet = {
     dhcp: "write 'pool', and give the network a pool",
   },
   /** Keys of x-landline. */
-  endpoint: {
-    networks: "name one 'network'",
-  },
+  endpoint: {},
   /** Values of x-landline's `network`. */
   endpointNetwork: {},
   /** Values of x-landline's `address`. */

@@ -12,10 +12,11 @@ export type Reach =
   /** Through ports of the host. */
   | { readonly kind: 'published' };
 
-export function reachOf(endpoint: EndpointSpec | 'none' | undefined): Reach {
-  if (endpoint === 'none') return { kind: 'none' };
-  if (endpoint?.network === privateNetworkName) return { kind: 'published' };
-  return endpoint === undefined || endpoint.address === 'pool' ? { kind: 'later' } : { kind: 'fixed', address: endpoint.address };
+export function reachOf(endpoints: readonly EndpointSpec[] | undefined): Reach {
+  const [first] = endpoints ?? [];
+  if (endpoints !== undefined && first === undefined) return { kind: 'none' };
+  if (endpoints?.some((it) => it.network === privateNetworkName) === true) return { kind: 'published' };
+  return first === undefined || first.address === 'pool' ? { kind: 'later' } : { kind: 'fixed', address: first.address };
 }
 
 /** Notes each mapping of ports, and where to go instead. */

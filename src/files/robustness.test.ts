@@ -29,10 +29,13 @@ const environment = `
 name: shop
 x-common: &common { restart: always, environment: { A: 1, B: "\${HOME:-\${X}}" } }
 x-landline:
-  network: office
-  address: 192.168.11.101
-  mac: 02:4c:4c:00:00:01
-  routes: [{ to: 10.50.0.0/24, via: 192.168.11.1 }]
+  networks:
+    - network: office
+      address: 192.168.11.101
+      mac: 02:4c:4c:00:00:01
+      routes: [{ to: 10.50.0.0/24, via: 192.168.11.1 }]
+    - { network: lab, interface: lab0, gateway: none, hostname: shop-lab }
+    - bridge
 services:
   web:
     <<: *common
@@ -72,6 +75,7 @@ function readEnvironment(input: string | Uint8Array): void {
     assert.ok(Number.isInteger(stopGraceMs) && stopGraceMs >= 0 && (workingDir ?? '/').startsWith('/'));
     before.add(name);
   }
+  assert.equal(new Set(spec.endpoints.map((it) => it.interface)).size, spec.endpoints.length);
   for (const { address, interface: link, routes } of spec.endpoints) {
     assert.ok(isLinkName(link) && (address === 'pool' || parseIpv4(address) !== undefined), `${link} ${address}`);
     assert.ok(routes.every(({ to, via }) => parsePrefix(to) !== undefined && parseIpv4(via) !== undefined));
