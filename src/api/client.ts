@@ -19,13 +19,19 @@ export interface Client {
   /** The answer's JSON. @throws RemoteError, LandlineError DAEMON_UNREACHABLE, DAEMON_FORBIDDEN */
   call<T>(method: string, path: string, ask?: Ask): Promise<T>;
   /** Lines of JSON as they come; ends with the answer, or with `signal`. */
-  stream<T>(path: string, ask?: Ask & { readonly signal?: AbortSignal }): AsyncGenerator<T>;
+  stream<T>(path: string, ask?: StreamAsk): AsyncGenerator<T>;
 }
 
 export interface Ask {
   /** Undefined values are left out. */
   readonly query?: Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;
   readonly body?: string;
+}
+
+export interface StreamAsk extends Ask {
+  readonly signal?: AbortSignal;
+  /** Called once the daemon has begun to answer: nothing from then on is missed. */
+  readonly onOpen?: () => void;
 }
 
 /** A client of the daemon at a unix socket. */
@@ -41,9 +47,10 @@ export function connect(socket: string): Client {
   };
 }
 
-async function* stream<T>(socket: string, path: string, ask: Ask & { readonly signal?: AbortSignal }): AsyncGenerator<T> {
+async function* stream<T>(socket: string, path: string, ask: StreamAsk): AsyncGenerator<T> {
   const answer = await request(socket, 'GET', path, ask, ask.signal);
   if (answer.status >= 400) throw remoteError((await whole(socket, answer)).text, answer.status, path);
+  ask.onOpen?.();
   const decoder = new TextDecoder();
   let rest = '';
   try {

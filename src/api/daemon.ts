@@ -108,5 +108,6 @@ export interface Daemon {
   exec(environment: string, service: string | undefined): Promise<ExecView>;
   sandbox(environment: string): SandboxView;
   logs(ask: LogAsk, signal: AbortSignal): AsyncIterable<LogView>;
-  events(signal: AbortSignal): AsyncIterable<EventView>;
+  /** Of one environment, where one is named. */
+  events(environment: string | undefined, signal: AbortSignal): AsyncIterable<EventView>;
 }

@@ -44,7 +44,7 @@ export const routes: readonly (readonly [method: string, path: string, handle: H
   ['GET', '/v1/addresses/history', (daemon, call) => json(daemon.history(historyAsk(call)))],
   ['PUT', '/v1/addresses/:address', reserve],
   ['DELETE', '/v1/addresses/:address', release],
-  ['GET', '/v1/events', (daemon, { signal }) => lines(daemon.events(signal), signal)],
+  ['GET', '/v1/events', (daemon, call) => lines(daemon.events(word(call, 'environment'), call.signal), call.signal)],
 ];
 
 /** The answer to any request. @throws LandlineError ROUTE_UNKNOWN, METHOD_UNKNOWN, and what the route throws */

@@ -1,6 +1,6 @@
 /** The daemon as the API's routes need it: asks in, views out. */
 import fs from 'node:fs';
-import { apiVersion, type EndpointRow, type EnvironmentView, type LogView } from '../api/contract.ts';
+import { apiVersion, type EndpointRow, type EnvironmentView, type EventView, type LogView } from '../api/contract.ts';
 import type { Daemon, LogAsk, ReserveAsk, UpAsk } from '../api/daemon.ts';
 import type { LanNetwork } from '../core/model.ts';
 import { LandlineError } from '../errors.ts';
@@ -86,7 +86,14 @@ export function daemonOn(world: World, environments: Environments): Daemon {
       world.store.unreserve({ address: ipv4(address), ...(network === undefined ? {} : { network }) }),
     exec: (environment, service) => execTarget(world, environments, environment, service),
     logs: (ask, signal) => logs(world, environments, ask, signal),
-    events: (signal) => iterate((listener) => world.events.listen(listener), signal),
+    events: (environment, signal) =>
+      iterate<EventView>(
+        (listener) =>
+          world.events.listen((event) => {
+            if (environment === undefined || event.fields['environment'] === environment) listener(event);
+          }),
+        signal,
+      ),
   };
 }
 

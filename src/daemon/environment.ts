@@ -4,7 +4,7 @@
  * Promises: one loop at a time; a wish that changes meanwhile counts from the next round on; whoever waits is told of a
  * round that began after the call. A failure stands as a problem until a round succeeds.
  */
-import type { EnvironmentSpec, Lease, ServiceSpec } from '../core/model.ts';
+import type { Dependency, EnvironmentSpec, Lease, ServiceSpec } from '../core/model.ts';
 import type { Observed, Plan, ServiceMemory, Step } from '../core/plan/model.ts';
 import { plan } from '../core/plan/plan.ts';
 import { startsAgain, steadyAfterMs } from '../core/plan/services.ts';
@@ -73,6 +73,7 @@ export function environmentLoop(world: World, name: string, wakeLater: () => voi
   let settled = false;
   let times: AttachTimes | undefined;
   let lastView = '';
+  let lastWaits = new Map<string, string>();
 
   const look = (): Promise<Observed> => {
     const spec = world.store.environment(name)?.spec;
@@ -98,6 +99,14 @@ export function environmentLoop(world: World, name: string, wakeLater: () => voi
       memory.set(service.name, { restarts, retries, quickEnds, endedAt, startAnyway: false, stopped: false });
       world.events.tell('service ended', { environment: name, service: service.name, status: service.exitStatus ?? 'unknown' });
     }
+  };
+
+  /** Tells of each service that waits for something else than at the last look. */
+  const tellWaits = (waits: Plan['waits'] = []): void => {
+    const now = new Map(waits.map(({ service, on }) => [service, waitText(on)]));
+    for (const [service, on] of now)
+      if (lastWaits.get(service) !== on) world.events.tell('service waiting', { environment: name, service, on });
+    lastWaits = now;
   };
 
   /** Whether its last end has been noted. */
@@ -169,6 +178,7 @@ export function environmentLoop(world: World, name: string, wakeLater: () => voi
       const observed = await look();
       remember(observed);
       const next = await nextPlan(observed);
+      tellWaits(next?.todo.waits);
       const steps = firstOf(next?.todo.steps ?? []);
       if (next === undefined || steps.length === 0) return sleepUntil(next?.todo.wakeAt);
       settled = false;
@@ -274,6 +284,11 @@ export function environmentLoop(world: World, name: string, wakeLater: () => voi
       await running;
     },
   };
+}
+
+function waitText({ service, condition }: Dependency): string {
+  if (condition === 'service_healthy') return `${service} to be healthy`;
+  return condition === 'service_started' ? `${service} to start` : `${service} to complete`;
 }
 
 /** What is done in one go: the first step, or all services that are to be stopped. */

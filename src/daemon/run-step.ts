@@ -64,8 +64,13 @@ export async function runStep(context: StepContext, step: Step): Promise<void> {
       return detach(host, netns, step.interface);
     case 'start-service': {
       const view = viewOf(world, spec, world.store.leasesOf(environment));
+      const service = step.service.spec.name;
+      events.tell('service starting', { environment, service });
       await engine.start(view, step.service.spec, step.service.digest);
-      return events.tell('service started', { environment, service: step.service.spec.name });
+      events.tell('service started', { environment, service });
+      if (step.service.spec.healthcheck !== undefined)
+        events.tell('service health', { environment, service, health: 'starting' });
+      return;
     }
     case 'stop-service': {
       events.tell('service stopping', { environment, service: step.name, why: step.why });
@@ -169,11 +174,18 @@ async function attachTo(context: StepContext, endpoint: DesiredEndpoint, netns: 
 
 async function attachEndpoint(context: StepContext, endpoint: DesiredEndpoint, netns: string): Promise<void> {
   const { world, spec } = context;
+  world.events.tell('endpoint attaching', {
+    environment: spec.name,
+    network: endpoint.network,
+    interface: endpoint.interface,
+    address: formatPrefix(endpoint.address),
+  });
   const times = await attachTo(context, endpoint, netns);
   context.onAttached(endpoint, times);
   world.events.tell('address bound', {
     environment: spec.name,
     network: endpoint.network,
+    interface: endpoint.interface,
     address: formatPrefix(endpoint.address),
     mac: endpoint.mac,
     attachMs: Number(times.attachMs.toFixed(3)),

@@ -8,6 +8,8 @@
  *     ```sh setup                   is for a developer's or an administrator's own machine, and is not run
  *     ```text output                what the block before it prints, stdout and stderr together
  *     ```json output                the same, one JSON document; its shape and its steady values count
+ *
+ * Lines that tell how far something is are left out: only what takes long tells them, and what does differs from run to run.
  */
 import type { CodeBlock, Document } from './documents.ts';
 
@@ -62,6 +64,7 @@ function commandStep(block: CodeBlock, bad: (says: string) => Error): CommandSte
 /** Text without what differs from run to run: times, derived MACs, pids, ports, widths of columns. */
 export function steady(text: string): string {
   return text
+    .replaceAll(/^landline: [a-z0-9-]+\/[a-z0-9-]+: .*\n/gm, '')
     .replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, '<time>')
     .replaceAll(/\b(02|fe)(:[0-9a-f]{2}){5}\b/g, '<mac>')
     .replaceAll(/\b[0-9a-f]{32}\b/g, '<id>')

@@ -34,7 +34,8 @@ export const addRun: AddCommand = (root, { argv }) => {
       requireCommand(argv, command);
       const text = JSON.stringify(environmentOf(command, options));
       await checkWords(text);
-      printUp(await up(text, process.cwd(), 'run', options), options.json);
+      const { name } = options;
+      printUp(await up(text, process.cwd(), 'run', { ...options, environment: name, services: [name] }), options.json);
     });
 };
 

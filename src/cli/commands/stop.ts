@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { EnvironmentView } from '../../api/contract.ts';
 import { LandlineError } from '../../errors.ts';
 import { type AddCommand, client } from '../context.ts';
+import { withProgress } from '../progress.ts';
 import { stateText } from '../render/environment.ts';
 import { printJson } from '../render/table.ts';
 import { parseTarget } from '../target.ts';
@@ -54,9 +55,9 @@ function ask(verb: string, target: ReturnType<typeof parseTarget>, options: Star
       advice: 'write --timeout 60',
     });
   }
-  return client().call('POST', `/v1/environments/${encodeURIComponent(environment)}/${verb}`, {
-    query: { service, wait, timeout },
-  });
+  return withProgress({ environment, services: [], json: options.json }, () =>
+    client().call('POST', `/v1/environments/${encodeURIComponent(environment)}/${verb}`, { query: { service, wait, timeout } }),
+  );
 }
 
 function told(view: EnvironmentView, service: string | undefined): string {

@@ -4,6 +4,7 @@ import path from 'node:path';
 import type { UpView } from '../../api/contract.ts';
 import { LandlineError } from '../../errors.ts';
 import { type AddCommand, client } from '../context.ts';
+import { type Shown, withProgress } from '../progress.ts';
 import { upText } from '../render/environment.ts';
 import { printJson } from '../render/table.ts';
 
@@ -38,15 +39,20 @@ export const addUp: AddCommand = (root) => {
     .option('--json', 'print one JSON document')
     .action(async (options: UpOptions) => {
       const file = options.file ?? findFile();
-      const { text, directory, notes } = await readEnvironment(file, options);
+      const { text, directory, notes, ...shown } = await readEnvironment(file, options);
       for (const note of notes) process.stderr.write(`landline: note: ${note}\n`);
-      const view = await up(text, directory, file, options);
+      const view = await up(text, directory, file, { ...options, ...shown });
       printUp({ ...view, notes }, options.json);
     });
 };
 
 /** Brings up what `text`, a checked environment file, says. */
-export function up(text: string, directory: string, file: string, options: Pick<UpOptions, 'wait' | 'timeout'>): Promise<UpView> {
+export function up(
+  text: string,
+  directory: string,
+  file: string,
+  options: Pick<UpOptions, 'wait' | 'timeout' | 'json'> & Pick<Shown, 'environment' | 'services'>,
+): Promise<UpView> {
   const timeout = Number(options.timeout);
   if (!/^\d{1,6}$/.test(options.timeout)) {
     throw new LandlineError('USAGE', {
@@ -55,7 +61,10 @@ export function up(text: string, directory: string, file: string, options: Pick<
     });
   }
   const query = { directory, file, wait: options.wait, timeout };
-  return client().call<UpView>('POST', '/v1/environments', { query, body: text });
+  const { environment, services, json } = options;
+  return withProgress({ environment, services, json }, () =>
+    client().call<UpView>('POST', '/v1/environments', { query, body: text }),
+  );
 }
 
 export function printUp(view: UpView, json: true | undefined): void {
@@ -76,7 +85,7 @@ function findFile(): string {
 async function readEnvironment(
   file: string,
   options: UpOptions,
-): Promise<{ text: string; directory: string; notes: readonly string[] }> {
+): Promise<{ text: string; directory: string; notes: readonly string[] } & Pick<Shown, 'environment' | 'services'>> {
   const { formatEnvironment, parseDotenv, parseEnvironment } = await import('../../files/index.ts');
   const directory = path.resolve(file === '-' ? '.' : path.dirname(file));
   const dotenv = path.join(directory, '.env');
@@ -90,7 +99,13 @@ async function readEnvironment(
     readFile,
     profiles: profilesOf(options, variables),
   });
-  return { text: formatEnvironment(spec), directory, notes: notes.map((it) => `${file}:${it.line}:${it.column}: ${it.message}`) };
+  return {
+    text: formatEnvironment(spec),
+    directory,
+    notes: notes.map((it) => `${file}:${it.line}:${it.column}: ${it.message}`),
+    environment: spec.name,
+    services: spec.services.map((it) => it.name),
+  };
 }
 
 const collect = (value: string, former: readonly string[]): readonly string[] => [...former, value];

@@ -2,7 +2,7 @@
 import type { Ipv4 } from '../../net/ipv4.ts';
 import type { Mac } from '../../net/mac.ts';
 import type { Prefix } from '../../net/prefix.ts';
-import type { ServiceSpec, ServiceStatus } from '../model.ts';
+import type { Dependency, ServiceSpec, ServiceStatus } from '../model.ts';
 import type { DesiredPrivateEnd, ObservedPrivateEnd } from './private-end.ts';
 
 export interface DesiredRoute {
@@ -118,4 +118,6 @@ export interface Plan {
   readonly steps: readonly Step[];
   /** Look again at this time, in milliseconds since 1970: a back-off ends then. */
   readonly wakeAt?: number;
+  /** Services that may not start yet, and the first thing that each waits for. */
+  readonly waits?: readonly { readonly service: string; readonly on: Dependency }[];
 }

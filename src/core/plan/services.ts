@@ -20,14 +20,19 @@ export function planServices(
   now: number,
 ): Plan {
   const steps: Step[] = planStops(desired, observed);
+  const waits: { service: string; on: Dependency }[] = [];
   let wakeAt: number | undefined;
   for (const service of desired.filter(({ stopped }) => stopped !== true)) {
     const verdict = judge(service, find(observed, service.spec.name), memory.get(service.spec.name));
     if (verdict.kind === 'leave') continue;
     if (verdict.at > now) wakeAt = Math.min(wakeAt ?? verdict.at, verdict.at);
-    else if (waitsFor(service, desired, observed, memory) === undefined) steps.push({ do: 'start-service', service });
+    else {
+      const on = waitsFor(service, desired, observed, memory);
+      if (on === undefined) steps.push({ do: 'start-service', service });
+      else waits.push({ service: service.spec.name, on });
+    }
   }
-  return { steps, ...(wakeAt === undefined ? {} : { wakeAt }) };
+  return { steps, ...(wakeAt === undefined ? {} : { wakeAt }), ...(waits.length === 0 ? {} : { waits }) };
 }
 
 /** What runs outside the sandbox, what nobody wishes for, and what was started otherwise than wished. */
