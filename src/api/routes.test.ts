@@ -133,7 +133,8 @@ const cases: readonly (readonly [request: string, status: number, call: readonly
     view,
   ],
   ['DELETE /v1/addresses/192.168.11.101', 200, ['release', { address: '192.168.11.101' }], { released: '192.168.11.101' }],
-  ['GET /v1/events', 200, ['events'], '{"what":"a"}\n'],
+  ['GET /v1/events', 200, ['events', undefined], '{"what":"a"}\n'],
+  ['GET /v1/events?environment=shop', 200, ['events', 'shop'], '{"what":"a"}\n'],
 ];
 
 const script: Script = {

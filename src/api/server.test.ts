@@ -189,7 +189,7 @@ test('a stream comes line by line as things happen, and its source ends when the
     }
   }
   // As the daemon's own stream does, it ends when told that nobody listens.
-  const stopping = (signal: AbortSignal): AsyncIterable<unknown> => {
+  const stopping = (_environment: undefined, signal: AbortSignal): AsyncIterable<unknown> => {
     const source = events();
     signal.addEventListener('abort', () => say('the end'));
     return source;
