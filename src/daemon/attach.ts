@@ -56,15 +56,14 @@ async function findBridge(host: Host, endpoint: Pick<LanEndpoint, 'bridge' | 'ne
 export async function attach(host: Host, forwarding: Forwarding, wish: AttachWish): Promise<AttachTimes> {
   const begin = performance.now();
   const bridge = await findBridge(host, wish.endpoint);
-  const veth = await addVeth(host, wish, bridge);
+  // The kernel makes the veth on a thread of its own; meanwhile the door to the sandbox is opened.
+  const adding = addVeth(host, wish, bridge);
+  adding.catch(() => undefined);
   try {
-    // Side by side: each of the two waits for the kernel on a thread of its own.
-    const [hostEnd, inside] = await Promise.allSettled([markHostEnd(host, wish, veth), configure(host, forwarding, wish, veth)]);
-    if (hostEnd.status === 'rejected') throw hostEnd.reason;
-    if (inside.status === 'rejected') throw inside.reason;
-    const probeMs = inside.value;
+    const probeMs = await host.within(wish.netns, async (inside) => configure(host, forwarding, wish, inside, await adding));
     return { attachMs: performance.now() - begin - probeMs, probeMs };
   } catch (error) {
+    const veth = await adding;
     const gone = isKernelError(error, 'ENODEV')
       ? new LandlineError('TARGET_GONE', { target: wish.target }, { cause: error })
       : error;
@@ -85,15 +84,29 @@ export interface Veth {
   readonly peer: number;
 }
 
-/** A veth into the sandbox, ours by its group from the first moment. */
+/**
+ * A veth into the sandbox, ours by its group from the first moment. The host's end is up, and passes nothing before the
+ * other one is.
+ */
 async function addVeth(host: Host, wish: AttachWish, bridge: Link): Promise<Veth> {
   const { endpoint } = wish;
   const name = `ll${randomBytes(5).toString('hex')}`;
   const peer = { name: endpoint.interface, mac: endpoint.mac, netns: wish.netns };
   const mac = macFromDigest(randomBytes(5), 0xfe);
   try {
-    const spec = { kind: 'veth', name, mac, mtu: bridge.mtu, group: wish.group, controller: bridge.index, peer } as const;
-    const added = await host.kernel.addLink(spec);
+    const alias = formatMark(wish.mark);
+    const { mtu, index: controller } = bridge;
+    const added = await host.kernel.addLink({
+      kind: 'veth',
+      name,
+      mac,
+      mtu,
+      group: wish.group,
+      alias,
+      controller,
+      up: true,
+      peer,
+    });
     return { name, index: added.index, peer: added.peer ?? 0 };
   } catch (error) {
     throw await takeBack(host, name, addRefusal(error, wish));
@@ -104,12 +117,6 @@ async function addVeth(host: Host, wish: AttachWish, bridge: Link): Promise<Veth
 export async function takeBack(host: Host, name: string, first: unknown): Promise<unknown> {
   const link = await host.kernel.getLink(name).catch(() => undefined);
   return link === undefined ? first : undo(host, link.index, first);
-}
-
-/** The mark, and up. IPv6 is off on the host's end before. */
-async function markHostEnd(host: Host, wish: AttachWish, { name, index }: Veth): Promise<void> {
-  host.sysctl(`ipv6/conf/${name}/disable_ipv6`, '1', { optional: true });
-  await host.kernel.setLink(index, { alias: formatMark(wish.mark), up: true });
 }
 
 /** Why there is no veth into a sandbox. */
@@ -126,26 +133,42 @@ export function addRefusal(error: unknown, wish: VethWish): unknown {
   return refusal(error);
 }
 
-/** Inside: up, probe, address, routes, announcement. @returns how long the probe took, in milliseconds */
-function configure(host: Host, forwarding: Forwarding, wish: AttachWish, veth: Veth): Promise<number> {
+/** IPv6 off; inside: up, probe, address, routes, announcement. @returns how long the probe took, in milliseconds */
+async function configure(host: Host, forwarding: Forwarding, wish: AttachWish, inside: Inside, veth: Veth): Promise<number> {
   const { endpoint } = wish;
-  return host.within(wish.netns, async (inside) => {
-    const { kernel } = inside;
-    inside.sysctl(`ipv6/conf/${endpoint.interface}/disable_ipv6`, '1', { optional: true });
-    const rest = { address: endpoint.address, routes: routesOf(endpoint, veth.peer) };
-    const isProbed = wish.probe !== 'off';
-    await kernel.configure(veth.peer, isProbed ? { up: true, routes: [] } : { up: true, ...rest });
-    const ears = openEars(inside, veth.peer);
-    try {
-      const probeMs = await probeAddress(host, forwarding, wish, ears, veth.index);
-      if (isProbed) await kernel.configure(veth.peer, { up: false, ...rest });
-      await forwarding.wait(host, veth.index);
-      ears.send(encodeArp(arpAnnouncement(endpoint.mac, endpoint.address.address)));
-      return probeMs;
-    } finally {
-      ears.close();
-    }
-  });
+  // Before the sandbox's end is up: without a carrier the host's end has not said a word of IPv6 yet.
+  host.sysctl(`ipv6/conf/${veth.name}/disable_ipv6`, '1', { optional: true });
+  inside.sysctl(`ipv6/conf/${endpoint.interface}/disable_ipv6`, '1', { optional: true });
+  const settings = { address: endpoint.address, routes: routesOf(endpoint, veth.peer) };
+  if (wish.probe !== 'off') return configureProbed(host, forwarding, wish, inside, veth, settings);
+  await inside.kernel.configure(veth.peer, { up: true, ...settings });
+  await forwarding.wait(host, veth.index);
+  announce(inside, veth.peer, endpoint);
+  return 0;
+}
+
+type Settings = Omit<Parameters<Inside['kernel']['configure']>[1], 'up'>;
+
+/** One socket for both, the probe and the announcement: its close is what costs. */
+async function configureProbed(
+  host: Host,
+  forwarding: Forwarding,
+  wish: AttachWish,
+  inside: Inside,
+  veth: Veth,
+  settings: Settings,
+): Promise<number> {
+  await inside.kernel.configure(veth.peer, { up: true, routes: [] });
+  const ears = openEars(inside, veth.peer);
+  try {
+    const probeMs = await probeAddress(host, forwarding, wish, ears, veth.index);
+    await inside.kernel.configure(veth.peer, { up: false, ...settings });
+    await forwarding.wait(host, veth.index);
+    ears.send(announcementOf(wish.endpoint));
+    return probeMs;
+  } finally {
+    ears.close();
+  }
 }
 
 async function probeAddress(host: Host, forwarding: Forwarding, wish: AttachWish, ears: Ears, hostEnd: number): Promise<number> {
@@ -171,10 +194,12 @@ function routesOf(endpoint: DesiredEndpoint, link: number): Route[] {
 }
 
 /** "This address is mine now" (RFC 5227 section 2.3), so that every neighbour's cache is right at once. */
+const announcementOf = ({ mac, address }: DesiredEndpoint): Uint8Array => encodeArp(arpAnnouncement(mac, address.address));
+
 function announce(inside: Inside, link: number, endpoint: DesiredEndpoint): void {
-  const arp = inside.openArp(link, () => undefined);
+  const arp = inside.openArp(link);
   try {
-    arp.send(encodeArp(arpAnnouncement(endpoint.mac, endpoint.address.address)));
+    arp.send(announcementOf(endpoint));
   } finally {
     arp.close();
   }

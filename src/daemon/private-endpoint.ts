@@ -48,8 +48,8 @@ export async function attachPrivate(host: Host, wish: PrivateWish): Promise<Atta
   const begin = performance.now();
   const veth = await addVeth(host, wish);
   try {
-    const both = await Promise.allSettled([configureHostEnd(host, wish, veth), configureSandbox(host, wish, veth.peer)]);
-    for (const it of both) if (it.status === 'rejected') throw it.reason;
+    await configureHostEnd(host, wish, veth);
+    await configureSandbox(host, wish, veth.peer);
     return { attachMs: performance.now() - begin, probeMs: 0 };
   } catch (error) {
     const gone = isKernelError(error, 'ENODEV')
@@ -59,23 +59,24 @@ export async function attachPrivate(host: Host, wish: PrivateWish): Promise<Atta
   }
 }
 
+/** The host's end is up, and passes nothing before the other one is. */
 async function addVeth(host: Host, wish: PrivateWish): Promise<Veth> {
   const { endpoint, group, netns } = wish;
   const name = `${privateLinkPrefix}${randomBytes(5).toString('hex')}`;
   const peer = { name: endpoint.interface, mac: endpoint.mac, netns };
   const mac = macFromDigest(randomBytes(5), 0xfe);
   try {
-    const added = await host.kernel.addLink({ kind: 'veth', name, mac, mtu: endpoint.mtu, group, peer });
+    const alias = formatMark(wish.mark);
+    const added = await host.kernel.addLink({ kind: 'veth', name, mac, mtu: endpoint.mtu, group, alias, up: true, peer });
     return { name, index: added.index, peer: added.peer ?? 0 };
   } catch (error) {
     throw await takeBack(host, name, addRefusal(error, wish));
   }
 }
 
-/** `ip link set LINK up; ip address add GATEWAY/32 dev LINK; ip route add ADDRESS/32 dev LINK` */
-async function configureHostEnd(host: Host, { endpoint, mark }: PrivateWish, { name, index }: Veth): Promise<void> {
+/** `ip address add GATEWAY/32 dev LINK; ip route add ADDRESS/32 dev LINK` */
+async function configureHostEnd(host: Host, { endpoint }: PrivateWish, { name, index }: Veth): Promise<void> {
   setSwitches(host, name);
-  await host.kernel.setLink(index, { alias: formatMark(mark), up: true });
   await host.kernel.configure(index, { address: alone(endpoint.gateway), routes: [routeTo(endpoint, index)], up: false });
 }
 

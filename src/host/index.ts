@@ -153,7 +153,7 @@ export interface Kernel {
   listForwarding(bridge: number): Promise<readonly ForwardingEntry[]>;
   /**
    * The configuration of one link of this namespace in one send: up (lo too), address, routes. Not atomic: each
-   * request runs, and the first refusal is thrown after all have run.
+   * request runs, and the first refusal is thrown after all have run. On the calling thread, like a look.
    */
   configure(
     link: number,

@@ -55,14 +55,14 @@ export function kernelOn(socket: Transactions, lanes: readonly Transactions[] = 
     const links = echoes.map((it) => toLink(decodeLink(it.payload)));
     const link = links.find((it) => it.name === spec.name) ?? (await getLink(spec.name));
     if (link === undefined) throw new KernelError(`ip link show dev ${spec.name}`, 'ENODEV');
-    if (spec.alias !== undefined) await mark(link.index, spec.alias);
+    if (spec.alias !== undefined) await setAlias(link.index, spec.alias);
     return { index: link.index, ...(link.peer === undefined ? {} : { peer: link.peer }) };
   };
 
   /** A link whose alias is refused does not stay. */
-  const mark = async (index: number, alias: string): Promise<void> => {
+  const setAlias = async (index: number, alias: string): Promise<void> => {
     try {
-      await setLink(index, { alias });
+      socket.changeNow([setLinkRequest(index, { alias }, undefined)]);
     } catch (error) {
       await deleteLink(index);
       throw error;
@@ -114,7 +114,7 @@ export function kernelOn(socket: Transactions, lanes: readonly Transactions[] = 
       if (wish.up) requests.push(setLinkRequest(1, { up: true }, undefined), setLinkRequest(link, { up: true }, undefined));
       if (wish.address !== undefined) requests.push(addAddressRequest({ link, address: wish.address }));
       requests.push(...wish.routes.map(addRouteRequest));
-      await socket.changeAll(requests);
+      socket.changeNow(requests);
     },
   };
 }

@@ -108,24 +108,24 @@ test('what a change echoes comes back with its acknowledgement', async () => {
   );
 });
 
-test('of several changes in one send all are made, and the first refusal is thrown', async () => {
+test('of several changes in one send all are made, and the first refusal is thrown', () => {
   const { channel, requests } = kernel(acknowledge(0), acknowledge(17), acknowledge(101), acknowledge(0));
   const several = ['a', 'b', 'c', 'd'].map((doing) => ({ ...request, doing }));
-  await assert.rejects(transactions(channel).changeAll(several), { doing: 'b', errno: 'EEXIST' });
+  assert.throws(() => transactions(channel).changeNow(several), { doing: 'b', errno: 'EEXIST' });
   assert.equal(requests.length, 4);
 });
 
-test('more changes than acknowledgements have room for go in several sends', async () => {
+test('more changes than acknowledgements have room for go in several sends', () => {
   const sends: number[] = [];
   const { channel, requests } = kernel(...Array.from({ length: 130 }, () => acknowledge(0)));
   const counting: Channel = {
     ...channel,
-    sendAsync: (bytes) => {
+    sendNow: (bytes) => {
       sends.push(decodeMessages(bytes).length);
-      return channel.sendAsync(bytes);
+      channel.sendNow(bytes);
     },
   };
-  await transactions(counting).changeAll(Array.from({ length: 130 }, () => request));
+  transactions(counting).changeNow(Array.from({ length: 130 }, () => request));
   assert.deepEqual(sends, [64, 64, 2]);
   assert.equal(new Set(requests.map((it) => it.sequence)).size, 130);
 });

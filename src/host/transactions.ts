@@ -1,9 +1,10 @@
 /**
  * Requests, dumps and batches over a netlink socket, each answered by its sequence number.
  *
- * A request runs to its end inside send(2). Changes are sent on a pool thread, one after the other: a creation takes
- * part of a millisecond, a delete sixteen. Reads are sent on the calling thread; they wait for the rtnl lock at most,
- * which deletes hold for one or two milliseconds of theirs (measured: a pool thread for reads made no lag shorter).
+ * A request runs to its end inside send(2). Making and deleting links is sent on a pool thread, one after the other: a
+ * creation takes part of a millisecond, a delete sixteen. Reads and small changes are sent on the calling thread, which
+ * saves two changes of thread; they wait for the rtnl lock at most, which deletes hold for one or two milliseconds of
+ * theirs (measured: a pool thread for reads made no lag shorter).
  */
 import {
   type Acknowledgement,
@@ -47,12 +48,15 @@ export interface Channel {
 }
 
 export interface Transactions {
-  /** How many batches are under way or wait for their turn. */
+  /** How many changes are under way or wait for their turn. */
   readonly waiting: number;
   /** Makes a change and waits for its acknowledgement; what it echoes (NLM_F_ECHO) comes back. @throws KernelError */
   change(request: Request): Promise<readonly NetlinkMessage[]>;
-  /** Several changes in one send; all of them run, and the first refusal is thrown. @throws KernelError */
-  changeAll(requests: readonly Request[]): Promise<readonly NetlinkMessage[]>;
+  /**
+   * Changes that take the kernel some microseconds, in one send on the calling thread; all of them run, and the first
+   * refusal is thrown. @throws KernelError
+   */
+  changeNow(requests: readonly Request[]): void;
   /** The single answer of a get; undefined for ENODEV. @throws KernelError */
   get(request: Request): NetlinkMessage | undefined;
   /**
@@ -123,12 +127,36 @@ export function transactions(channel: Channel): Transactions {
     return it;
   };
 
-  const changeBatch = async (requests: readonly Request[]): Promise<readonly Pending[]> => {
+  const changeOne = async (request: Request): Promise<readonly NetlinkMessage[]> => {
+    assertOpen();
+    const { bytes, it } = begin(request, NLM_F_ACK);
+    try {
+      await channel.sendAsync(bytes);
+      receive([it]);
+    } finally {
+      pending.delete(it.sequence);
+    }
+    assertDone(it);
+    return it.replies;
+  };
+
+  const change = (request: Request): Promise<readonly NetlinkMessage[]> => {
+    waiting += 1;
+    // Where nothing is under way it is sent before this returns: its caller has work for the meantime.
+    const answered = waiting === 1 ? changeOne(request) : lastChange.then(() => changeOne(request));
+    const mine = answered.finally(() => {
+      waiting -= 1;
+    });
+    lastChange = mine.catch(() => undefined);
+    return mine;
+  };
+
+  const changeBatchNow = (requests: readonly Request[]): readonly Pending[] => {
     assertOpen();
     const begun = requests.map((request) => begin(request, NLM_F_ACK));
     const all = begun.map(({ it }) => it);
     try {
-      await channel.sendAsync(Buffer.concat(begun.map(({ bytes }) => bytes)));
+      channel.sendNow(Buffer.concat(begun.map(({ bytes }) => bytes)));
       receive(all);
     } finally {
       for (const it of all) pending.delete(it.sequence);
@@ -136,32 +164,15 @@ export function transactions(channel: Channel): Transactions {
     return all;
   };
 
-  const changeBatches = async (requests: readonly Request[]): Promise<readonly NetlinkMessage[]> => {
-    const all: Pending[] = [];
-    for (let start = 0; start < requests.length; start += batchSize) {
-      all.push(...(await changeBatch(requests.slice(start, start + batchSize))));
-    }
-    for (const it of all) assertDone(it);
-    return all.flatMap((it) => it.replies);
-  };
-
-  const changeAll = (requests: readonly Request[]): Promise<readonly NetlinkMessage[]> => {
-    waiting += 1;
-    const mine = lastChange
-      .then(() => changeBatches(requests))
-      .finally(() => {
-        waiting -= 1;
-      });
-    lastChange = mine.catch(() => undefined);
-    return mine;
-  };
-
   return {
     get waiting() {
       return waiting;
     },
-    changeAll,
-    change: (request) => changeAll([request]),
+    change,
+    changeNow: (requests) => {
+      const all = batchesOf(requests).flatMap(changeBatchNow);
+      for (const it of all) assertDone(it);
+    },
     get: (request) => {
       try {
         return ask(request, NLM_F_ACK).replies[0];
@@ -182,6 +193,11 @@ export function transactions(channel: Channel): Transactions {
       channel.close();
     },
   };
+}
+
+function batchesOf(requests: readonly Request[]): readonly (readonly Request[])[] {
+  const count = Math.ceil(requests.length / batchSize);
+  return Array.from({ length: count }, (_, at) => requests.slice(at * batchSize, (at + 1) * batchSize));
 }
 
 function take(it: Pending, message: NetlinkMessage): void {

@@ -30,17 +30,38 @@ export async function watchKernel(onEvent: (event: KernelEvent) => void, options
   // Beyond what our own requests are numbered with: a notification carries the number of the request that caused it.
   const sequence = randomInt(0x8000_0000, 0xffff_ffff);
   const answered = Promise.withResolvers<void>();
-  const hear = (datagram: Uint8Array): void => {
-    for (const event of eventsIn(datagram, sequence, answered.resolve)) onEvent(event);
-  };
+  let open = true;
+  const hear = afterwards((datagram: Uint8Array): void => {
+    if (open) for (const event of eventsIn(datagram, sequence, answered.resolve)) onEvent(event);
+  });
   const receiver = receiveFrom(fd, hear, () => onEvent({ kind: 'overrun' }));
+  const close = (): void => {
+    open = false;
+    receiver.close();
+  };
   try {
     await selfTest(receiver, sequence, answered.promise);
   } catch (error) {
-    receiver.close();
+    close();
     throw error;
   }
-  return { close: receiver.close };
+  return { close };
+}
+
+/**
+ * Takes what arrives when the loop has handed out everything else: whoever made the change that is told waits for the
+ * kernel's answer to it, which came in the same turn.
+ */
+function afterwards(take: (datagram: Uint8Array) => void): (datagram: Uint8Array) => void {
+  let waiting: Uint8Array[] = [];
+  const takeAll = (): void => {
+    const all = waiting;
+    waiting = [];
+    for (const it of all) take(it);
+  };
+  return (datagram) => {
+    if (waiting.push(datagram) === 1) setImmediate(takeAll);
+  };
 }
 
 async function selfTest(receiver: Receiver, sequence: number, answered: Promise<void>): Promise<void> {
