@@ -1,11 +1,13 @@
 /** Makes the captures again: `scripts/capture [NAME…]`, of all where none is named. */
 import { execFileSync } from 'node:child_process';
 import { captureArp } from './arp.ts';
+import { captureDhcp } from './dhcp.ts';
 import { captureNetfilter } from './netfilter.ts';
 import { captureNetlink } from './netlink.ts';
 
 const captures: Readonly<Record<string, () => Promise<void>>> = {
   arp: captureArp,
+  dhcp: captureDhcp,
   netfilter: captureNetfilter,
   netlink: captureNetlink,
 };

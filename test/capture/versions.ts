@@ -1,5 +1,5 @@
 /** Who made a capture. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import os from 'node:os';
 
 const askVersion: Readonly<Record<string, () => string>> = {
@@ -9,12 +9,21 @@ const askVersion: Readonly<Record<string, () => string>> = {
   arping: () => firstLine('arping', '-V').replace(/ from /, ' of '),
   nft: () => firstLine('nft', '-v').replace(/^nftables v(\S+).*/, 'nftables $1'),
   conntrack: () => firstLine('conntrack', '-V').replace(/^conntrack v(\S+).*/, 'conntrack-tools $1'),
+  dnsmasq: () =>
+    /Dnsmasq version \S+/.exec(firstLine('dnsmasq', '--version'))?.[0].replace('Dnsmasq version', 'dnsmasq') ?? 'dnsmasq',
+  kea: () => `Kea ${firstLine('kea-dhcp4', '-v')}`,
+  dhcpd: () => `ISC dhcpd ${lastWord('dhcpd', '--version')}`,
+  dhclient: () => `ISC dhclient ${lastWord('dhclient', '--version')}`,
   busybox: () => /BusyBox v[^ ]*/.exec(firstLine('busybox'))?.[0] ?? 'BusyBox',
 };
 
 function firstLine(program: string, ...args: readonly string[]): string {
   return execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).split('\n')[0] ?? '';
 }
+
+/** They write it where others write errors. */
+const lastWord = (program: string, ...args: readonly string[]): string =>
+  spawnSync(program, args, { encoding: 'utf8' }).stderr.trim().split('-').at(-1) ?? '';
 
 /** `strace 6.1, Linux 6.18.44, iproute2 6.1.0` */
 export function versions(recorder: string, ...programs: readonly string[]): string {
