@@ -63,6 +63,11 @@ route-add-ipv6: ip route add 2001:db8:1::/48 via 2001:db8::1
 route-dump: ip -4 route show table main
 route-dump-local: ip -4 route show table local
 route-delete: ip route delete 10.50.0.0/24 via 192.168.11.1 dev br0 metric 50
+rule-add: ip rule add from 192.168.30.0/24 iif br0 lookup 100 priority 1000
+rule-add-mark: ip rule add oif br0 fwmark 7/0xff lookup 200 priority 1001
+rule-add-ipv6: ip -6 rule add to 2001:db8:1::/48 lookup 300 priority 1002
+rule-dump: ip -4 rule show
+rule-delete: ip rule delete priority 1000
 neighbour-add: ip neighbour replace 192.168.11.101 lladdr 02:4c:4c:00:00:02 dev br0 nud permanent
 neighbour-dump: ip -4 neighbour show
 neighbour-delete: ip neighbour delete 192.168.11.101 dev br0

@@ -12,7 +12,8 @@ export function changeOf(files: BootFiles, path: string, after: string | undefin
 }
 
 /** `eth0` as a word of a line: not in `eth0.10`, `eth0:1` or `xeth0`. */
-export const wordOf = (link: string): RegExp => new RegExp(`(?<![\\w.:@-])${link.replaceAll(/[.*+?^$()|[\]{}\\]/g, '\\$&')}(?![\\w.:@-])`, 'g');
+export const wordOf = (link: string): RegExp =>
+  new RegExp(`(?<![\\w.:@-])${link.replaceAll(/[.*+?^$()|[\]{}\\]/g, '\\$&')}(?![\\w.:@-])`, 'g');
 
 export const refused = (file: string, reason: string, next: string): BootPlan => ({ kind: 'refused', file, reason, next });
 
@@ -21,7 +22,10 @@ export const baseName = (path: string): string => path.slice(path.lastIndexOf('/
 
 /** A shell's pattern of a name, as systemd and NetworkManager use it: `en*`, `eth[0-9]`, `!veth*`. */
 export function matchesGlob(pattern: string, name: string): boolean {
-  const source = pattern.replaceAll(/[.+^$()|{}\\]/g, '\\$&').replaceAll('*', '.*').replaceAll('?', '.');
+  const source = pattern
+    .replaceAll(/[.+^$()|{}\\]/g, '\\$&')
+    .replaceAll('*', '.*')
+    .replaceAll('?', '.');
   try {
     return new RegExp(`^${source}$`).test(name);
   } catch {

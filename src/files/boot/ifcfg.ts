@@ -19,7 +19,11 @@ export function ifcfgFiles(files: BootFiles, wish: BootWish): BootPlan {
     return refused(`${folder}/ifcfg-${wish.link}`, 'there is no such file', 'write it, or name the manager with --manager');
   }
   const valueIn = (key: string): string | undefined => valueOf(text.split('\n'), key);
-  for (const [key, what] of [['BRIDGE', 'a port of a bridge'], ['MASTER', 'a port of a bond'], ['TEAM_MASTER', 'a port of a team']] as const) {
+  for (const [key, what] of [
+    ['BRIDGE', 'a port of a bridge'],
+    ['MASTER', 'a port of a bond'],
+    ['TEAM_MASTER', 'a port of a team'],
+  ] as const) {
     if (valueIn(key) !== undefined) return refused(path, `${wish.link} is already ${what} there`, 'take that link instead');
   }
   if (valueIn('KEY_MGMT') !== undefined || valueIn('IEEE_8021X_EAP_METHODS') !== undefined) {
@@ -28,7 +32,11 @@ export function ifcfgFiles(files: BootFiles, wish: BootWish): BootPlan {
   const { port, bridge } = split(text, wish, madeBy(path));
   return {
     kind: 'files',
-    changes: [...changeOf(files, path, port), ...changeOf(files, `${folder}/ifcfg-${wish.bridge}`, bridge), ...companions(files, wish)],
+    changes: [
+      ...changeOf(files, path, port),
+      ...changeOf(files, `${folder}/ifcfg-${wish.bridge}`, bridge),
+      ...companions(files, wish),
+    ],
     notes: [],
   };
 }

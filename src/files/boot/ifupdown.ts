@@ -30,7 +30,10 @@ export function ifupdownFiles(files: BootFiles, wish: BootWish): BootPlan {
   if (first === undefined) {
     return refused(main, `it has no 'iface ${wish.link}'`, 'write one, or name the manager with --manager');
   }
-  const hardware = parsed.flatMap((it) => it.stanzas).filter((it) => isOf(it, wish.link)).flatMap((it) => hardwareLines(it.body));
+  const hardware = parsed
+    .flatMap((it) => it.stanzas)
+    .filter((it) => isOf(it, wish.link))
+    .flatMap((it) => hardwareLines(it.body));
   const seen = { auto: false };
   const changes: BootChange[] = [];
   for (const { path, stanzas } of parsed) {
@@ -41,7 +44,9 @@ export function ifupdownFiles(files: BootFiles, wish: BootWish): BootPlan {
 }
 
 const cloudNotes = (changes: readonly BootChange[]): readonly string[] =>
-  changes.filter((it) => it.path.includes('cloud-init')).map((it) => `cloud-init writes ${it.path} anew when it takes the machine for a new one`);
+  changes
+    .filter((it) => it.path.includes('cloud-init'))
+    .map((it) => `cloud-init writes ${it.path} anew when it takes the machine for a new one`);
 
 function parse(text: string): readonly Stanza[] {
   const stanzas: { words: readonly string[]; head: string; body: string[] }[] = [{ words: [], head: '', body: [] }];
@@ -85,9 +90,15 @@ const optionOf = (line: string): string => line.trim().split(/\s+/)[0] ?? '';
 /** What stays with the link; an MTU is for both. */
 const isHardware = (line: string): boolean =>
   hardwareOption.test(optionOf(line)) || (hook.test(optionOf(line)) && hardwareCommand.test(line));
-const hardwareLines = (body: readonly string[]): readonly string[] => body.filter((it) => isHardware(it) || optionOf(it) === 'mtu');
+const hardwareLines = (body: readonly string[]): readonly string[] =>
+  body.filter((it) => isHardware(it) || optionOf(it) === 'mtu');
 
-function rewrite(it: Stanza, wish: BootWish, hardware: readonly string[] | undefined, seen: { auto: boolean }): readonly string[] {
+function rewrite(
+  it: Stanza,
+  wish: BootWish,
+  hardware: readonly string[] | undefined,
+  seen: { auto: boolean },
+): readonly string[] {
   const { link, bridge } = wish;
   const [word = '', name = ''] = it.words;
   if (word === 'auto' || word.startsWith('allow-')) return rewriteStarts(it, wish, seen);
@@ -111,14 +122,23 @@ function rewriteStarts(it: Stanza, { link, bridge }: BootWish, seen: { auto: boo
   if (names.includes(link)) seen.auto = true;
   const inPlace = (name: string): string => (isOurs(name) ? name.replace(link, bridge) : name);
   if (word === 'auto') return listed('auto', left.map(inPlace), it.body);
-  return [...listed('auto', left.filter(isOurs).map(inPlace), []), ...listed(word, left.filter((name) => !isOurs(name)), it.body)];
+  return [
+    ...listed('auto', left.filter(isOurs).map(inPlace), []),
+    ...listed(
+      word,
+      left.filter((name) => !isOurs(name)),
+      it.body,
+    ),
+  ];
 }
 
 const listed = (word: string, names: readonly string[], body: readonly string[]): readonly string[] =>
   names.length === 0 ? body : [`${word} ${names.join(' ')}`, ...body];
 
 const renamed = (line: string, { link, bridge }: BootWish): string =>
-  line.trim().startsWith('#') ? line : line.replaceAll(wordOf(link), bridge).replaceAll(new RegExp(`(?<![\\w.])${link}:(?=\\d)`, 'g'), `${bridge}:`);
+  line.trim().startsWith('#')
+    ? line
+    : line.replaceAll(wordOf(link), bridge).replaceAll(new RegExp(`(?<![\\w.])${link}:(?=\\d)`, 'g'), `${bridge}:`);
 
 const bridgeLines = ({ link, bridge, mac, bridgeHooks }: BootWish): readonly string[] =>
   bridgeHooks

@@ -20,4 +20,5 @@ const generators: Readonly<Record<ManagerName, (files: BootFiles, wish: BootWish
   ifcfg: ifcfgFiles,
 };
 
-export const planBootFiles = (manager: ManagerName, files: BootFiles, wish: BootWish): BootPlan => generators[manager](files, wish);
+export const planBootFiles = (manager: ManagerName, files: BootFiles, wish: BootWish): BootPlan =>
+  generators[manager](files, wish);

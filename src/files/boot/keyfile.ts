@@ -33,7 +33,9 @@ export function keyfileFiles(files: BootFiles, wish: BootWish): BootPlan {
       ...changeOf(files, port, formatIni(portProfile(sections, wish)), 0o600),
       ...changeOf(files, `${folder}/${wish.bridge}.nmconnection`, formatIni(bridgeProfile(sections, wish)), 0o600),
     ],
-    notes: found.slice(1).map((it) => `${it.path} is for ${wish.link} too, and stays as it is: see that it is not activated instead`),
+    notes: found
+      .slice(1)
+      .map((it) => `${it.path} is for ${wish.link} too, and stays as it is: see that it is not activated instead`),
   };
 }
 
@@ -65,7 +67,9 @@ function fits(sections: readonly Section[], wish: BootWish): number | undefined 
   const name = valueOf(connection, 'interface-name');
   const hardware = ['ethernet', '802-3-ethernet'].flatMap((it) => linesOf(sections, it));
   const mac = valueOf(hardware, 'mac-address')?.toLowerCase();
-  const patterns = valueOf(linesOf(sections, 'match'), 'interface-name')?.split(/[;,\s]+/).filter((it) => it !== '');
+  const patterns = valueOf(linesOf(sections, 'match'), 'interface-name')
+    ?.split(/[;,\s]+/)
+    .filter((it) => it !== '');
   if (name !== undefined && name !== wish.link) return undefined;
   if (mac !== undefined && mac !== wish.mac) return undefined;
   if (patterns !== undefined && !patterns.some((it) => matchesGlob(it, wish.link))) return undefined;
@@ -79,7 +83,10 @@ const isPort = (sections: readonly Section[]): boolean =>
 
 /** What NetworkManager does with an Ethernet link that has no profile: its `Wired connection 1`, in memory. */
 const automatic = (wish: BootWish): readonly Section[] => [
-  { name: 'connection', lines: [`id=${wish.link}`, `uuid=${otherUuid(wish.uuid)}`, 'type=ethernet', `interface-name=${wish.link}`, ''] },
+  {
+    name: 'connection',
+    lines: [`id=${wish.link}`, `uuid=${otherUuid(wish.uuid)}`, 'type=ethernet', `interface-name=${wish.link}`, ''],
+  },
   { name: 'ethernet', lines: [''] },
   { name: 'ipv4', lines: ['method=auto', ''] },
   { name: 'ipv6', lines: ['addr-gen-mode=default', 'method=auto', ''] },
@@ -90,7 +97,10 @@ const otherUuid = (uuid: string): string => `${uuid.slice(0, -1)}${(Number.parse
 
 function portProfile(sections: readonly Section[], wish: BootWish): readonly Section[] {
   // `master` and `slave-type` are read by every version; newer ones know them as `controller` and `port-type`.
-  const asPort: readonly (readonly [string, string])[] = [['master', wish.bridge], ['slave-type', 'bridge']];
+  const asPort: readonly (readonly [string, string])[] = [
+    ['master', wish.bridge],
+    ['slave-type', 'bridge'],
+  ];
   return sections
     .filter((it) => !layerThree.has(it.name) && it.name !== '.nmmeta')
     .map((it) => {
@@ -109,8 +119,19 @@ const isBound = (sections: readonly Section[]): boolean =>
 function bridgeProfile(sections: readonly Section[], wish: BootWish): readonly Section[] {
   const connection = linesOf(sections, 'connection');
   const along = connection.filter((it) => movesAlong.includes(keyOf(it) ?? '') && keyOf(it) !== 'timestamp');
-  const mtu = valueOf(['ethernet', '802-3-ethernet'].flatMap((it) => linesOf(sections, it)), 'mtu');
-  const own = [`id=${wish.bridge}`, `uuid=${wish.uuid}`, 'type=bridge', `interface-name=${wish.bridge}`, 'autoconnect-slaves=1', ...along, ''];
+  const mtu = valueOf(
+    ['ethernet', '802-3-ethernet'].flatMap((it) => linesOf(sections, it)),
+    'mtu',
+  );
+  const own = [
+    `id=${wish.bridge}`,
+    `uuid=${wish.uuid}`,
+    'type=bridge',
+    `interface-name=${wish.bridge}`,
+    'autoconnect-slaves=1',
+    ...along,
+    '',
+  ];
   return [
     { name: 'connection', lines: own },
     ...(mtu === undefined ? [] : [{ name: 'ethernet', lines: [`mtu=${mtu}`, ''] }]),
@@ -124,5 +145,9 @@ const layers = (sections: readonly Section[]): readonly Section[] => sections.fi
 /** Policy rules (`routing-rule1=priority 5 iif ens33 …`) name the link. */
 const onBridge = (it: Section, wish: BootWish): Section => ({
   ...it,
-  lines: it.lines.map((line) => (/^routing-rule/.test(line.trim()) ? line.replaceAll(new RegExp(`\\b([io]if) ${wish.link}\\b`, 'g'), `$1 ${wish.bridge}`) : line)),
+  lines: it.lines.map((line) =>
+    /^routing-rule/.test(line.trim())
+      ? line.replaceAll(new RegExp(`\\b([io]if) ${wish.link}\\b`, 'g'), `$1 ${wish.bridge}`)
+      : line,
+  ),
 });

@@ -19,18 +19,27 @@ export function netplanFiles(files: BootFiles, wish: BootWish): BootPlan {
   for (const [path, text] of [...files].sort(([a], [b]) => (baseName(a) < baseName(b) ? -1 : 1))) {
     if (!path.endsWith('.yaml')) continue;
     const document = parseDocument(text);
-    if (document.errors[0] !== undefined) return refused(path, document.errors[0].message.split('\n')[0] ?? '', 'mend the file; `netplan generate` tells more');
+    if (document.errors[0] !== undefined)
+      return refused(path, document.errors[0].message.split('\n')[0] ?? '', 'mend the file; `netplan generate` tells more');
     documents.push({ path, document });
   }
   const id = documents.map((it) => idOf(it.document, wish)).find((it) => it !== undefined);
   const wrong = documents.map((it) => refusalOf(it.path, it.document, id, wish)).find((it) => it !== undefined);
   if (wrong !== undefined) return wrong;
-  if (id === undefined) return refused(folder, `no file there has ${wish.link} among its ethernets`, 'write it, or name the manager with --manager');
+  if (id === undefined)
+    return refused(folder, `no file there has ${wish.link} among its ethernets`, 'write it, or name the manager with --manager');
   const changes: BootChange[] = [];
   const places = documents.filter((it) => definitionOf(it.document, id) !== undefined);
   for (const [index, { path, document }] of places.entries()) {
     move(document, id, wish, index === places.length - 1);
-    changes.push(...changeOf(files, path, document.toString({ ...styleOf(files.get(path) ?? ''), lineWidth: 0, flowCollectionPadding: false }), 0o600));
+    changes.push(
+      ...changeOf(
+        files,
+        path,
+        document.toString({ ...styleOf(files.get(path) ?? ''), lineWidth: 0, flowCollectionPadding: false }),
+        0o600,
+      ),
+    );
   }
   return { kind: 'files', changes: [...changes, ...cloudInit(files, changes), ...identity(files, wish, id)], notes: [] };
 }
@@ -70,8 +79,11 @@ function idOf(document: Document, wish: BootWish): string | undefined {
 
 function refusalOf(path: string, document: Document, id: string | undefined, wish: BootWish): BootPlan | undefined {
   for (const kind of ['bonds', 'bridges']) {
-    const user = sectionOf(document, kind)?.items.find((it) => isMap(it.value) && listIn(document, kind, nameOf(it)).includes(id ?? wish.link));
-    if (user !== undefined) return refused(path, `${wish.link} is already a port of ${nameOf(user)} there`, `take ${nameOf(user)} instead`);
+    const user = sectionOf(document, kind)?.items.find(
+      (it) => isMap(it.value) && listIn(document, kind, nameOf(it)).includes(id ?? wish.link),
+    );
+    if (user !== undefined)
+      return refused(path, `${wish.link} is already a port of ${nameOf(user)} there`, `take ${nameOf(user)} instead`);
   }
   if (sectionOf(document, 'bridges', wish.bridge) !== undefined) {
     return refused(path, `it has a bridge ${wish.bridge} already, over other links`, 'choose another name with --bridge');
@@ -110,7 +122,12 @@ function move(document: Document, id: string, wish: BootWish, complete: boolean)
   definition.items = definition.items.filter((it) => staysOnPort.test(nameOf(it)));
   if (definition.items.length === 0) definition.flow = true;
   const own = complete
-    ? { interfaces: [id], macaddress: quoted(wish.mac), parameters: { stp: false, 'forward-delay': 0 }, ...(mtu === undefined ? {} : { mtu: Number(mtu.value) }) }
+    ? {
+        interfaces: [id],
+        macaddress: quoted(wish.mac),
+        parameters: { stp: false, 'forward-delay': 0 },
+        ...(mtu === undefined ? {} : { mtu: Number(mtu.value) }),
+      }
     : {};
   const bridge = document.createNode(own) as unknown as Section;
   const interfaces = bridge.get('interfaces', true) as unknown as { flow?: boolean } | undefined;
@@ -131,7 +148,9 @@ function insertAfter(document: Document, key: string, pair: unknown): void {
 /** cloud-init would write its file anew for a new instance; the file itself says that this is the way. */
 function cloudInit(files: BootFiles, changes: readonly BootChange[]): readonly BootChange[] {
   if (!changes.some((it) => it.path.includes('cloud-init'))) return [];
-  const isOff = [...files].some(([path, text]) => path.startsWith('/etc/cloud/cloud.cfg.d/') && /^network:\s*\{\s*config:\s*disabled\s*\}/m.test(text));
+  const isOff = [...files].some(
+    ([path, text]) => path.startsWith('/etc/cloud/cloud.cfg.d/') && /^network:\s*\{\s*config:\s*disabled\s*\}/m.test(text),
+  );
   return isOff ? [] : changeOf(files, cloudConfig, 'network: {config: disabled}\n');
 }
 

@@ -8,19 +8,30 @@ import { formatIni, keyOf, parseIni, type Section, valueOf, valuesOf, withKey, w
 
 const folder = '/etc/systemd/network';
 /** In the order in which a file of one name hides those of the others. */
-const folders = [folder, '/run/systemd/network', '/usr/local/lib/systemd/network', '/usr/lib/systemd/network', '/lib/systemd/network'];
+const folders = [
+  folder,
+  '/run/systemd/network',
+  '/usr/local/lib/systemd/network',
+  '/usr/lib/systemd/network',
+  '/lib/systemd/network',
+];
 
 /** Of [Network]: links on top of the NIC, which stay on it. */
 const staysOnPort = new Set(['VLAN', 'MACVLAN', 'MACVTAP', 'IPVLAN', 'IPVTAP', 'Xfrm', 'LLDP', 'EmitLLDP', 'BindCarrier']);
 /** Of [Link]: what is the hardware's own. */
 const hardware = new Set(['MACAddress', 'Promiscuous', 'AllMulticast', 'Unmanaged']);
 /** Sections about the port itself, not about addresses. */
-const portSection = /^(Bridge|BridgeFDB|BridgeMDB|BridgeVLAN|SR-IOV|CAN|IPoIB|QDisc|.*QueueingDiscipline|.*Queueing|CAKE|.*Class|PFIFO.*|.*FIFO)$/;
+const portSection =
+  /^(Bridge|BridgeFDB|BridgeMDB|BridgeVLAN|SR-IOV|CAN|IPoIB|QDisc|.*QueueingDiscipline|.*Queueing|CAKE|.*Class|PFIFO.*|.*FIFO)$/;
 
 export function networkdFiles(files: BootFiles, wish: BootWish): BootPlan {
   const source = wish.networkFile ?? sourceOf(files, wish);
   if (source === undefined) {
-    return refused(folder, `no .network file there matches ${wish.link}`, `write one for ${wish.link}, or name the manager with --manager`);
+    return refused(
+      folder,
+      `no .network file there matches ${wish.link}`,
+      `write one for ${wish.link}, or name the manager with --manager`,
+    );
   }
   const sections = [source, ...dropInsOf(files, source)].flatMap((path) => parseIni(files.get(path) ?? ''));
   const first = firstName(source);
@@ -30,7 +41,11 @@ export function networkdFiles(files: BootFiles, wish: BootWish): BootPlan {
     kind: 'files',
     changes: [
       ...changeOf(files, name(wish.bridge, 'netdev'), netdev(wish, note)),
-      ...changeOf(files, name(wish.bridge, 'network'), formatIni([{ name: '', lines: [note] }, ...bridgeNetwork(sections, wish)])),
+      ...changeOf(
+        files,
+        name(wish.bridge, 'network'),
+        formatIni([{ name: '', lines: [note] }, ...bridgeNetwork(sections, wish)]),
+      ),
       ...changeOf(files, name(wish.link, 'network'), formatIni([{ name: '', lines: [note] }, ...portNetwork(sections, wish)])),
     ],
     notes: [`${source} stays as it is, and no longer counts for ${wish.link}: change ${name(wish.bridge, 'network')} instead`],
@@ -59,7 +74,10 @@ function matches(sections: readonly Section[], wish: BootWish): boolean {
   const lines = sections.filter((it) => it.name === 'Match').flatMap((it) => it.lines);
   const keys = new Set(lines.flatMap((it) => keyOf(it) ?? []));
   if (keys.size === 0) return false;
-  const words = (key: string): readonly string[] => valuesOf(lines, key).flatMap((it) => it.split(/\s+/)).filter((it) => it !== '');
+  const words = (key: string): readonly string[] =>
+    valuesOf(lines, key)
+      .flatMap((it) => it.split(/\s+/))
+      .filter((it) => it !== '');
   const tests: Readonly<Record<string, (value: readonly string[]) => boolean>> = {
     Name: (value) => namesMatch(value, wish.link),
     MACAddress: (value) => value.some((it) => it.toLowerCase().replaceAll('-', ':') === wish.mac),
@@ -80,7 +98,9 @@ function namesMatch(patterns: readonly string[], name: string): boolean {
 /** `20-wired.network.d/*.conf`, by name. */
 function dropInsOf(files: BootFiles, source: string): readonly string[] {
   const folderName = `/${baseName(source)}.d/`;
-  return [...files.keys()].filter((it) => it.includes(folderName) && it.endsWith('.conf')).sort((a, b) => (baseName(a) < baseName(b) ? -1 : 1));
+  return [...files.keys()]
+    .filter((it) => it.includes(folderName) && it.endsWith('.conf'))
+    .sort((a, b) => (baseName(a) < baseName(b) ? -1 : 1));
 }
 
 function netdev(wish: BootWish, note: string): string {
@@ -102,14 +122,22 @@ function bridgeNetwork(sections: readonly Section[], wish: BootWish): readonly S
 }
 
 /** A section that has lost all its keys says nothing. */
-const isOfUse = (it: Section): boolean => (it.name === '' ? it.lines.some((line) => line.trim() !== '') : it.lines.some((line) => keyOf(line) !== undefined));
+const isOfUse = (it: Section): boolean =>
+  it.name === '' ? it.lines.some((line) => line.trim() !== '') : it.lines.some((line) => keyOf(line) !== undefined);
 
 function onBridge(section: Section, wish: BootWish): Section {
   const { name, lines } = section;
   if (name === 'Link') return { name, lines: withoutKeys(lines, (key) => hardware.has(key)) };
   if (name === 'Network') return { name, lines: withoutKeys(lines, (key) => staysOnPort.has(key)) };
   if (name !== 'RoutingPolicyRule') return section;
-  return { name, lines: lines.map((line) => (/^\s*(Incoming|Outgoing)Interface\s*=/.test(line) && line.trim().endsWith(`=${wish.link}`) ? line.replace(wish.link, wish.bridge) : line)) };
+  return {
+    name,
+    lines: lines.map((line) =>
+      /^\s*(Incoming|Outgoing)Interface\s*=/.test(line) && line.trim().endsWith(`=${wish.link}`)
+        ? line.replace(wish.link, wish.bridge)
+        : line,
+    ),
+  };
 }
 
 /** The IAID that the link's client has, for the clients of the bridge. */
@@ -126,7 +154,10 @@ function withIaid(sections: readonly Section[], name: string, iaid: number): rea
   const lines = sections.filter((it) => it.name === name).flatMap((it) => it.lines);
   if (valueOf(lines, 'IAID') !== undefined || valueOf(lines, 'ClientIdentifier') === 'mac') return sections;
   const at = sections.findLastIndex((it) => it.name === name);
-  if (at < 0) return [...sections, { name, lines: [`IAID=${iaid}`] }].map((it, index, { length }) => (index === length - 2 ? spaced(it) : it));
+  if (at < 0)
+    return [...sections, { name, lines: [`IAID=${iaid}`] }].map((it, index, { length }) =>
+      index === length - 2 ? spaced(it) : it,
+    );
   return sections.map((it, index) => (index === at ? { name, lines: withKey(it.lines, 'IAID', String(iaid)) } : it));
 }
 
@@ -134,7 +165,8 @@ const spaced = (it: Section): Section => (it.lines.at(-1)?.trim() === '' ? it : 
 
 function portNetwork(sections: readonly Section[], wish: BootWish): readonly Section[] {
   const linesOf = (name: string): readonly string[] => sections.filter((it) => it.name === name).flatMap((it) => it.lines);
-  const keep = (lines: readonly string[], wanted: (key: string) => boolean): readonly string[] => lines.filter((it) => wanted(keyOf(it) ?? ''));
+  const keep = (lines: readonly string[], wanted: (key: string) => boolean): readonly string[] =>
+    lines.filter((it) => wanted(keyOf(it) ?? ''));
   const link = keep(linesOf('Link'), (key) => hardware.has(key) || key === 'MTUBytes');
   return [
     { name: 'Match', lines: [`Name=${wish.link}`, ''] },

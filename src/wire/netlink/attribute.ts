@@ -293,7 +293,7 @@ export function headed(length: number, of: () => Schema): AttributeCodec {
 
 /** Attributes that hold an IPv4 address, as their numbers are written for people. */
 export const isIpv4Attribute = (name: string): boolean =>
-  /^(IFA_(ADDRESS|LOCAL|BROADCAST)|RTA_(DST|SRC|GATEWAY|PREFSRC)|NDA_DST)$/.test(name);
+  /^(IFA_(ADDRESS|LOCAL|BROADCAST)|RTA_(DST|SRC|GATEWAY|PREFSRC)|NDA_DST|FRA_(DST|SRC))$/.test(name);
 
 /** For people: `IFLA_IFNAME "eth0", 52 <4 bytes>`. */
 export function describeAttributes(list: AttributeList): string {

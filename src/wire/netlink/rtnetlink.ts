@@ -22,12 +22,14 @@ import {
   RTM_NEWNEIGH,
 } from './neighbour.ts';
 import { decodeRoute, encodeRoute, type RouteMessage, RTM_DELROUTE, RTM_GETROUTE, RTM_NEWROUTE } from './route.ts';
+import { decodeRule, encodeRule, RTM_DELRULE, RTM_GETRULE, RTM_NEWRULE, type RuleMessage } from './rule.ts';
 
 /** What a message says; a type that is not known stays bytes. */
 export type Body =
   | { readonly kind: 'link'; readonly it: LinkMessage }
   | { readonly kind: 'address'; readonly it: AddressMessage }
   | { readonly kind: 'route'; readonly it: RouteMessage }
+  | { readonly kind: 'rule'; readonly it: RuleMessage }
   | { readonly kind: 'neighbour'; readonly it: NeighbourMessage }
   | { readonly kind: 'acknowledgement'; readonly it: Acknowledgement }
   | { readonly kind: 'done'; readonly it: Done }
@@ -46,6 +48,9 @@ const types: Readonly<Record<string, readonly [type: number, kind: Body['kind']]
   RTM_NEWROUTE: [RTM_NEWROUTE, 'route'],
   RTM_DELROUTE: [RTM_DELROUTE, 'route'],
   RTM_GETROUTE: [RTM_GETROUTE, 'route'],
+  RTM_NEWRULE: [RTM_NEWRULE, 'rule'],
+  RTM_DELRULE: [RTM_DELRULE, 'rule'],
+  RTM_GETRULE: [RTM_GETRULE, 'rule'],
   RTM_NEWNEIGH: [RTM_NEWNEIGH, 'neighbour'],
   RTM_DELNEIGH: [RTM_DELNEIGH, 'neighbour'],
   RTM_GETNEIGH: [RTM_GETNEIGH, 'neighbour'],
@@ -70,6 +75,8 @@ export function decodeBody(message: NetlinkMessage): Body {
       return { kind, it: decodeAddress(message.payload) };
     case 'route':
       return { kind, it: decodeRoute(message.payload) };
+    case 'rule':
+      return { kind, it: decodeRule(message.payload) };
     case 'neighbour':
       return { kind, it: decodeNeighbour(message.payload) };
     case 'acknowledgement':
@@ -89,6 +96,8 @@ export function encodeBody(body: Body): Uint8Array {
       return encodeAddress(body.it);
     case 'route':
       return encodeRoute(body.it);
+    case 'rule':
+      return encodeRule(body.it);
     case 'neighbour':
       return encodeNeighbour(body.it);
     case 'acknowledgement':

@@ -143,6 +143,23 @@ export const routeAttributes = schema({
   RTA_TABLE: [15, u32],
 });
 
+/** Attributes of RTM_NEWRULE and its kin (linux/fib_rules.h). */
+export const ruleAttributes = schema({
+  FRA_DST: [1, ipv4],
+  FRA_SRC: [2, ipv4],
+  FRA_IIFNAME: [3, string],
+  FRA_GOTO: [4, u32],
+  FRA_PRIORITY: [6, u32],
+  FRA_FWMARK: [10, u32],
+  FRA_SUPPRESS_IFGROUP: [13, u32],
+  FRA_SUPPRESS_PREFIXLEN: [14, u32],
+  FRA_TABLE: [15, u32],
+  FRA_FWMASK: [16, u32],
+  FRA_OIFNAME: [17, string],
+  FRA_PROTOCOL: [21, u8],
+  FRA_IP_PROTO: [22, u8],
+});
+
 /** Attributes of RTM_NEWNEIGH and its kin: ARP entries (AF_INET) and forwarding entries (AF_BRIDGE). */
 export const neighbourAttributes = schema({
   NDA_DST: [1, ipv4],
