@@ -24,7 +24,7 @@ function readCase(text: string): Case {
   const [head = '', ...parts] = text.split(/^=== /m);
   const words = /^wish (.*)$/m.exec(head)?.[1]?.split(' ') ?? [];
   const given = Object.fromEntries(words.map((it) => it.split('=')));
-  const found = parts.map((it) => /^(\S+) ?(.*)\n([^]*)$/.exec(it) ?? []);
+  const found = parts.map((it) => /^(\S+) ?(.*)\n([\s\S]*)$/.exec(it) ?? []);
   const gone = found.filter((it) => it[1] === 'gone').map(([, , file = '']): [string, undefined] => [file, undefined]);
   const named = (kind: string): BootFiles =>
     new Map(found.filter((it) => it[1] === kind).map(([, , file = '', content = '']) => [file, content]));

@@ -34,9 +34,12 @@ export function matchesGlob(pattern: string, name: string): boolean {
 }
 
 /** Lines, those joined that a backslash holds together. */
-export const joinedLines = (text: string): readonly string[] =>
-  text.split('\n').reduce<string[]>((lines, line) => {
+export function joinedLines(text: string): readonly string[] {
+  const lines: string[] = [];
+  for (const line of text.split('\n')) {
     const before = lines.at(-1);
-    const goesOn = before?.endsWith('\\') === true && !/^\s*[#;]/.test(before);
-    return goesOn ? [...lines.slice(0, -1), `${before}\n${line}`] : [...lines, line];
-  }, []);
+    if (before?.endsWith('\\') === true && !/^\s*[#;]/.test(before)) lines[lines.length - 1] = `${before}\n${line}`;
+    else lines.push(line);
+  }
+  return lines;
+}
