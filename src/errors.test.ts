@@ -85,6 +85,13 @@ const samples: { readonly [C in Code]: readonly Details<C>[] } = {
   ],
   WAIT_EXPIRED: [{ environment: 'shop', seconds: 60, waitsFor: "service 'web'" }],
   SUPERSEDED: [{ environment: 'shop', by: '`landline down`' }],
+  DOCKER_UNREACHABLE: [{ socket: '/var/run/docker.sock', reason: 'there is no such socket' }],
+  DOCKER_TOO_OLD: [{ socket: '/var/run/docker.sock', has: '1.40', needs: '1.41' }],
+  DOCKER_REFUSED: [{ doing: "start container 'web'", status: 409, says: 'container is paused' }],
+  CONTAINER_UNKNOWN: [{ container: 'web' }],
+  IMAGE_MISSING: [{ image: 'shop/web:42' }],
+  IMAGE_REFUSED: [{ image: 'shop/web:42', says: 'manifest unknown' }],
+  CREDENTIALS_UNREADABLE: [{ registry: 'registry.office.example', from: '/root/.docker/config.json', reason: 'it is no JSON' }],
   LAB_UNKNOWN: [
     { name: 'a', labs: [] },
     { name: 'a', labs: ['b'] },

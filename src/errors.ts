@@ -446,6 +446,57 @@ export const catalogue = {
     next: () => 'look with `landline ps` and ask again if it is still wanted',
   }),
 
+  // Docker.
+  DOCKER_UNREACHABLE: entry<{ socket: string; reason: string }>({
+    status: 503,
+    exit: 1,
+    retry: 'later',
+    says: (d) => `no Docker answers at ${d.socket}: ${d.reason}`,
+    next: () => 'start it (`systemctl start docker`), or name its socket in landline.yaml: `engines: { docker: { socket: … } }`',
+  }),
+  DOCKER_TOO_OLD: entry<{ socket: string; has: string; needs: string }>({
+    status: 503,
+    exit: 1,
+    retry: 'after-change',
+    says: (d) => `the Docker at ${d.socket} speaks API ${d.has}, and ${d.needs} is needed`,
+    next: () => 'update it: Docker 20.10 is enough',
+  }),
+  DOCKER_REFUSED: entry<{ doing: string; status: number; says: string }>({
+    status: 502,
+    exit: 1,
+    retry: 'later',
+    says: (d) => `Docker refused to ${d.doing}: ${d.says} (status ${d.status})`,
+    next: () => "mend what it names, and ask again; `docker events` and Docker's own log say more",
+  }),
+  CONTAINER_UNKNOWN: entry<{ container: string }>({
+    status: 404,
+    exit: 1,
+    retry: 'after-change',
+    says: (d) => `Docker has no container '${d.container}'`,
+    next: () => '`docker ps -a` lists them',
+  }),
+  IMAGE_MISSING: entry<{ image: string }>({
+    status: 404,
+    exit: 1,
+    retry: 'after-change',
+    says: (d) => `Docker has no image '${d.image}'`,
+    next: (d) => `get it with \`docker pull ${d.image}\`, or build it`,
+  }),
+  IMAGE_REFUSED: entry<{ image: string; says: string }>({
+    status: 502,
+    exit: 1,
+    retry: 'later',
+    says: (d) => `the image '${d.image}' cannot be pulled: ${d.says}`,
+    next: () => 'check its name and tag; for a registry with a password, `docker login` as the user that runs the daemon',
+  }),
+  CREDENTIALS_UNREADABLE: entry<{ registry: string; from: string; reason: string }>({
+    status: 500,
+    exit: 1,
+    retry: 'after-change',
+    says: (d) => `the password for the registry ${d.registry} cannot be read from ${d.from}: ${d.reason}`,
+    next: (d) => `mend it, or write it anew with \`docker login ${d.registry}\``,
+  }),
+
   // The lab.
   LAB_UNKNOWN: entry<{ name: string; labs: readonly string[] }>({
     status: 404,

@@ -20,8 +20,10 @@ export interface LabDoor {
   labUp(options: {
     readonly name: string;
     readonly plainNic: boolean;
+    readonly docker: boolean;
     readonly onProgress?: (line: string) => void;
   }): Promise<LabStatus>;
+  isDockerInstalled(): boolean;
   labDown(options: { readonly name: string }): Promise<void>;
   labStatus(options: { readonly name?: string }): Promise<readonly LabStatus[]>;
   labExec(options: { readonly name: string; readonly host: string; readonly command: readonly string[] }): Promise<number>;

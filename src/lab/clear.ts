@@ -1,6 +1,7 @@
 /** Ending a lab, whole or in pieces, until nothing of it is left. */
 import fs from 'node:fs';
 import { LandlineError } from '../errors.ts';
+import { removeCgroups } from './cgroups.ts';
 import { withLock } from './lock.ts';
 import { endProcess, findByArgument, isGone, waitUntil } from './process.ts';
 import { folderOf, isMarkOf, labExists, listLabs, readRecord } from './record.ts';
@@ -21,6 +22,9 @@ export async function clearLab(name: string): Promise<void> {
   const remaining = (): readonly number[] => findByArgument((argument) => isMarkOf(name, argument)).map((it) => it.pid);
   if (!(await waitUntil(() => remaining().length === 0, patienceMs, 20))) {
     throw new LandlineError('LAB_FAILED', { doing: `end '${name}'`, reason: `these processes stay: ${remaining().join(', ')}` });
+  }
+  if (!(await waitUntil(() => removeCgroups(name), patienceMs, 20))) {
+    throw new LandlineError('LAB_FAILED', { doing: `end '${name}'`, reason: 'its cgroups cannot be removed' });
   }
   fs.rmSync(folderOf(name), { recursive: true, force: true });
 }

@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import { containsAddress, type Prefix, prefix, subnetOf } from '../net/prefix.ts';
 import { describeOffice, type Machine, type Office } from './describe.ts';
 
-const office = describeOffice({ plainNic: false, daemon: true });
-const rehearsal = describeOffice({ plainNic: true, daemon: false });
+const office = describeOffice({ plainNic: false, daemon: true, docker: true });
+const rehearsal = describeOffice({ plainNic: true, daemon: false, docker: false });
 
 const addressesOf = (machine: Machine): readonly string[] => machine.links.flatMap((it) => it.address ?? []);
 
@@ -75,9 +75,9 @@ for (const it of [office, rehearsal]) {
   });
 }
 
-test('the daemon runs in the host, and nowhere when it is not wanted', () => {
+test('Docker and the daemon run in the host, and nowhere when they are not wanted', () => {
   const programs = (of: Office): readonly string[] =>
     of.machines.flatMap((it) => it.programs.map((one) => `${it.name}: ${one.command.join(' ')}`));
-  assert.deepEqual(programs(office), ['host: landline daemon']);
+  assert.deepEqual(programs(office), [`host: sh ${import.meta.dirname}/dockerd.sh`, 'host: landline daemon']);
   assert.deepEqual(programs(rehearsal), []);
 });

@@ -6,6 +6,7 @@
  *       │
  *   branch-pc                                          10.50.0.0/24
  */
+import path from 'node:path';
 import type { Mac } from '../net/mac.ts';
 
 /** One end of a cable, or a bridge over some of the machine's NICs. Addresses carry their prefix. */
@@ -59,6 +60,8 @@ export interface OfficeOptions {
   readonly plainNic: boolean;
   /** Whether `landline daemon` runs in `host`. */
   readonly daemon: boolean;
+  /** Whether a Docker of its own runs in `host`. */
+  readonly docker: boolean;
 }
 
 /** Folders of which each machine has its own, empty at first. */
@@ -110,7 +113,7 @@ function host(options: OfficeOptions): Machine {
   return {
     ...base,
     files: { ...base.files, '/etc/landline/landline.yaml': landlineYaml },
-    programs: options.daemon ? [daemonProgram] : [],
+    programs: [...(options.docker ? [dockerProgram] : []), ...(options.daemon ? [daemonProgram] : [])],
   };
 }
 
@@ -119,6 +122,13 @@ const daemonProgram: Program = {
   command: ['landline', 'daemon'],
   log: '/var/log/landline.log',
   socket: '/run/landline/landline.sock',
+};
+
+const dockerProgram: Program = {
+  name: 'docker',
+  command: ['sh', path.join(import.meta.dirname, 'dockerd.sh')],
+  log: '/var/log/docker.log',
+  socket: '/run/docker.sock',
 };
 
 const landlineYaml = `networks:

@@ -37,6 +37,8 @@ export function programInside(machine: MachineRecord, command: readonly string[]
 
 const binFolder = path.join(import.meta.dirname, '../../bin');
 const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+/** Where a program of a machine finds others. */
+export const foldersOfPrograms: readonly string[] = defaultPath.split(':');
 
 /** What a command in a machine finds: this Landline first in the PATH, and nothing that leads to a daemon outside. */
 export function environmentInside(outside: NodeJS.ProcessEnv): NodeJS.ProcessEnv {

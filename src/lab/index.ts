@@ -7,9 +7,11 @@
  * at all, whatever is killed when; after `down` no process, mount, link or file of it is left.
  * It needs root, and unshare, nsenter and mount of util-linux. A lab does not outlive a reboot.
  */
+import fs from 'node:fs';
 import { LandlineError } from '../errors.ts';
 import { environmentNameRule, isEnvironmentName } from '../net/name.ts';
 import { takeDown } from './clear.ts';
+import { foldersOfPrograms } from './enter.ts';
 import { findMachine, runInside } from './exec.ts';
 import type { LabStatus } from './status.ts';
 import type { LabUp, LabWish } from './up.ts';
@@ -28,6 +30,11 @@ export type { LabUp, LabWish } from './up.ts';
 export async function labUp(wish: LabWish): Promise<LabUp> {
   check(wish.name, 'landline lab up');
   return (await import('./up.ts')).bringUp(wish);
+}
+
+/** Whether this machine has a dockerd that can run in the office's host. */
+export function isDockerInstalled(): boolean {
+  return foldersOfPrograms.some((folder) => fs.existsSync(`${folder}/dockerd`));
 }
 
 /** Ends the lab and all that runs in it. @throws LandlineError USAGE, NOT_ROOT, LAB_UNKNOWN, LAB_FAILED */

@@ -21,14 +21,14 @@ type Say = (line: string) => void;
 
 /** See index.ts. */
 export async function bringUp(wish: LabWish): Promise<LabUp> {
-  const { name, plainNic = false, daemon = true, onProgress: say = () => {} } = wish;
+  const { name, plainNic = false, daemon = true, docker = false, onProgress: say = () => {} } = wish;
   const host = openHost();
   try {
     return await withLock(name, waiting(name, say), async () => {
       const record = readRecord(name);
       const made = record === undefined || stateOf(record) !== 'running';
-      if (made) await buildAnew(host, name, { plainNic, daemon }, say);
-      else await keep(name, record, { plainNic, daemon }, say);
+      if (made) await buildAnew(host, name, { plainNic, daemon, docker }, say);
+      else await keep(name, record, { plainNic, daemon, docker }, say);
       return { ...(await describeLab(host, name)), made };
     });
   } finally {
@@ -50,8 +50,7 @@ async function buildAnew(host: Host, name: string, options: OfficeOptions, say: 
 /** A lab that is whole stays as it is, but for programs that have ended: they are started again. */
 async function keep(name: string, record: LabRecord, options: OfficeOptions, say: Say): Promise<void> {
   say(`the lab '${name}' is up already`);
-  const { plainNic, daemon } = record.options;
-  if (plainNic !== options.plainNic || daemon !== options.daemon) {
+  if (describeOptions(record.options) !== describeOptions(options)) {
     const doing = `make '${name}' with ${describeOptions(options)}`;
     throw new LandlineError('LAB_FAILED', { doing, reason: `it is there already, with ${describeOptions(record.options)}` });
   }
@@ -65,4 +64,4 @@ async function allProgramsRun({ machines }: LabRecord): Promise<boolean> {
 }
 
 const describeOptions = (it: OfficeOptions): string =>
-  `${it.plainNic ? "the host's address on ens33" : 'br0 on the host'} and ${it.daemon ? 'the' : 'no'} daemon`;
+  `${it.plainNic ? "the host's address on ens33" : 'br0 on the host'}, ${it.daemon ? 'the' : 'no'} daemon and ${it.docker ? 'a' : 'no'} Docker`;

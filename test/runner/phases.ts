@@ -3,7 +3,7 @@
  * A new kind of test is one more entry.
  */
 import { spawnSync } from 'node:child_process';
-import { globSync } from 'node:fs';
+import { existsSync, globSync } from 'node:fs';
 import { matchesGlob } from 'node:path';
 
 export interface Phase {
@@ -30,6 +30,13 @@ function lacksNamespaces(): string | undefined {
   return tried.status === 0 ? undefined : `no network namespace can be made: ${tried.error?.message ?? tried.stderr.trim()}`;
 }
 
+/** The office's host has a Docker of its own where dockerd is installed. */
+function lacksDocker(): string | undefined {
+  const folders = (process.env['PATH'] ?? '').split(':').concat('/usr/sbin');
+  const isInstalled = folders.some((folder) => existsSync(`${folder}/dockerd`));
+  return isInstalled ? lacksNamespaces() : 'dockerd is not installed (`scripts/packages` installs it)';
+}
+
 export const phases: readonly Phase[] = [
   { name: 'unit', files: ['src/**/*.test.ts', 'test/{docs,runner}/*.test.ts'], atOnce: 2, limit: 60, soakLimit: minutes(30) },
   {
@@ -39,6 +46,14 @@ export const phases: readonly Phase[] = [
     limit: minutes(3),
     soakLimit: minutes(60),
     lacks: lacksNamespaces,
+  },
+  {
+    name: 'docker',
+    files: ['test/docker/**/*.test.ts'],
+    atOnce: 1,
+    limit: minutes(3),
+    soakLimit: minutes(60),
+    lacks: lacksDocker,
   },
   { name: 'cli', files: ['test/cli/**/*.test.ts'], atOnce: 1, limit: minutes(2), soakLimit: minutes(30) },
   {

@@ -17,11 +17,13 @@ export const addLab: AddCommand = (root, { doors, setStatus }) => {
     .description('build the office: switch, router, server, pc, branch-pc, and host with a daemon')
     .option(...nameOption)
     .option('--plain-nic', "leave the host's NIC without a bridge")
+    .option('--no-docker', "no Docker of the host's own, though Docker is installed on this machine")
     .option('--json', 'print one JSON document')
-    .action(async (options: { name: string; plainNic?: true; json?: true }) => {
-      const { labUp } = await doors.lab();
+    .action(async (options: { name: string; plainNic?: true; docker: boolean; json?: true }) => {
+      const { labUp, isDockerInstalled } = await doors.lab();
       const onProgress = options.json ? {} : { onProgress: (line: string) => void process.stderr.write(`${line}\n`) };
-      const status = await labUp({ name: options.name, plainNic: options.plainNic === true, ...onProgress });
+      const docker = options.docker && isDockerInstalled();
+      const status = await labUp({ name: options.name, plainNic: options.plainNic === true, docker, ...onProgress });
       if (options.json) printJson(status);
       else process.stdout.write(`lab ${status.name} is up: ${status.machines.map((it) => it.name).join(', ')}\n`);
     });
