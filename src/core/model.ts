@@ -37,6 +37,15 @@ export interface Configuration {
   readonly networks: readonly LanNetwork[];
   /** Subnet of the built-in private network, `bridge`. */
   readonly privateSubnet: Prefix;
+  readonly docker: DockerConfiguration;
+}
+
+/** How the Docker Engine is reached and used. */
+export interface DockerConfiguration {
+  /** Path of its unix socket; left out: that of DOCKER_HOST, or /var/run/docker.sock. */
+  readonly socket?: string;
+  /** Image of the anchors; left out: Landline's own. */
+  readonly anchorImage?: string;
 }
 
 /** Another way out of the sandbox: `to` a prefix, `via` a router in the endpoint's subnet. */
@@ -87,7 +96,9 @@ export type MountSpec =
   /** A folder that Landline keeps for the environment; without a name it is this service's own. */
   | { readonly kind: 'volume'; readonly volume?: string; readonly target: string; readonly readOnly: boolean }
   /** In memory, gone with the service; `options` are those of mount(8), and stand behind Docker's own defaults. */
-  | { readonly kind: 'tmpfs'; readonly target: string; readonly options: string };
+  | { readonly kind: 'tmpfs'; readonly target: string; readonly options: string }
+  /** A file that nobody may write, with this text: of a container alone. */
+  | { readonly kind: 'text'; readonly target: string; readonly text: string };
 
 /** Limits of setrlimit(2); -1 stands for none. */
 export interface UlimitSpec {
@@ -112,25 +123,87 @@ export interface Healthcheck {
   readonly startIntervalMs: number;
 }
 
-/** The wish for one service of the native engine, in Compose's meaning of the words. */
+/**
+ * What only a container has, in Compose's words and meaning: each field is the key of that name (`capAdd`: cap_add). Sizes
+ * in bytes. Left out: as the image says, or Docker.
+ */
+export interface ContainerSpec {
+  readonly image: string;
+  readonly pullPolicy?: 'always' | 'missing' | 'never';
+  readonly platform?: string;
+  /** Instead of the image's; empty: none at all. */
+  readonly entrypoint?: readonly string[];
+  /** True: the image's own healthcheck is not run. */
+  readonly noHealthcheck?: true;
+  readonly capAdd?: readonly string[];
+  readonly capDrop?: readonly string[];
+  readonly cgroup?: 'host' | 'private';
+  readonly cgroupParent?: string;
+  readonly cpuPeriod?: number;
+  readonly cpuQuota?: number;
+  readonly cpuShares?: number;
+  readonly cpus?: number;
+  readonly cpuset?: string;
+  readonly deviceCgroupRules?: readonly string[];
+  /** `HOST:CONTAINER:rwm` */
+  readonly devices?: readonly string[];
+  readonly dns?: readonly string[];
+  readonly dnsOpt?: readonly string[];
+  readonly dnsSearch?: readonly string[];
+  /** `NAME:ADDRESS`; the address may be the word `host-gateway`. */
+  readonly extraHosts?: readonly string[];
+  readonly init?: boolean;
+  /** `host`, `private`, `shareable`, `none`, or `service:NAME`. */
+  readonly ipc?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly logging?: { readonly driver?: string; readonly options?: Readonly<Record<string, string>> };
+  readonly memLimit?: number;
+  readonly memReservation?: number;
+  readonly memSwappiness?: number;
+  readonly memswapLimit?: number;
+  readonly oomKillDisable?: boolean;
+  readonly oomScoreAdj?: number;
+  /** `host`, or `service:NAME`. */
+  readonly pid?: string;
+  readonly pidsLimit?: number;
+  readonly privileged?: boolean;
+  readonly readOnly?: boolean;
+  readonly runtime?: string;
+  readonly securityOpt?: readonly string[];
+  readonly shmSize?: number;
+  readonly stdinOpen?: boolean;
+  readonly storageOpt?: Readonly<Record<string, string>>;
+  readonly sysctls?: Readonly<Record<string, string>>;
+  readonly tty?: boolean;
+  readonly usernsMode?: 'host';
+  readonly uts?: 'host';
+}
+
+/** The wish for one service, in Compose's meaning of the words. */
 export interface ServiceSpec {
   readonly name: string;
-  /** Program and arguments, as exec takes them. */
+  /** Program and arguments, as exec takes them; of a container: arguments of its entrypoint, empty for the image's own. */
   readonly command: readonly string[];
+  /** Of the engine `docker` alone. */
+  readonly container?: ContainerSpec;
+  /** More names that it has inside of the environment. */
+  readonly aliases?: readonly string[];
+  /** How often it has been replaced: each time it is started anew, though nothing else of the wish is another. */
+  readonly replaced?: number;
   readonly environment: Readonly<Record<string, string>>;
-  /** Absolute; left out: the directory of the environment file. */
+  /** Absolute; left out: the directory of the environment file, or the image's. */
   readonly workingDir?: string;
   /** What is waited for before this one is started. */
   readonly dependsOn: readonly Dependency[];
   readonly restart: RestartPolicy;
   /** How often `on-failure` starts it again; left out: without end. */
   readonly restartLimit?: number;
-  /** A signal's name with `SIG`, by default SIGTERM. */
-  readonly stopSignal: string;
+  /** A signal's name with `SIG`; left out: the image's, or SIGTERM. */
+  readonly stopSignal?: string;
   /** Milliseconds from the stop signal to SIGKILL, by default 10 000. */
   readonly stopGraceMs: number;
   readonly healthcheck?: Healthcheck;
-  /** `USER` or `USER:GROUP`, each a name or a number; left out: root. */
+  /** `USER` or `USER:GROUP`, each a name or a number; left out: root, or the image's. */
   readonly user?: string;
   /** More groups, names or numbers. */
   readonly groups?: readonly string[];
@@ -159,9 +232,23 @@ export type SandboxSpec =
   /** One that somebody else has bound to a file, as `ip netns add` does. */
   | { readonly kind: 'file'; readonly path: string };
 
+/** What is said of a volume on the engine `docker` beyond its name. */
+export interface VolumeSpec {
+  readonly volume: string;
+  /** Docker's name of it; left out: ENVIRONMENT_VOLUME. */
+  readonly name?: string;
+  /** True: it is somebody else's, has to be there, and stays. */
+  readonly external?: true;
+  readonly driver?: string;
+  readonly driverOpts?: Readonly<Record<string, string>>;
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
 /** The wish for one environment: what `up` was asked for, checked and complete. */
 export interface EnvironmentSpec {
   readonly name: string;
+  /** What runs its services; left out: the native engine. */
+  readonly engine?: 'docker';
   readonly hostname: string;
   /** Absolute path that relative paths and services without `working_dir` start from. */
   readonly directory: string;
@@ -174,6 +261,8 @@ export interface EnvironmentSpec {
   readonly ports?: readonly PortSpec[];
   /** Names of services that somebody stopped, until somebody starts them; left out: none. */
   readonly stopped?: readonly string[];
+  /** Of the engine `docker`: volumes of which more is said than their name; left out: none. */
+  readonly volumes?: readonly VolumeSpec[];
 }
 
 /** Where an address came from. */

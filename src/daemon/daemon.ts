@@ -99,6 +99,11 @@ export function daemonOn(world: World, environments: Environments): Daemon {
 
 async function up(world: World, environments: Environments, ask: UpAsk): ReturnType<Daemon['up']> {
   const { spec, notes } = parseEnvironment(ask.text, { file: ask.file, directory: ask.directory, overrides: ask.overrides });
+  if (spec.engine === 'docker')
+    throw new LandlineError('USAGE', {
+      problem: 'this version runs commands, not images',
+      advice: "write 'command' without 'image'",
+    });
   if (!fs.existsSync(spec.directory)) {
     throw new LandlineError('USAGE', {
       problem: `there is no directory ${spec.directory} on the daemon's machine`,

@@ -68,7 +68,11 @@ export async function fakeWorld(t: TestContext, { probe = false }: { readonly pr
     firewall: { apply: async () => undefined, check: async () => undefined, problems: [], close: () => undefined },
     linkGroup: linkGroup(store.installation),
     netnsFolder: '/run/landline/netns/a1b2',
-    configuration: { networks: [{ ...office, probe: probe ? 'fast' : 'off' }], privateSubnet: prefix('10.88.0.0/16') },
+    configuration: {
+      networks: [{ ...office, probe: probe ? 'fast' : 'off' }],
+      privateSubnet: prefix('10.88.0.0/16'),
+      docker: {},
+    },
   };
   t.after(() => {
     store.close();

@@ -4,14 +4,26 @@ import type { Report } from './report.ts';
 import { nearestWord, suggest } from './shape.ts';
 import type { MapNode } from './tree.ts';
 
+/** Services of one file share their network: what Compose has for that is so already. */
+const sharesAlready = /^(bridge|default|service:.+)$/;
+
 /** Refuses what this version cannot do and what Compose does not know; notes what has no effect, each key once in a file. */
 export function checkComposeKeys(level: ComposeLevel, node: MapNode, report: Report, noted = new Set<string>()): void {
-  for (const [key, { keyAt }] of node.entries) {
+  const withImage = level === 'top' || node.entries.has('image');
+  for (const [key, { keyAt, value }] of node.entries) {
     if (key.startsWith('x-')) continue;
-    const treatment = treatmentOf(level, key);
+    if (key === 'network_mode' && value.kind === 'scalar' && sharesAlready.test(value.text)) {
+      report.note(keyAt, "'network_mode' has no effect: the services of an environment share one network");
+      continue;
+    }
+    const treatment = treatmentOf(level, key, withImage);
     if (treatment === undefined) reportUnknown(level, key, keyAt, report);
     else if (treatment.kind === 'refused') {
-      report.problem(keyAt, treatment.why ?? `Compose's '${key}' is not part of this version`, treatment.next ?? 'remove it');
+      const ofContainers = !withImage && treatmentOf(level, key)?.kind === 'honoured';
+      const says = ofContainers
+        ? `'${key}' is for containers, and this service has no 'image'`
+        : `Compose's '${key}' is not part of this version`;
+      report.problem(keyAt, treatment.why ?? says, treatment.next ?? 'remove it');
     } else if (treatment.kind === 'noted' && !noted.has(key)) {
       report.note(keyAt, `'${key}' has no effect: ${treatment.why}`);
       noted.add(key);

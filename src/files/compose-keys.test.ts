@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isLandlineError } from '../errors.ts';
-import { composeKeys, composeKeysTable } from './compose-keys.ts';
+import { composeKeys, composeKeysTable, treatmentOf } from './compose-keys.ts';
 import { parseEnvironment } from './environment.ts';
 
 /** Properties of compose-spec.json (compose-spec/compose-go 0035625, July 2025), of the file and of `#/definitions/service`. */
@@ -24,9 +24,9 @@ test('the table has every key of the Compose Specification, and no other', () =>
   }
 });
 
-/** What a service with one more key meets at that key's line. */
-function meet(key: string): { readonly problem: string | undefined; readonly note: string | undefined } {
-  const text = `name: shop\nx-landline: { network: office }\nservices:\n  web:\n    command: sleep 60\n    ${key}: []\n`;
+/** What a service of a command or of an image meets with one more key, at that key's line. */
+function meet(service: string, key: string): { readonly problem: string | undefined; readonly note: string | undefined } {
+  const text = `name: shop\nx-landline: { network: office }\nservices:\n  web:\n    ${service}\n    ${key}: []\n`;
   try {
     const { notes } = parseEnvironment(text, { file: 'shop.yaml', directory: '/' });
     return { problem: undefined, note: notes.find((it) => it.line === 6)?.message };
@@ -37,8 +37,14 @@ function meet(key: string): { readonly problem: string | undefined; readonly not
 }
 
 test('the code does what the table says, key by key', () => {
-  for (const [key, treatment] of Object.entries(composeKeys.service)) {
-    const { problem, note } = meet(key);
+  const services = { 'command: sleep 60': false, 'image: shop/web:42': true };
+  const cases = Object.entries(services).flatMap(([service, withImage]) =>
+    Object.keys(composeKeys.service)
+      .filter((key) => !service.startsWith(`${key}:`) && key !== 'image')
+      .map((key) => ({ key, treatment: treatmentOf('service', key, withImage), ...meet(service, key) })),
+  );
+  for (const { key, treatment, problem, note } of cases) {
+    assert.ok(treatment !== undefined);
     if (treatment.kind === 'refused') assert.ok(problem?.includes(`'${key}'`) || problem === treatment.why, `${key}: ${problem}`);
     // An empty list of ports leaves nothing to be said.
     else if (treatment.kind === 'noted' && key !== 'ports') assert.equal(note, `'${key}' has no effect: ${treatment.why}`);

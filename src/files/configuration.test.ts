@@ -47,6 +47,8 @@ networks:
     resolvers: [192.168.11.2]
     domain: Test.Office.Example
     probe: rfc5227
+engines:
+  docker: { socket: unix:///run/docker.sock, anchorImage: registry.office.example/pause:3 }
 `;
   const expected: Configuration = {
     id: 'office-host-1',
@@ -64,6 +66,7 @@ networks:
       },
     ],
     privateSubnet: prefix('10.88.0.0/16'),
+    docker: { socket: '/run/docker.sock', anchorImage: 'registry.office.example/pause:3' },
   };
   assert.deepEqual(parseConfiguration(text, 'landline.yaml'), expected);
 });
@@ -74,6 +77,7 @@ test('a network needs a bridge and a subnet; all else has a default', () => {
       { name: 'lab', bridge: 'br1', subnet: prefix('10.1.0.0/30'), pool: [], exclude: [], resolvers: [], probe: 'fast' },
     ],
     privateSubnet: prefix('10.88.0.0/16'),
+    docker: {},
   });
 });
 
@@ -119,7 +123,7 @@ test('a pool may hold the network and broadcast addresses, the gateway and resol
 test('the shape is a JSON schema for editors', () => {
   const schema = z.toJSONSchema(configurationSchema, { io: 'input' });
   const network = Object(schema.properties?.networks).additionalProperties;
-  assert.deepEqual(Object.keys(schema.properties ?? {}), ['id', 'networks', 'bridge']);
+  assert.deepEqual(Object.keys(schema.properties ?? {}), ['id', 'networks', 'bridge', 'engines']);
   assert.deepEqual(network.required, ['bridge', 'subnet']);
   assert.equal(network.additionalProperties, false);
   assert.equal(network.properties.subnet.description, 'subnet of the LAN');
@@ -135,17 +139,26 @@ const malformed: readonly Malformed[] = [
   {
     title: 'an unknown key far from any known',
     text: 'zebra: {}\n',
-    says: ["landline.yaml:1:1: 'zebra' is no key of landline.yaml → write one of id, bridge, networks, or remove it"],
+    says: ["landline.yaml:1:1: 'zebra' is no key of landline.yaml → write one of id, bridge, engines, networks, or remove it"],
   },
   {
     title: 'capabilities that this version does not have',
     text: `
-engines: { docker: {} }
 dns: { serve: {} }
 `,
+    says: ["landline.yaml:1:1: 'dns' is not part of this version → remove it"],
+  },
+  {
+    title: 'an engine that is elsewhere, or none',
+    text: `
+engines:
+  docker: { socket: "tcp://192.168.11.20:2375", anchorImage: Pause }
+  podman: {}
+`,
     says: [
-      "landline.yaml:1:1: 'engines' is not part of this version → remove it",
-      "landline.yaml:2:1: 'dns' is not part of this version → remove it",
+      "landline.yaml:2:21: 'tcp://192.168.11.20:2375' is no path of a unix socket → write its whole path, as in /var/run/docker.sock",
+      "landline.yaml:2:62: 'Pause' cannot be the name of an image → write 'pause'",
+      "landline.yaml:3:3: 'podman' is no key of engines → write one of docker, or remove it",
     ],
   },
   {

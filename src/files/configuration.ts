@@ -1,9 +1,10 @@
 /** landline.yaml: the networks of this host. */
 import { z } from 'zod';
-import type { Configuration, LanNetwork } from '../core/model.ts';
+import type { Configuration, DockerConfiguration, LanNetwork } from '../core/model.ts';
 import { formatIpv4, type Ipv4 } from '../net/ipv4.ts';
 import { broadcastOf, containsAddress, formatPrefix, overlaps, type Prefix, prefix } from '../net/prefix.ts';
 import { formatRange, type Range } from '../net/range.ts';
+import { parseImage } from './container-schema.ts';
 import {
   parseAddress,
   parseDomain,
@@ -13,7 +14,7 @@ import {
   parsePoolRange,
   parseSubnet,
 } from './fields.ts';
-import { notYet, refuseNotYet } from './not-yet.ts';
+import { type Mistake, notYet, refuseNotYet } from './not-yet.ts';
 import { readYaml, type YamlFile } from './read-yaml.ts';
 import type { Report } from './report.ts';
 import { checkFields, checkValue, type Fields, isMistake, text } from './shape.ts';
@@ -43,6 +44,16 @@ const networkSchema = z
   })
   .meta({ title: 'a network', examples: [{ bridge: 'br0', subnet: '192.168.10.0/23' }] });
 
+/** Where dockerd listens unless it is told otherwise. */
+const defaultSocket = '/var/run/docker.sock';
+
+/** A path, with or without `unix://`. */
+function parseSocket(written: string): string | Mistake {
+  const path = written.replace(/^unix:\/\//, '');
+  if (path.startsWith('/') && !path.includes('\0')) return path;
+  return { mistake: `'${written}' is no path of a unix socket`, next: `write its whole path, as in ${defaultSocket}` };
+}
+
 const about = { title: 'landline.yaml', examples: [{ networks: { office: { bridge: 'br0', subnet: '192.168.10.0/23' } } }] };
 
 /** landline.yaml as a zod schema; `z.toJSONSchema(…, { io: 'input' })` makes the schema for editors of it. */
@@ -53,6 +64,26 @@ export const configurationSchema = z
     bridge: z
       .strictObject({ subnet: text('subnet of the built-in private network', '10.88.0.0/16', parseSubnet).optional() })
       .meta({ title: 'the private network', examples: [{ subnet: '10.88.0.0/16' }] })
+      .optional(),
+    engines: z
+      .strictObject({
+        docker: z
+          .strictObject({
+            socket: text(
+              'socket of the Docker Engine; left out: that of DOCKER_HOST, or /var/run/docker.sock',
+              defaultSocket,
+              parseSocket,
+            ).optional(),
+            anchorImage: text(
+              "image of the anchors; left out: Landline's own",
+              'registry.office.example/pause:3',
+              parseImage,
+            ).optional(),
+          })
+          .meta({ title: 'engines.docker', examples: [{ socket: defaultSocket }] })
+          .optional(),
+      })
+      .meta({ title: 'engines', examples: [{ docker: { socket: defaultSocket } }] })
       .optional(),
   })
   .meta(about);
@@ -78,7 +109,7 @@ export function parseConfiguration(input: string | Uint8Array, file: string): Co
   const { root, report } = yaml;
   if (root === undefined) {
     report.refuseIfWrong();
-    return { networks: [], privateSubnet: freePrivateSubnet([]) };
+    return { networks: [], privateSubnet: freePrivateSubnet([]), docker: {} };
   }
   const top = configurationSchema.omit({ networks: true }).extend({ networks: z.unknown() }).meta(about);
   if (root.kind === 'map') reportNotYet('configuration', root, report);
@@ -102,7 +133,15 @@ export function parseConfiguration(input: string | Uint8Array, file: string): Co
     ...(fields.id === undefined ? {} : { id: fields.id }),
     networks: networks.map(({ name, fields }) => complete(name, fields)),
     privateSubnet: chosen ?? freePrivateSubnet(lans),
+    docker: dockerOf(fields.engines?.docker),
   };
+}
+
+function dockerOf({
+  socket,
+  anchorImage,
+}: NonNullable<NonNullable<Fields<typeof configurationSchema>['engines']>['docker']> = {}): DockerConfiguration {
+  return { ...(socket === undefined ? {} : { socket }), ...(anchorImage === undefined ? {} : { anchorImage }) };
 }
 
 interface NamedNetwork {

@@ -397,15 +397,28 @@ services:
     ],
   },
   {
-    title: 'an image',
+    title: 'an image that cannot be one',
     text: `
 name: shop
 x-landline: { network: office }
 services:
   web:
-    image: shop/web:42
+    image: Shop/Web:42
 `,
-    says: ["shop.yaml:5:5: this version runs commands, not images → give 'command' without 'image'"],
+    says: ["shop.yaml:5:12: 'Shop/Web:42' cannot be the name of an image → write 'shop/web:42'"],
+  },
+  {
+    title: 'containers beside commands',
+    text: `
+name: shop
+x-landline: { network: office }
+services:
+  web: { image: shop/web:42 }
+  db: { command: sleep 60 }
+`,
+    says: [
+      "shop.yaml:5:3: service 'db' has no image, and service 'web' has one: an environment runs containers or commands, not both → give 'db' an image, or write it into a file of its own",
+    ],
   },
   {
     title: 'a build',
@@ -416,7 +429,9 @@ services:
   web:
     build: .
 `,
-    says: ["shop.yaml:5:5: this version runs commands, not images → give 'command' without 'build'"],
+    says: [
+      "shop.yaml:5:5: Landline builds no images → build the image and name it with 'image', or give 'command' without 'build'",
+    ],
   },
   {
     title: 'keys that Compose knows',
@@ -432,8 +447,8 @@ services:
 `,
     says: [
       "shop.yaml:6:5: Compose's 'volumes_from' is not part of this version → remove it: commands run with the host's files",
-      "shop.yaml:7:5: Compose's 'cap_add' is not part of this version → remove it",
-      "shop.yaml:8:5: Compose's 'privileged' is not part of this version → remove it",
+      "shop.yaml:7:5: 'cap_add' is for containers, and this service has no 'image' → remove it, or give the service an 'image'",
+      "shop.yaml:8:5: 'privileged' is for containers, and this service has no 'image' → remove it, or give the service an 'image'",
     ],
   },
   {
@@ -443,11 +458,11 @@ name: shop
 x-landline: { network: office }
 services: { web: { command: sleep 60 } }
 volumes: { data: {} }
-secrets: {}
+models: {}
 include: [other.yaml]
 `,
     says: [
-      "shop.yaml:5:1: Compose's 'secrets' is not part of this version → hand them over in files of the host",
+      "shop.yaml:5:1: Compose's 'models' is not part of this version → remove it",
       "shop.yaml:6:1: Compose's 'include' is not part of this version → write the services of the other file here",
     ],
   },
@@ -1250,13 +1265,13 @@ services:
     "1:1: 'version' has no effect: Compose itself ignores it",
     "4:1: 'networks' has no effect: x-landline says how the environment is connected, all services together",
     "6:29: 'labels' has no effect: there is no container to label",
-    "6:47: 'container_name' has no effect: the service is NAME/SERVICE in every command",
+    "6:47: 'container_name' has no effect: the service is NAME/SERVICE in every command; inside the environment the name is 127.0.0.1",
     "6:68: 'networks' has no effect: x-landline says how the environment is connected, all services together",
-    "6:89: 'hostname' has no effect: x-landline.hostname names the environment, all services together",
+    "6:89: 'hostname' has no effect: x-landline.hostname names the environment, all services together; inside of it the name is 127.0.0.1",
     "7:40: 'expose' has no effect: every port answers at the address of the environment",
-    "7:54: 'links' has no effect: every service's name resolves inside the environment",
+    "7:54: 'links' has no effect: every service's name resolves inside the environment, and so do the names given here",
     "7:68: 'logging' has no effect: `landline logs` shows what a service writes",
-    "7:81: 'deploy' has no effect: it is for swarms, and sets no limits here; `replicas` may be 1",
+    "7:81: 'deploy' has no effect: it is for swarms; of a container `resources.limits` set `cpus`, `mem_limit` and `pids_limit`; `replicas` may be 1",
   ]);
 });
 

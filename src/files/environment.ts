@@ -2,6 +2,7 @@
 import type { EnvironmentSpec } from '../core/model.ts';
 import { LandlineError } from '../errors.ts';
 import { isHostname } from '../net/name.ts';
+import { readAttachables } from './attached-files.ts';
 import { checkComposeKeys } from './check-compose-keys.ts';
 import { readEndpoints } from './endpoint.ts';
 import type { ReadFile } from './env-file.ts';
@@ -14,8 +15,8 @@ import { readYaml } from './read-yaml.ts';
 import type { Note, Report } from './report.ts';
 import { readServices } from './service.ts';
 import { checkValue, text } from './shape.ts';
-import { type MapNode, offsetAt } from './tree.ts';
-import { readVolumeNames } from './volumes.ts';
+import { type MapNode, nodeAt, offsetAt } from './tree.ts';
+import { readVolumeNames, readVolumeSpecs } from './volumes.ts';
 
 export interface EnvironmentOptions {
   /** Name of the file, for messages. */
@@ -24,6 +25,8 @@ export interface EnvironmentOptions {
   readonly directory: string;
   /** What the command line says goes before the file. */
   readonly overrides?: Overrides | undefined;
+  /** The environment's name where neither the command line nor the file has one. */
+  readonly name?: string | undefined;
   /** What `$NAME` stands for; left out: a dollar is a dollar. */
   readonly variables?: Variables | undefined;
   /** For `env_file`; left out: that is refused. */
@@ -70,7 +73,8 @@ export function parseEnvironment(input: string | Uint8Array, options: Environmen
 
 function readSpec(root: MapNode, overrides: Overrides, options: EnvironmentOptions, report: Report): EnvironmentSpec | undefined {
   checkComposeKeys('top', root, report);
-  const name = overrides.name ?? readName(root, report);
+  const name = overrides.name ?? readName(root, options.name, report);
+  const docker = requireOneEngine(root, report);
   const { endpoints, hostname: named, sandbox } = readEndpoints(root, overrides, report);
   const { services, ports } = readServices(
     root,
@@ -78,7 +82,9 @@ function readSpec(root: MapNode, overrides: Overrides, options: EnvironmentOptio
       directory: options.directory,
       variables: options.variables,
       reach: reachOf(endpoints),
-      volumes: readVolumeNames(root, report),
+      volumes: readVolumeNames(root, docker, report),
+      attachables: readAttachables(root, { directory: options.directory, variables: options.variables }, report),
+      docker,
       readFile: options.readFile,
       profiles: options.profiles ?? [],
     },
@@ -86,22 +92,41 @@ function readSpec(root: MapNode, overrides: Overrides, options: EnvironmentOptio
   );
   const hostname = overrides.hostname ?? named ?? name;
   if (hostname !== undefined && !isHostname(hostname)) reportHostname(root, hostname, overrides, report);
+  const volumes = readVolumeSpecs(root, docker, report);
   if (name === undefined || hostname === undefined || endpoints === undefined) return undefined;
   return {
     name,
+    ...(docker ? { engine: 'docker' as const } : {}),
     hostname,
     directory: options.directory,
     ...(sandbox === undefined ? {} : { sandbox }),
     endpoints,
     services,
     ...(ports.length === 0 ? {} : { ports }),
+    ...(volumes.length === 0 ? {} : { volumes }),
   };
+}
+
+/** Whether the services are containers: all of them, or none. */
+function requireOneEngine(root: MapNode, report: Report): boolean {
+  const services = nodeAt(root, ['services']);
+  if (services?.kind !== 'map') return false;
+  const isContainer = (name: string): boolean => nodeAt(services, [name, 'image']) !== undefined;
+  const names = [...services.entries.keys()].filter((name) => nodeAt(services, [name])?.kind === 'map');
+  const containers = names.filter(isContainer);
+  const [other] = names.filter((name) => !isContainer(name) && nodeAt(services, [name, 'build']) === undefined);
+  if (containers.length > 0 && other !== undefined) {
+    const message = `service '${other}' has no image, and service '${containers[0]}' has one: an environment runs containers or commands, not both`;
+    report.problem(offsetAt(services, [other], 'key'), message, `give '${other}' an image, or write it into a file of its own`);
+  }
+  return containers.length > 0;
 }
 
 const nameSchema = text('name of the environment', 'shop', parseName);
 
-function readName(root: MapNode, report: Report): string | undefined {
+function readName(root: MapNode, otherwise: string | undefined, report: Report): string | undefined {
   if (root.entries.has('name')) return checkValue(nameSchema, root, ['name'], report);
+  if (otherwise !== undefined) return otherwise;
   report.problem(root.at, 'the file does not name the environment', "add 'name: shop', or give --name");
   return undefined;
 }

@@ -235,6 +235,18 @@ const merges: Readonly<Record<string, Merge>> = {
   ports: append,
   expose: append,
   group_add: append,
+  cap_add: append,
+  cap_drop: append,
+  configs: append,
+  devices: append,
+  dns: append,
+  dns_opt: append,
+  dns_search: append,
+  extra_hosts: mergeVariables,
+  secrets: append,
+  security_opt: append,
+  storage_opt: mergeMaps,
+  sysctls: mergeVariables,
 };
 
 function mergeService(base: MapNode, own: MapNode): MapNode {

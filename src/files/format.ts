@@ -1,7 +1,9 @@
 /** A checked environment as an environment file again, in JSON: what the command line sends to the daemon. */
 
 import type { EnvironmentSpec, Healthcheck, MountSpec, PortSpec, ServiceSpec } from '../core/model.ts';
+import { formatContainer } from './container.ts';
 import { joinPrefix } from './fields.ts';
+import { formatVolumeSpec } from './volumes.ts';
 
 /** Reading it back without variables gives the same wish. */
 export function formatEnvironment(spec: EnvironmentSpec): string {
@@ -11,7 +13,11 @@ export function formatEnvironment(spec: EnvironmentSpec): string {
     services: Object.fromEntries(
       spec.services.map((it, index) => [it.name, { ...formatService(it), ...(index === 0 ? formatPorts(spec) : {}) }]),
     ),
-    volumes: Object.fromEntries(spec.services.flatMap(volumesOf).map((name) => [name, {}])),
+    volumes: Object.fromEntries([
+      ...spec.services.flatMap(volumesOf).map((name) => [name, {}] as const),
+      ...(spec.volumes ?? []).map((it) => [it.volume, formatVolumeSpec(it)] as const),
+    ]),
+    configs: Object.fromEntries(spec.services.flatMap(textsOf).map((it) => [nameOfText(it), { content: it.text }])),
   });
   // Bare, it would be taken for the trace of a byte that was not UTF-8.
   return text.replaceAll('\uFFFD', '\\ufffd');
@@ -38,7 +44,9 @@ function sharedNetwork({ sandbox }: EnvironmentSpec): string {
 
 function formatService(it: ServiceSpec): object {
   return {
-    command: it.command,
+    ...(it.container === undefined ? {} : formatContainer(it.container)),
+    command: it.container === undefined || it.command.length > 0 ? it.command : undefined,
+    networks: it.aliases === undefined ? undefined : { default: { aliases: it.aliases } },
     environment: it.environment,
     working_dir: it.workingDir,
     depends_on: Object.fromEntries(it.dependsOn.map(({ service, ...how }) => [service, how])),
@@ -49,16 +57,25 @@ function formatService(it: ServiceSpec): object {
     group_add: it.groups,
     ulimits:
       it.ulimits === undefined ? undefined : Object.fromEntries(it.ulimits.map(({ name, soft, hard }) => [name, { soft, hard }])),
-    volumes: it.mounts?.flatMap((mount) => (mount.kind === 'tmpfs' ? [] : [formatVolume(mount)])),
+    volumes: it.mounts?.flatMap((mount) => (mount.kind === 'tmpfs' || mount.kind === 'text' ? [] : [formatVolume(mount)])),
+    configs:
+      textsOf(it).length === 0 ? undefined : textsOf(it).map((text) => ({ source: nameOfText(text), target: text.target })),
     tmpfs: it.mounts?.flatMap((mount) => (mount.kind === 'tmpfs' ? [`${mount.target}:${mount.options}`] : [])),
-    healthcheck: it.healthcheck === undefined ? undefined : formatHealthcheck(it.healthcheck),
+    ...(it.healthcheck === undefined ? {} : { healthcheck: formatHealthcheck(it.healthcheck) }),
   };
 }
+
+type TextMount = Extract<MountSpec, { kind: 'text' }>;
+
+const textsOf = (it: ServiceSpec): readonly TextMount[] => (it.mounts ?? []).filter((mount) => mount.kind === 'text');
+
+/** Two services that have the same text at the same path may share it. */
+const nameOfText = (it: TextMount): string => JSON.stringify([it.target, it.text]);
 
 const volumesOf = (it: ServiceSpec): readonly string[] =>
   (it.mounts ?? []).flatMap((mount) => (mount.kind === 'volume' && mount.volume !== undefined ? [mount.volume] : []));
 
-function formatVolume(it: Exclude<MountSpec, { kind: 'tmpfs' }>): object {
+function formatVolume(it: Exclude<MountSpec, { kind: 'tmpfs' | 'text' }>): object {
   const { target, readOnly: read_only } = it;
   if (it.kind === 'volume') return { type: 'volume', source: it.volume, target, read_only };
   return { type: 'bind', source: it.source, target, read_only, bind: { create_host_path: it.create } };

@@ -81,11 +81,16 @@ export function readHealthcheck(
   };
 }
 
-/** Whether there is to be a check, right or wrong. */
+/** Whether there is to be a check, right or wrong; of a container, which may have its image's, whether there may be one. */
 export function hasHealthcheck(service: TreeNode | undefined): boolean {
-  const node = service === undefined ? undefined : nodeAt(service, ['healthcheck']);
-  if (service === undefined || node === undefined) return false;
+  if (service === undefined) return false;
+  const isWritten = nodeAt(service, ['healthcheck']) !== undefined || nodeAt(service, ['image']) !== undefined;
+  return isWritten && !hasDisabledHealthcheck(service);
+}
+
+/** Whether it is said that there is to be none. */
+export function hasDisabledHealthcheck(service: TreeNode): boolean {
   const disabled = nodeAt(service, ['healthcheck', 'disable']);
   const kind = nodeAt(service, ['healthcheck', 'test', 0]);
-  return !(disabled?.kind === 'scalar' && disabled.value === true) && !(kind?.kind === 'scalar' && kind.text === 'NONE');
+  return (disabled?.kind === 'scalar' && disabled.value === true) || (kind?.kind === 'scalar' && kind.text === 'NONE');
 }

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { type ComposeLevel, composeKeys } from './compose-keys.ts';
 import { configurationSchema } from './configuration.ts';
+import { containerSchema } from './container-schema.ts';
 import { endpointSchema, serviceSchema } from './environment-schema.ts';
 
 /** A JSON Schema (draft 2020-12), as far as it is put together here. */
@@ -45,6 +46,7 @@ const ownKeys = { patternProperties: { '^x-': {} }, additionalProperties: false 
 export function environmentJsonSchema(): JsonSchema {
   const { $schema, ...service } = schemaOf(serviceSchema);
   const { $schema: _same, ...endpoint } = schemaOf(endpointSchema);
+  const { properties: ofContainers } = schemaOf(containerSchema);
   const nothing = { type: ['object', 'null'] };
   return {
     $schema,
@@ -58,7 +60,7 @@ export function environmentJsonSchema(): JsonSchema {
         type: 'object',
         additionalProperties: {
           ...service,
-          properties: { ...takenKeys('service'), ...service.properties, extends: extendsSchema },
+          properties: { ...takenKeys('service'), ...ofContainers, ...service.properties, extends: extendsSchema },
           ...ownKeys,
         },
       },

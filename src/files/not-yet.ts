@@ -9,7 +9,6 @@ type Words = Readonly<Record<string, string>>;
 export const notYet = {
   /** Keys of landline.yaml. */
   configuration: {
-    engines: 'remove it',
     dns: 'remove it',
   },
   /** Keys of one network of landline.yaml. */

@@ -1,7 +1,10 @@
-/** Services: what a Compose file says of one, as the native engine takes it. */
+/** Services: what a Compose file says of one, as an engine takes it. */
 import type { PortSpec, ServiceSpec } from '../core/model.ts';
+import { aliasesOf } from './aliases.ts';
+import { type Attachables, readAttached } from './attached-files.ts';
 import { checkComposeKeys } from './check-compose-keys.ts';
 import { treatmentOf } from './compose-keys.ts';
+import { readContainer } from './container.ts';
 import { orderServices, readDependencies, type WrittenDependency } from './depends-on.ts';
 import { type ReadFile, readEnvFiles } from './env-file.ts';
 import { requireOne, serviceSchema } from './environment-schema.ts';
@@ -23,6 +26,9 @@ export interface ServiceContext {
   readonly reach: Reach;
   /** Names of the volumes that the file declares. */
   readonly volumes: ReadonlySet<string>;
+  readonly attachables: Attachables;
+  /** Whether the services are containers. */
+  readonly docker: boolean;
   readonly readFile: ReadFile | undefined;
   /** Of services with `profiles`, only those of these count. */
   readonly profiles: readonly string[];
@@ -96,20 +102,25 @@ function readService(
   }
   // Keys that the schema does not have are Compose's, and were looked at above.
   const fields = checkFields(serviceSchema, root, path, report, (key) => !Object.hasOwn(serviceSchema.shape, key));
-  const command = readCommand(name, fields, root, report);
+  const container = readContainer(root, path, fields, report);
+  const command = container === undefined ? readCommand(name, fields, root, report) : (fields.command ?? []);
   const environment = {
     ...readEnvFiles(root, [...path, 'env_file'], fields.env_file, context, report),
     ...readVariables(root, [...path, 'environment'], fields.environment !== undefined, context.variables, report),
   };
-  const mounts = readMounts(root, path, fields, context, report);
+  const attached = container === undefined ? [] : readAttached(root, path, context.attachables, report);
+  const mounts = readMounts(root, path, fields, { ...context, attached }, report);
+  const aliases = aliasesOf(name, node);
   const healthcheck = readHealthcheck(root, [...path, 'healthcheck'], fields.healthcheck, report);
   const spec = {
     name,
     command,
+    ...(container === undefined ? {} : { container }),
+    ...(aliases.length === 0 ? {} : { aliases }),
     environment,
-    ...(fields.working_dir === undefined ? {} : { workingDir: resolvePath(context.directory, fields.working_dir) }),
+    ...(fields.working_dir === undefined ? {} : { workingDir: workingDir(fields.working_dir, context) }),
     ...(fields.restart ?? { restart: 'no' as const }),
-    stopSignal: fields.stop_signal ?? 'SIGTERM',
+    ...stopSignal(fields.stop_signal, context),
     stopGraceMs: fields.stop_grace_period ?? 10_000,
     ...(healthcheck === undefined ? {} : { healthcheck }),
     ...(fields.user === undefined ? {} : { user: fields.user }),
@@ -124,6 +135,12 @@ function readService(
   reportReplicas(root, [...path, 'deploy', 'replicas'], report);
   return { spec, dependencies, ports, profiles: fields.profiles ?? [], hasHealthcheck: hasHealthcheck(node) };
 }
+
+const workingDir = (written: string, { docker, directory }: ServiceContext): string =>
+  docker ? written : resolvePath(directory, written);
+
+const stopSignal = (written: string | undefined, { docker }: ServiceContext): Pick<ServiceSpec, 'stopSignal'> =>
+  written === undefined && docker ? {} : { stopSignal: written ?? 'SIGTERM' };
 
 const isActive = (profiles: readonly string[], asked: readonly string[]): boolean =>
   profiles.length === 0 || asked.includes('*') || profiles.some((it) => asked.includes(it));

@@ -1,6 +1,6 @@
 /** `volumes` and `tmpfs` of a service, and the `volumes` of a file that they may name. */
 import { z } from 'zod';
-import type { MountSpec } from '../core/model.ts';
+import type { MountSpec, VolumeSpec } from '../core/model.ts';
 import type { Mistake } from './not-yet.ts';
 import { resolvePath } from './paths.ts';
 import type { Report } from './report.ts';
@@ -17,21 +17,24 @@ function parseTarget(written: string): string | Mistake {
   if (/[\0\n]/.test(written)) return { mistake: 'no path can hold this character', next: 'remove it' };
   if (written.split('/').includes('..'))
     return { mistake: `'${written}' goes back with '..'`, next: `write ${resolvePath('/', written)}` };
-  const target = resolvePath('/', written);
-  const isKernels = /^\/(proc|sys)(\/|$)/.test(target);
-  if (isKernels || untouchable.includes(target))
-    return { mistake: `nothing can be mounted on '${target}'`, next: 'choose another path' };
-  return target;
+  return resolvePath('/', written);
+}
+
+/** Whether something may be mounted there; a container has kernel's files of its own. */
+function isTouchable(target: string, docker: boolean): boolean {
+  if (docker) return !['/', '/etc/hosts', '/etc/resolv.conf'].includes(target);
+  return !/^\/(proc|sys)(\/|$)/.test(target) && !untouchable.includes(target);
 }
 
 /** As named volumes are written: Compose's names. */
 const isVolumeName = (written: string): boolean => /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$/.test(written);
+const volumeNameRule = "write letters, digits, '_', '.' and '-'";
 
 const tmpfsOptions =
   /^(size=\d+[kmg%]?|mode=[0-7]{1,4}|uid=\d+|gid=\d+|nr_inodes=\d+[kmg]?|nr_blocks=\d+[kmg]?|(no)?(exec|suid|dev)|r[ow])$/i;
 
 /** `/run:size=64m,mode=1777` */
-function parseTmpfs(written: string): MountSpec | Mistake {
+function parseTmpfs(written: string): Extract<MountSpec, { kind: 'tmpfs' }> | Mistake {
   const [path = '', ...rest] = written.split(':');
   const target = parseTarget(path);
   if (isMistake(target)) return target;
@@ -65,7 +68,7 @@ type WrittenMount =
       readonly readOnly: boolean;
       readonly create: boolean;
     }
-  | Exclude<MountSpec, { kind: 'bind' }>;
+  | Exclude<MountSpec, { kind: 'bind' | 'text' }>;
 
 /** `[SOURCE:]TARGET[:ro]` */
 function parseShort(written: string): WrittenMount | Mistake {
@@ -150,18 +153,28 @@ export function readMounts(
     readonly volumes?: z.output<typeof volumesSchema> | undefined;
     readonly tmpfs?: z.output<typeof tmpfsSchema> | undefined;
   },
-  context: { readonly directory: string; readonly volumes: ReadonlySet<string> },
+  context: {
+    readonly directory: string;
+    readonly volumes: ReadonlySet<string>;
+    readonly attached: readonly MountSpec[];
+    readonly docker: boolean;
+  },
   report: Report,
 ): readonly MountSpec[] {
-  const mounts: MountSpec[] = [];
-  const add = (it: WrittenMount, at: number): void => {
+  const mounts: MountSpec[] = [...context.attached];
+  const add = (it: WrittenMount, at: number, targetAt = at): void => {
+    if (!isTouchable(it.target, context.docker))
+      report.problem(targetAt, `nothing can be mounted on '${it.target}'`, 'choose another path');
     if (mounts.some(({ target }) => target === it.target))
       report.problem(at, `something is mounted on '${it.target}' already`, 'remove one of the two');
     if (it.kind === 'volume' && it.volume !== undefined && !context.volumes.has(it.volume))
       reportVolume(it.volume, at, context.volumes, report);
     mounts.push(it.kind === 'bind' ? { ...it, source: resolvePath(context.directory, it.source) } : it);
   };
-  for (const [index, it] of (fields.volumes ?? []).entries()) add(it, offsetAt(root, [...path, 'volumes', index]));
+  for (const [index, it] of (fields.volumes ?? []).entries()) {
+    const target = nodeAt(root, [...path, 'volumes', index, 'target'])?.at;
+    add(it, offsetAt(root, [...path, 'volumes', index]), target);
+  }
   const inMemory = fields.tmpfs === undefined ? [] : [fields.tmpfs].flat();
   const inMemoryAt = (index: number): number => nodeAt(root, [...path, 'tmpfs', index])?.at ?? offsetAt(root, [...path, 'tmpfs']);
   for (const [index, it] of inMemory.entries()) add(it, inMemoryAt(index));
@@ -176,10 +189,30 @@ function reportVolume(name: string, at: number, known: ReadonlySet<string>, repo
   report.problem(at, `there is no volume '${name}' in the file`, next);
 }
 
-const volumeSchema = z.strictObject({}).meta({ title: 'a volume', examples: [{}] });
+const scalarText = z.union([z.string(), z.number(), z.boolean()]).meta({ examples: ['value'] });
 
-/** What one may say of a volume, and what is made of it. */
-const volumeKeys: Readonly<Record<string, 'refused' | 'noted'>> = {
+/** What one may say of a volume. */
+const volumeSchema = z
+  .strictObject({
+    driver: z
+      .string()
+      .meta({ examples: ['local'] })
+      .optional(),
+    driver_opts: z.record(z.string(), scalarText).optional(),
+    external: z
+      .union([z.boolean(), z.strictObject({ name: z.string().optional() })])
+      .meta({ examples: [true] })
+      .optional(),
+    name: z
+      .string()
+      .meta({ examples: ['shop_data'] })
+      .optional(),
+    labels: z.union([z.record(z.string(), scalarText), z.array(z.string())]).optional(),
+  })
+  .meta({ title: 'a volume', examples: [{}] });
+
+/** Without containers volumes are folders of the host, and these keys mean nothing, or something that cannot be. */
+const ofFolders: Readonly<Record<string, 'refused' | 'noted'>> = {
   driver: 'refused',
   driver_opts: 'refused',
   external: 'refused',
@@ -187,8 +220,50 @@ const volumeKeys: Readonly<Record<string, 'refused' | 'noted'>> = {
   labels: 'noted',
 };
 
+/** The volumes that the file declares; `docker`: whether they are Docker's. */
+export function readVolumeSpecs(root: MapNode, docker: boolean, report: Report): readonly VolumeSpec[] {
+  const names = readVolumeNames(root, docker, report);
+  return docker ? [...names].flatMap((name) => volumeSpec(name, root, report)) : [];
+}
+
+/** What is said of a volume beyond its name; nothing of one of which no more is said. */
+function volumeSpec(volume: string, root: MapNode, report: Report): VolumeSpec[] {
+  const node = nodeAt(root, ['volumes', volume]);
+  if (node?.kind !== 'map') return [];
+  const fields = checkFields(volumeSchema, root, ['volumes', volume], report, (key) => key.startsWith('x-'));
+  const external = fields.external !== undefined && fields.external !== false;
+  const name =
+    fields.name ?? (typeof fields.external === 'object' ? fields.external.name : undefined) ?? (external ? volume : undefined);
+  if (name !== undefined && !isVolumeName(name))
+    report.problem(offsetAt(root, ['volumes', volume, 'name']), `'${name}' cannot be the name of a volume`, volumeNameRule);
+  const driver = fields.driver === 'local' ? undefined : fields.driver;
+  const driverOpts = texts(fields.driver_opts);
+  const labels = Array.isArray(fields.labels)
+    ? Object.fromEntries(fields.labels.map((it) => [it.split('=', 1)[0] ?? '', it.split('=').slice(1).join('=')]))
+    : texts(fields.labels);
+  const spec: VolumeSpec = {
+    volume,
+    ...(name === undefined ? {} : { name }),
+    ...(external ? { external } : {}),
+    ...(driver === undefined ? {} : { driver }),
+    ...(driverOpts === undefined ? {} : { driverOpts }),
+    ...(labels === undefined ? {} : { labels }),
+  };
+  return Object.keys(spec).length > 1 ? [spec] : [];
+}
+
+const texts = (
+  it: Readonly<Record<string, string | number | boolean>> | undefined,
+): Readonly<Record<string, string>> | undefined =>
+  it === undefined ? undefined : Object.fromEntries(Object.entries(it).map(([key, value]) => [key, String(value)]));
+
+/** As an environment file has it. */
+export function formatVolumeSpec({ driver, driverOpts, labels, name, external }: VolumeSpec): object {
+  return { name, external, driver, driver_opts: driverOpts, labels };
+}
+
 /** The names of the volumes that the file declares. */
-export function readVolumeNames(root: MapNode, report: Report): ReadonlySet<string> {
+export function readVolumeNames(root: MapNode, docker: boolean, report: Report): ReadonlySet<string> {
   const node = nodeAt(root, ['volumes']);
   if (node?.kind !== 'map') {
     if (node !== undefined && !(node.kind === 'scalar' && node.value === null))
@@ -196,14 +271,19 @@ export function readVolumeNames(root: MapNode, report: Report): ReadonlySet<stri
     return new Set();
   }
   for (const [name, { keyAt, value }] of node.entries) {
-    if (!isVolumeName(name))
-      report.problem(keyAt, `'${name}' cannot be the name of a volume`, "write letters, digits, '_', '.' and '-'");
-    if (value.kind === 'scalar' && value.value === null) continue;
-    checkFields(volumeSchema, root, ['volumes', name], report, (key) => Object.hasOwn(volumeKeys, key) || key.startsWith('x-'));
+    if (!isVolumeName(name)) report.problem(keyAt, `'${name}' cannot be the name of a volume`, volumeNameRule);
+    if (docker || (value.kind === 'scalar' && value.value === null)) continue;
+    checkFields(
+      z.strictObject({}).meta({ title: 'a volume', examples: [{}] }),
+      root,
+      ['volumes', name],
+      report,
+      (key) => Object.hasOwn(ofFolders, key) || key.startsWith('x-'),
+    );
     if (value.kind !== 'map') continue;
     for (const [key, { keyAt: at }] of value.entries) {
-      if (!Object.hasOwn(volumeKeys, key)) continue;
-      if (volumeKeys[key] === 'noted') report.note(at, `'${key}' of a volume has no effect: it is a folder of this environment`);
+      if (!Object.hasOwn(ofFolders, key)) continue;
+      if (ofFolders[key] === 'noted') report.note(at, `'${key}' of a volume has no effect: it is a folder of this environment`);
       else
         report.problem(
           at,

@@ -28,6 +28,7 @@ export function prepareMounts(
 ): readonly Mount[] {
   return mounts.map((it): Mount => {
     if (it.kind === 'tmpfs') return it;
+    if (it.kind === 'text') throw new Error(`a text can be mounted on ${it.target} of a container alone`);
     const { target, readOnly } = it;
     if (it.kind === 'volume') {
       const source = path.join(volumes, it.volume ?? ownVolume(service, target));

@@ -100,7 +100,7 @@ export function makeStarter({ folders, hiddenFolder, running, onChecked, log }: 
           mounts: formatMountLines(mounts),
           ...(healthcheck === undefined ? {} : { check: { command: healthcheck.test, timeoutMs: healthcheck.timeoutMs } }),
         },
-        { digest, stopSignal: service.stopSignal, ...(healthcheck === undefined ? {} : { healthcheck }) },
+        { digest, stopSignal: service.stopSignal ?? 'SIGTERM', ...(healthcheck === undefined ? {} : { healthcheck }) },
       );
       await launch(folders, running, through, generation, netns);
       await removeFormer(folders, generation);
