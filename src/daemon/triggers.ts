@@ -140,6 +140,7 @@ function note(world: World, event: KernelEvent, heard: Heard): void {
       return;
     }
     case 'route':
+    case 'rule':
       if (event.change === 'deleted') heard.all = true;
       return;
     case 'overrun':

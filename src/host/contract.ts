@@ -422,6 +422,46 @@ function addressStories(story: Story, addSandbox: AddSandbox): void {
     await assert.rejects(kernel.addRoute({ to: prefix('10.50.0.0/24'), link }), refusedWith('ENETDOWN'));
   });
 
+  story('a route of another table stands beside that of the main one, and goes with its link', async ({ kernel }) => {
+    const link = await addBridge(kernel);
+    await kernel.addAddress({ link, address: prefix('192.168.11.20/23') });
+    const to = prefix('0.0.0.0/0');
+    await kernel.addRoute({ to, via: ipv4('192.168.11.1'), link });
+    await kernel.addRoute({ table: 1_000_007, to, via: ipv4('192.168.11.2'), link });
+    await kernel.addRoute({ table: 1_000_007, to: prefix('192.168.10.0/23'), link });
+    await kernel.addRoute({ table: 1_000_007, to, via: ipv4('192.168.11.3'), link });
+    assert.deepEqual(await routesOf(kernel), ['192.168.10.0/23 metric 0 kernel', 'default via 192.168.11.1 metric 0 static']);
+    const others = async (): Promise<string[]> => {
+      const routes = await kernel.listRoutes(undefined, 'all');
+      return routes.flatMap((it) => (it.table === undefined ? [] : [`${describeRoute(it)} table ${it.table}`])).sort();
+    };
+    const subnet = '192.168.10.0/23 metric 0 static table 1000007';
+    assert.deepEqual(await others(), [subnet, 'default via 192.168.11.3 metric 0 static table 1000007']);
+    await kernel.deleteRoute({ table: 1_000_007, to, link });
+    assert.deepEqual(await others(), [subnet]);
+    await kernel.deleteLink(link);
+    assert.deepEqual(await others(), []);
+  });
+
+  story('a rule is there once, and outlives its link', async ({ kernel }) => {
+    const rule = { from: prefix('192.168.11.101/32'), table: 1_000_007, priority: 7600 };
+    const before = await kernel.listRules();
+    assert.deepEqual(
+      before.map((it) => it.table),
+      [255, 254, 253],
+    );
+    await kernel.addRule(rule);
+    await assert.rejects(kernel.addRule(rule), {
+      name: 'KernelError',
+      errno: 'EEXIST',
+      doing: 'ip rule add from 192.168.11.101/32 lookup 1000007 priority 7600',
+    });
+    assert.deepEqual(await kernel.listRules(), [before[0], rule, ...before.slice(1)]);
+    await assert.rejects(kernel.deleteRule({ ...rule, table: 1_000_008 }), refusedWith('ENOENT'));
+    await kernel.deleteRule(rule);
+    assert.deepEqual(await kernel.listRules(), before);
+  });
+
   story('a route to an address that is no subnet is refused', async ({ kernel }) => {
     const link = await addBridge(kernel);
     await assert.rejects(kernel.addRoute({ to: prefix('10.50.0.1/24'), link }), {
@@ -717,6 +757,11 @@ function watchStories(story: Story, addSandbox: AddSandbox): void {
     await host.kernel.addAddress({ link, address });
     await heard('the new address', (event) => event.kind === 'address' && event.change === 'new' && event.address.link === link);
     await heard('the new route', (event) => event.kind === 'route' && event.change === 'new');
+    const rule = { table: 1_000_007, priority: 7600 };
+    await host.kernel.addRule(rule);
+    await heard('the new rule', (event) => event.kind === 'rule' && event.change === 'new');
+    await host.kernel.deleteRule(rule);
+    await heard('the rule gone', (event) => event.kind === 'rule' && event.change === 'deleted');
     await host.kernel.deleteAddress({ link, address });
     await heard('the address gone', (event) => event.kind === 'address' && event.change === 'deleted');
     await heard('the route gone', (event) => event.kind === 'route' && event.change === 'deleted');

@@ -1,7 +1,7 @@
 /** What is asked of the kernel, as the `ip` command that would do the same: for errors and the debug log. */
 import { formatIpv4 } from '../net/ipv4.ts';
 import { formatPrefix } from '../net/prefix.ts';
-import type { LinkAddress, LinkChange, LinkSpec, Neighbour, Route } from './index.ts';
+import type { LinkAddress, LinkChange, LinkSpec, Neighbour, Route, Rule } from './index.ts';
 
 const words = (...parts: readonly (string | undefined)[]): string => parts.filter((part) => part !== undefined).join(' ');
 
@@ -48,9 +48,13 @@ export function describeRoute(verb: 'replace' | 'delete', route: Route): string 
     route.to.length === 0 ? 'default' : formatPrefix(route.to),
     route.via === undefined ? undefined : `via ${formatIpv4(route.via)}`,
     option('dev', route.link),
+    option('table', route.table),
     route.metric ? `metric ${route.metric}` : undefined,
   );
 }
+
+export const describeRule = (verb: 'add' | 'delete', { from, table, priority }: Rule): string =>
+  `ip rule ${verb} from ${from === undefined ? 'all' : formatPrefix(from)} lookup ${table} priority ${priority}`;
 
 export const describeDeleteNeighbour = (it: Pick<Neighbour, 'link' | 'address'>): string =>
   `ip neighbour delete ${formatIpv4(it.address)} dev ${it.link}`;

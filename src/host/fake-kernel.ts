@@ -1,6 +1,6 @@
 /** {@link Kernel} on the fake host's tables. Refusals are those of Linux 6.18, as the contract suite finds them there. */
 import { isMulticast } from '../net/mac.ts';
-import { subnetOf } from '../net/prefix.ts';
+import { formatPrefix, subnetOf } from '../net/prefix.ts';
 import {
   describeAddLink,
   describeAddress,
@@ -8,6 +8,7 @@ import {
   describeDeleteLinkGroup,
   describeDeleteNeighbour,
   describeRoute,
+  describeRule,
   describeSetLink,
 } from './describe.ts';
 import {
@@ -28,7 +29,7 @@ import {
   type Tell,
   takeOut,
 } from './fake-tables.ts';
-import type { ForwardingEntry, Kernel, LinkChange, LinkSpec, Route } from './index.ts';
+import type { ForwardingEntry, Kernel, LinkChange, LinkSpec, Route, Rule } from './index.ts';
 import { KernelError } from './kernel-error.ts';
 
 const mostPorts = 1023;
@@ -95,11 +96,12 @@ export function fakeKernel({ netns, tell, find }: FakeKernelParts): Kernel {
     const link = route.via === undefined ? route.link : gatewayLink(netns, route, doing);
     const through = requireLink(netns, link ?? 0, doing);
     if (!through.up) throw new KernelError(doing, 'ENETDOWN', 'Device for nexthop is not up');
-    const { to, via, source, metric = 0 } = route;
-    const added: Route = { to, link: through.index, metric, protocol: 'static', ...(via === undefined ? {} : { via }) };
+    const { to, via, source, table, metric = 0 } = route;
+    const base: Route = { to, link: through.index, metric, protocol: 'static', ...(via === undefined ? {} : { via }) };
+    const added: Route = table === undefined ? base : { table, ...base };
     removeRoutes(
       netns,
-      (it) => isSamePrefix(it.to, to) && it.metric === metric,
+      (it) => it.table === table && isSamePrefix(it.to, to) && it.metric === metric,
       () => undefined,
     );
     netns.routes.push(source === undefined ? added : { ...added, source });
@@ -108,6 +110,7 @@ export function fakeKernel({ netns, tell, find }: FakeKernelParts): Kernel {
 
   const deleteRoute = (route: Route): void => {
     const matches = (it: Route): boolean =>
+      it.table === route.table &&
       isSamePrefix(it.to, route.to) &&
       (route.via === undefined || it.via === route.via) &&
       (route.link === undefined || it.link === route.link) &&
@@ -164,12 +167,25 @@ export function fakeKernel({ netns, tell, find }: FakeKernelParts): Kernel {
       if (!there) throw new KernelError(doing, 'EADDRNOTAVAIL', 'ipv4: Address not found');
       removeAddress(netns, it, tell);
     },
-    listRoutes: async (link) => {
+    listRoutes: async (link, tables = 'main') => {
       if (link !== undefined) requireLink(netns, link, 'ip -4 route show');
-      return netns.routes.filter((it) => link === undefined || it.link === link);
+      const wanted = netns.routes.filter((it) => tables === 'all' || it.table === undefined);
+      return wanted.filter((it) => link === undefined || it.link === link);
     },
     addRoute: async (route) => addRoute(route),
     deleteRoute: async (route) => deleteRoute(route),
+    listRules: async () => netns.rules.toSorted((a, b) => a.priority - b.priority),
+    addRule: async (rule) => {
+      if (netns.rules.some((it) => isSameRule(it, rule))) throw new KernelError(describeRule('add', rule), 'EEXIST');
+      netns.rules.push(rule);
+      tell({ kind: 'rule', change: 'new' });
+    },
+    deleteRule: async (rule) => {
+      const at = netns.rules.findIndex((it) => isSameRule(it, rule));
+      if (at < 0) throw new KernelError(describeRule('delete', rule), 'ENOENT');
+      netns.rules.splice(at, 1);
+      tell({ kind: 'rule', change: 'deleted' });
+    },
     // Nobody's cache is kept.
     listNeighbours: async () => [],
     deleteNeighbour: async (it) => {
@@ -189,6 +205,11 @@ export function fakeKernel({ netns, tell, find }: FakeKernelParts): Kernel {
     },
   };
 }
+
+const isSameRule = (a: Rule, b: Rule): boolean =>
+  a.table === b.table && a.priority === b.priority && formatFrom(a) === formatFrom(b);
+
+const formatFrom = ({ from }: Rule): string => (from === undefined ? 'all' : formatPrefix(from));
 
 /** Runs them all, and throws the first refusal. */
 async function runAll(steps: readonly (() => unknown)[]): Promise<void> {

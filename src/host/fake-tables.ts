@@ -1,7 +1,7 @@
 /** What the fake host keeps: namespaces, and in each its links, addresses and routes, by the kernel's rules. */
 import { macFromDigest } from '../net/mac.ts';
 import { containsAddress, type Prefix, prefix, subnetOf } from '../net/prefix.ts';
-import type { KernelEvent, Link, LinkAddress, Route } from './index.ts';
+import type { KernelEvent, Link, LinkAddress, Route, Rule } from './index.ts';
 import { KernelError } from './kernel-error.ts';
 
 /** A link with its namespace and its relations; changed in place. */
@@ -27,6 +27,7 @@ export interface FakeNetns {
   readonly links: Map<number, FakeLink>;
   readonly addresses: LinkAddress[];
   readonly routes: Route[];
+  readonly rules: Rule[];
   readonly sysctls: Map<string, string>;
   /** Paths it is bound at, and windows that are open into it: with the last of them it ends. */
   holders: number;
@@ -35,12 +36,19 @@ export interface FakeNetns {
 
 export type Tell = (event: KernelEvent) => void;
 
+/** Those of a new namespace: the tables local, main and default. */
+const kernelsRules = (): Rule[] => [
+  { table: 255, priority: 0 },
+  { table: 254, priority: 32_766 },
+  { table: 253, priority: 32_767 },
+];
+
 let inodes = 4026532000;
 let digests = 0;
 
 export function makeNetns(): FakeNetns {
   inodes += 1;
-  const shared = { inode: inodes, links: new Map(), addresses: [], routes: [], sysctls: new Map() };
+  const shared = { inode: inodes, links: new Map(), addresses: [], routes: [], rules: kernelsRules(), sysctls: new Map() };
   const netns: FakeNetns = { ...shared, holders: 0, nextIndex: 1 };
   makeLink(netns, { name: 'lo', mac: '00:00:00:00:00:00', mtu: 65_536, kind: undefined });
   return netns;
@@ -144,7 +152,7 @@ export function removeRoutes(netns: FakeNetns, goes: (route: Route) => boolean, 
 
 /** The link through which a neighbour is reached directly. */
 export const linkTowards = (netns: FakeNetns, address: number): number | undefined =>
-  netns.routes.find((route) => route.via === undefined && containsAddress(route.to, address))?.link;
+  netns.routes.find((route) => route.table === undefined && route.via === undefined && containsAddress(route.to, address))?.link;
 
 export function removeLink(link: FakeLink, tell: Tell): void {
   if (!takeOut(link, tell)) return;

@@ -95,8 +95,10 @@ export interface LinkAddress {
   readonly address: Prefix;
 }
 
-/** An IPv4 route of the main table; `to` of length 0 is the default route. */
+/** An IPv4 route; `to` of length 0 is the default route. */
 export interface Route {
+  /** Left out: the main table. */
+  readonly table?: number;
   readonly to: Prefix;
   readonly via?: Ipv4;
   readonly link?: number;
@@ -106,6 +108,15 @@ export interface Route {
   readonly source?: Ipv4;
   /** `kernel` for the ones that an address brings with it (RTPROT_KERNEL). */
   readonly protocol?: 'kernel' | 'boot' | 'static' | 'other';
+}
+
+/** An IPv4 rule of the routing policy: what comes from `from` asks `table` for its route. */
+export interface Rule {
+  /** Left out: from anywhere. */
+  readonly from?: Prefix;
+  readonly table: number;
+  /** Rules are gone through from the lowest on. */
+  readonly priority: number;
 }
 
 export interface Neighbour {
@@ -141,11 +152,17 @@ export interface Kernel {
   /** `ip address add ADDRESS/LEN dev LINK` */
   addAddress(it: LinkAddress): Promise<void>;
   deleteAddress(it: LinkAddress): Promise<void>;
-  /** `ip -4 route show table main [dev LINK]` */
-  listRoutes(link?: number): Promise<readonly Route[]>;
+  /** `ip -4 route show table main [dev LINK]`; `all`: of every table but the kernel's own, `local`. */
+  listRoutes(link?: number, tables?: 'main' | 'all'): Promise<readonly Route[]>;
   /** `ip route replace …` */
   addRoute(route: Route): Promise<void>;
   deleteRoute(route: Route): Promise<void>;
+  /** `ip -4 rule show`: those that say `lookup`, and nothing more than from where. */
+  listRules(): Promise<readonly Rule[]>;
+  /** `ip rule add` @throws KernelError EEXIST */
+  addRule(rule: Rule): Promise<void>;
+  /** `ip rule delete` @throws KernelError ENOENT */
+  deleteRule(rule: Rule): Promise<void>;
   /** `ip -4 neighbour show` */
   listNeighbours(): Promise<readonly Neighbour[]>;
   deleteNeighbour(it: Pick<Neighbour, 'link' | 'address'>): Promise<void>;
@@ -188,6 +205,7 @@ export type KernelEvent =
   | { readonly kind: 'link'; readonly change: 'new' | 'deleted'; readonly link: Link }
   | { readonly kind: 'address'; readonly change: 'new' | 'deleted'; readonly address: LinkAddress }
   | { readonly kind: 'route'; readonly change: 'new' | 'deleted' }
+  | { readonly kind: 'rule'; readonly change: 'new' | 'deleted' }
   /** Events were lost (ENOBUFS): look at everything again. */
   | { readonly kind: 'overrun' };
 
@@ -219,7 +237,7 @@ export interface Host {
   /** Inode of the namespace at `path`, or undefined when there is none. */
   netnsInode(path: NetnsRef): number | undefined;
   /**
-   * Link, address and route changes in this namespace and in those reachable from it by veth
+   * Link, address, route and rule changes in this namespace and in those reachable from it by veth
    * (NETLINK_LISTEN_ALL_NSID); indexes in events of others are theirs.
    */
   watch(onEvent: (event: KernelEvent) => void, options?: WatchOptions): Promise<Watch>;

@@ -4,20 +4,32 @@ import { decodeAddress, encodeAddress, RTM_GETADDR } from '../wire/netlink/addre
 import { attributes } from '../wire/netlink/attribute.ts';
 import { AF_BRIDGE, AF_UNSPEC, decodeLink, encodeLink, RTEXT_FILTER_SKIP_STATS, RTM_GETLINK } from '../wire/netlink/link.ts';
 import { decodeNeighbour, encodeNeighbour, RTM_GETNEIGH } from '../wire/netlink/neighbour.ts';
-import { AF_INET, decodeRoute, encodeRoute, RT_TABLE_MAIN, RTM_GETROUTE, RTN_UNICAST } from '../wire/netlink/route.ts';
+import {
+  AF_INET,
+  decodeRoute,
+  encodeRoute,
+  RT_TABLE_LOCAL,
+  RT_TABLE_MAIN,
+  RT_TABLE_UNSPEC,
+  RTM_GETROUTE,
+  RTN_UNICAST,
+} from '../wire/netlink/route.ts';
+import { decodeRule, encodeRule, RTM_GETRULE } from '../wire/netlink/rule.ts';
 import type { AddedLink, Kernel, Link, LinkChange, LinkSpec } from './index.ts';
 import { KernelError } from './kernel-error.ts';
-import { toForwardingEntry, toLink, toLinkAddress, toNeighbour, toRoute } from './meanings.ts';
+import { toForwardingEntry, toLink, toLinkAddress, toNeighbour, toRoute, toRule } from './meanings.ts';
 import { openNetns } from './netns.ts';
 import {
   addAddressRequest,
   addLinkRequest,
   addRouteRequest,
+  addRuleRequest,
   deleteAddressRequest,
   deleteLinkGroupRequest,
   deleteLinkRequest,
   deleteNeighbourRequest,
   deleteRouteRequest,
+  deleteRuleRequest,
   setLinkRequest,
 } from './requests.ts';
 import type { Request, Transactions } from './transactions.ts';
@@ -93,13 +105,20 @@ export function kernelOn(socket: Transactions, lanes: readonly Transactions[] = 
     },
     addAddress: (it) => change(addAddressRequest(it)),
     deleteAddress: (it) => change(deleteAddressRequest(it)),
-    listRoutes: async (link) => {
-      const messages = socket.dump(read('ip -4 route show', RTM_GETROUTE, mainRoutesPayload(link)));
-      const routes = messages.map((it) => decodeRoute(it.payload));
-      return routes.filter((it) => it.table === RT_TABLE_MAIN && it.type === RTN_UNICAST).map(toRoute);
+    listRoutes: async (link, tables = 'main') => {
+      const table = tables === 'main' ? RT_TABLE_MAIN : RT_TABLE_UNSPEC;
+      const messages = socket.dump(read('ip -4 route show', RTM_GETROUTE, routesPayload(link, table)));
+      const routes = messages.map((it) => decodeRoute(it.payload)).filter((it) => it.type === RTN_UNICAST);
+      return routes.filter((it) => (table === RT_TABLE_MAIN ? it.table === table : it.table !== RT_TABLE_LOCAL)).map(toRoute);
     },
     addRoute: (route) => change(addRouteRequest(route)),
     deleteRoute: (route) => change(deleteRouteRequest(route)),
+    listRules: async () => {
+      const messages = socket.dump(read('ip -4 rule show', RTM_GETRULE, rulesPayload()));
+      return messages.flatMap((it) => present(toRule(decodeRule(it.payload))));
+    },
+    addRule: (rule) => change(addRuleRequest(rule)),
+    deleteRule: (rule) => change(deleteRuleRequest(rule)),
     listNeighbours: async () => {
       const messages = socket.dump(read('ip -4 neighbour show', RTM_GETNEIGH, neighboursPayload(AF_INET)));
       return messages.flatMap((it) => present(toNeighbour(decodeNeighbour(it.payload))));
@@ -128,10 +147,15 @@ function getLinkRequest(nameOrIndex: string | number): Request {
   return read(`ip link show dev ${nameOrIndex}`, RTM_GETLINK, payload);
 }
 
-function mainRoutesPayload(link: number | undefined): Uint8Array {
+function routesPayload(link: number | undefined, table: number): Uint8Array {
   const nothing = { fromLength: 0, tos: 0, protocol: 0, scope: 0, type: 0, flags: 0 };
   const list = attributes({ RTA_OIF: link });
-  return encodeRoute({ family: AF_INET, toLength: 0, table: RT_TABLE_MAIN, ...nothing, attributes: list });
+  return encodeRoute({ family: AF_INET, toLength: 0, table, ...nothing, attributes: list });
+}
+
+function rulesPayload(): Uint8Array {
+  const nothing = { toLength: 0, fromLength: 0, tos: 0, table: 0, action: 0, flags: 0 };
+  return encodeRule({ family: AF_INET, ...nothing, attributes: attributes({}) });
 }
 
 function neighboursPayload(family: number, bridge?: number): Uint8Array {

@@ -10,8 +10,9 @@ import {
   NUD_REACHABLE,
   NUD_STALE,
 } from '../wire/netlink/neighbour.ts';
-import { type RouteMessage, RTPROT_BOOT, RTPROT_KERNEL, RTPROT_STATIC } from '../wire/netlink/route.ts';
-import type { ForwardingEntry, Link, LinkAddress, Neighbour, Route } from './index.ts';
+import { type RouteMessage, RT_TABLE_MAIN, RTPROT_BOOT, RTPROT_KERNEL, RTPROT_STATIC } from '../wire/netlink/route.ts';
+import { FR_ACT_TO_TBL, type RuleMessage } from '../wire/netlink/rule.ts';
+import type { ForwardingEntry, Link, LinkAddress, Neighbour, Route, Rule } from './index.ts';
 
 const portStates = ['disabled', 'listening', 'learning', 'forwarding', 'blocking'] as const;
 
@@ -63,7 +64,9 @@ const protocols = new Map<number, NonNullable<Route['protocol']>>([
 
 export function toRoute(message: RouteMessage): Route {
   const { attributes } = message;
+  const table = attributes.number('RTA_TABLE') ?? message.table;
   return {
+    ...(table === RT_TABLE_MAIN ? {} : { table }),
     to: { address: attributes.number('RTA_DST') ?? 0, length: message.toLength },
     metric: attributes.number('RTA_PRIORITY') ?? 0,
     protocol: protocols.get(message.protocol) ?? 'other',
@@ -72,6 +75,24 @@ export function toRoute(message: RouteMessage): Route {
       link: attributes.number('RTA_OIF'),
       source: attributes.number('RTA_PREFSRC'),
     }),
+  };
+}
+
+/** What of an IPv4 rule but these can differ, and then it is another kind of rule. */
+const plain = ['FRA_SRC', 'FRA_TABLE', 'FRA_PRIORITY', 'FRA_PROTOCOL', 'FRA_SUPPRESS_PREFIXLEN'];
+
+/** Undefined for one that asks for more than the source. */
+export function toRule(message: RuleMessage): Rule | undefined {
+  const { attributes, action, flags, toLength, tos, fromLength } = message;
+  const isPlain = attributes.decoded().every((it) => 'name' in it && plain.includes(it.name));
+  const suppresses = attributes.number('FRA_SUPPRESS_PREFIXLEN') ?? 0xffff_ffff;
+  if (action !== FR_ACT_TO_TBL || flags !== 0 || toLength !== 0 || tos !== 0 || !isPlain || suppresses !== 0xffff_ffff)
+    return undefined;
+  const address = attributes.number('FRA_SRC');
+  return {
+    table: attributes.number('FRA_TABLE') ?? message.table,
+    priority: attributes.number('FRA_PRIORITY') ?? 0,
+    ...(address === undefined ? {} : { from: { address, length: fromLength } }),
   };
 }
 

@@ -20,11 +20,13 @@ import {
   RT_SCOPE_NOWHERE,
   RT_SCOPE_UNIVERSE,
   RT_TABLE_MAIN,
+  RT_TABLE_UNSPEC,
   RTM_DELROUTE,
   RTM_NEWROUTE,
   RTN_UNICAST,
   RTPROT_STATIC,
 } from '../wire/netlink/route.ts';
+import { encodeRule, FR_ACT_TO_TBL, RTM_DELRULE, RTM_NEWRULE } from '../wire/netlink/rule.ts';
 import {
   describeAddLink,
   describeAddress,
@@ -32,9 +34,10 @@ import {
   describeDeleteLinkGroup,
   describeDeleteNeighbour,
   describeRoute,
+  describeRule,
   describeSetLink,
 } from './describe.ts';
-import type { BridgeSpec, LinkAddress, LinkChange, LinkSpec, Neighbour, Route, VethSpec } from './index.ts';
+import type { BridgeSpec, LinkAddress, LinkChange, LinkSpec, Neighbour, Route, Rule, VethSpec } from './index.ts';
 import type { Request } from './transactions.ts';
 
 const link = (it: Partial<LinkMessage>): LinkMessage => ({
@@ -143,13 +146,14 @@ function routePayload(route: Route, deleting: boolean): Uint8Array {
     RTA_OIF: route.link,
     RTA_PRIORITY: route.metric === 0 ? undefined : route.metric,
     RTA_PREFSRC: route.source,
+    RTA_TABLE: route.table,
   });
   return encodeRoute({
     family: AF_INET,
     toLength: route.to.length,
     fromLength: 0,
     tos: 0,
-    table: RT_TABLE_MAIN,
+    table: route.table === undefined ? RT_TABLE_MAIN : RT_TABLE_UNSPEC,
     protocol: deleting ? 0 : RTPROT_STATIC,
     scope,
     type: deleting ? 0 : RTN_UNICAST,
@@ -165,6 +169,26 @@ export function addRouteRequest(route: Route): Request {
 
 export function deleteRouteRequest(route: Route): Request {
   return { doing: describeRoute('delete', route), type: RTM_DELROUTE, flags: 0, payload: routePayload(route, true) };
+}
+
+function rulePayload({ from, table, priority }: Rule): Uint8Array {
+  const list = attributes({
+    FRA_SRC: from?.address,
+    FRA_TABLE: table,
+    FRA_PRIORITY: priority,
+    FRA_PROTOCOL: RTPROT_STATIC,
+  });
+  const rest = { toLength: 0, tos: 0, table: RT_TABLE_UNSPEC, action: FR_ACT_TO_TBL, flags: 0 };
+  return encodeRule({ family: AF_INET, fromLength: from?.length ?? 0, ...rest, attributes: list });
+}
+
+export function addRuleRequest(rule: Rule): Request {
+  const flags = NLM_F_CREATE | NLM_F_EXCL;
+  return { doing: describeRule('add', rule), type: RTM_NEWRULE, flags, payload: rulePayload(rule) };
+}
+
+export function deleteRuleRequest(rule: Rule): Request {
+  return { doing: describeRule('delete', rule), type: RTM_DELRULE, flags: 0, payload: rulePayload(rule) };
 }
 
 export function deleteNeighbourRequest(it: Pick<Neighbour, 'link' | 'address'>): Request {

@@ -5,15 +5,16 @@ import { decodeAddress, RTM_DELADDR, RTM_NEWADDR } from '../wire/netlink/address
 import { attributes } from '../wire/netlink/attribute.ts';
 import { AF_UNSPEC, decodeLink, encodeLink, RTM_DELLINK, RTM_GETLINK, RTM_NEWLINK } from '../wire/netlink/link.ts';
 import { decodeMessages, encodeMessage, type NetlinkMessage, NLM_F_REQUEST } from '../wire/netlink/message.ts';
-import { AF_INET, decodeRoute, RT_TABLE_MAIN, RTM_DELROUTE, RTM_NEWROUTE } from '../wire/netlink/route.ts';
+import { AF_INET, decodeRoute, RT_TABLE_LOCAL, RTM_DELROUTE, RTM_NEWROUTE } from '../wire/netlink/route.ts';
+import { RTM_DELRULE, RTM_NEWRULE } from '../wire/netlink/rule.ts';
 import { NETLINK_LISTEN_ALL_NSID, SO_RCVBUFFORCE, SOL_NETLINK, SOL_SOCKET, sendNow, setOption } from './ffi.ts';
 import type { KernelEvent, Watch, WatchOptions } from './index.ts';
 import { toLink, toLinkAddress } from './meanings.ts';
 import { type Receiver, receiveFrom } from './receive.ts';
 import { openRouteSocket } from './rtnetlink-socket.ts';
 
-/** RTMGRP_LINK, RTMGRP_IPV4_IFADDR, RTMGRP_IPV4_ROUTE */
-const groups = 0x1 | 0x10 | 0x40;
+/** RTMGRP_LINK, RTMGRP_IPV4_IFADDR, RTMGRP_IPV4_ROUTE, RTMGRP_IPV4_RULE */
+const groups = 0x1 | 0x10 | 0x40 | 0x80;
 
 const selfTestMs = 2000;
 const defaultBufferBytes = 8 * 1024 * 1024;
@@ -105,9 +106,12 @@ function toEvents(message: NetlinkMessage): readonly KernelEvent[] {
     case RTM_NEWROUTE:
     case RTM_DELROUTE: {
       const route = decodeRoute(message.payload);
-      if (route.family !== AF_INET || route.table !== RT_TABLE_MAIN) return [];
+      if (route.family !== AF_INET || route.table === RT_TABLE_LOCAL) return [];
       return [{ kind: 'route', change: message.type === RTM_DELROUTE ? 'deleted' : 'new' }];
     }
+    case RTM_NEWRULE:
+    case RTM_DELRULE:
+      return [{ kind: 'rule', change: message.type === RTM_DELRULE ? 'deleted' : 'new' }];
     default:
       return [];
   }

@@ -53,7 +53,9 @@ address-add-second: ip address add 192.168.11.21/23 dev br0 label br0:1
 address-add-peer: ip address add 10.0.0.1 peer 10.0.0.2/32 dev lo
 address-add-ipv6: ip address add 2001:db8::20/64 dev br0 nodad
 address-dump: ip -4 address show
+ip address add 2001:db8::21/64 dev br0 nodad
 address-dump-ipv6: ip -6 address show
+address-delete-ipv6: ip address delete 2001:db8::21/64 dev br0
 address-delete: ip address delete 192.168.11.21/23 dev br0
 route-add-default: ip route add default via 192.168.11.1 dev br0
 route-replace: ip route replace 10.50.0.0/24 via 192.168.11.1 dev br0 src 192.168.11.20 metric 50
@@ -61,15 +63,26 @@ route-add-link: ip route add 10.60.0.0/16 dev br0
 route-add-multipath: ip route add 10.70.0.0/16 nexthop via 192.168.11.1 nexthop via 192.168.11.2 weight 2
 route-add-ipv6: ip route add 2001:db8:1::/48 via 2001:db8::1
 route-dump: ip -4 route show table main
+route-dump-ipv6: ip -6 route show table main
 route-dump-local: ip -4 route show table local
 route-delete: ip route delete 10.50.0.0/24 via 192.168.11.1 dev br0 metric 50
+route-add-table: ip route add default via 192.168.11.1 dev br0 table 1000007
+route-dump-table: ip -4 route show table 1000007
 rule-add: ip rule add from 192.168.30.0/24 iif br0 lookup 100 priority 1000
 rule-add-mark: ip rule add oif br0 fwmark 7/0xff lookup 200 priority 1001
 rule-add-ipv6: ip -6 rule add to 2001:db8:1::/48 lookup 300 priority 1002
+rule-add-not: ip rule add not from 10.0.0.0/8 to 10.50.0.0/24 lookup 100 suppress_prefixlength 0
+rule-add-source: ip rule add from 192.168.11.20 lookup 1000007 priority 7600 protocol static
+rule-add-source-ipv6: ip -6 rule add from 2001:db8::20 lookup 1000007 priority 7600 protocol static
 rule-dump: ip -4 rule show
+refused-rule-exists: ip rule add from 192.168.11.20 lookup 1000007 priority 7600 protocol static
 rule-delete: ip rule delete priority 1000
+rule-delete-source: ip rule delete from 192.168.11.20 lookup 1000007 priority 7600
+refused-rule-missing: ip rule delete from 192.168.11.99 lookup 1000009
 neighbour-add: ip neighbour replace 192.168.11.101 lladdr 02:4c:4c:00:00:02 dev br0 nud permanent
 neighbour-dump: ip -4 neighbour show
+neighbour-add-ipv6: ip neighbour replace 2001:db8::101 lladdr 02:4c:4c:00:00:02 dev br0 nud permanent
+neighbour-dump-ipv6: ip -6 neighbour show
 neighbour-delete: ip neighbour delete 192.168.11.101 dev br0
 fdb-add: bridge fdb add 02:4c:4c:00:00:09 dev ll0 master static
 fdb-dump: bridge fdb show br br0
@@ -159,7 +172,7 @@ function write(name: string, command: string, { bytes, reading }: Datagram): voi
 
 /** What is multicast while a port comes up, gets an address and a route, and goes. */
 async function captureEvents(): Promise<void> {
-  const command = ['ip', 'monitor', 'link', 'address', 'route'];
+  const command = ['ip', 'monitor', 'link', 'address', 'route', 'rule'];
   const file = `/tmp/landline-strace-${process.pid}`;
   const monitor = spawn('strace', [...straceOptions, '-o', file, ...command], { stdio: 'ignore' });
   await sleep(500);
@@ -168,6 +181,8 @@ async function captureEvents(): Promise<void> {
     ip link set dev ll2 up
     ip address add 192.168.11.102/23 dev ll2
     ip route add 10.51.0.0/24 via 192.168.11.1 dev ll2
+    ip rule add from 192.168.11.102 lookup 1000009 priority 7600 protocol static
+    ip rule delete from 192.168.11.102 lookup 1000009 priority 7600
     ip link delete dev ll1`;
   for (const line of commands.split('\n')) {
     const [program = '', ...rest] = line.trim().split(' ');

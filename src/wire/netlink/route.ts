@@ -9,7 +9,10 @@ export const RTM_GETROUTE = 26;
 
 export const AF_INET = 2;
 
+/** RTA_TABLE says it: a table beyond 255. */
+export const RT_TABLE_UNSPEC = 0;
 export const RT_TABLE_MAIN = 254;
+export const RT_TABLE_LOCAL = 255;
 export const RTPROT_KERNEL = 2;
 export const RTPROT_BOOT = 3;
 export const RTPROT_STATIC = 4;

@@ -7,6 +7,9 @@ export const RTM_NEWRULE = 32;
 export const RTM_DELRULE = 33;
 export const RTM_GETRULE = 34;
 
+/** Ask the table. */
+export const FR_ACT_TO_TBL = 1;
+
 /** ```
  *  0                   1                   2                   3
  *  |  family (8)   | to length     | from length   |   tos (8)     |   struct fib_rule_hdr
@@ -19,7 +22,7 @@ export interface RuleMessage {
   readonly fromLength: number;
   readonly tos: number;
   readonly table: number;
-  /** FR_ACT_*: 1 looks up a table. */
+  /** FR_ACT_*. */
   readonly action: number;
   readonly flags: number;
   readonly attributes: AttributeList;
