@@ -37,14 +37,24 @@ export function openArpFd(link: number): number {
   }
 }
 
-let lastClose: Promise<void> = Promise.resolve();
+/** Half of the pool's threads (libuv has four unless told otherwise): those of many attaches would keep all from sending. */
+const mostClosing = (): number => Math.max(1, Math.floor(Number(process.env['UV_THREADPOOL_SIZE'] ?? 4) / 2));
+const toClose: number[] = [];
+let closing = 0;
 
 /**
- * The last close of a packet socket waits 16 ms for an RCU grace period, so it is left to a pool thread; one at a time,
- * or those of many attaches would keep all four threads from sending.
+ * The last close of a packet socket waits 16 ms for an RCU grace period, so it is left to a pool thread; those that
+ * close at the same time wait for the same one. Until then the socket keeps its namespace alive.
  */
 function closeLater(fd: number): void {
-  lastClose = lastClose.then(() => closeAsync(fd));
+  toClose.push(fd);
+  if (closing < mostClosing()) void closeAll();
+}
+
+async function closeAll(): Promise<void> {
+  closing += 1;
+  for (let fd = toClose.shift(); fd !== undefined; fd = toClose.shift()) await closeAsync(fd);
+  closing -= 1;
 }
 
 /** Sends on such an fd, and listens where there is somebody to hear; owns it. A link that goes down is heard as silence. */
