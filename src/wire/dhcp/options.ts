@@ -182,6 +182,9 @@ const codecs: { readonly [K in OptionName]: Codec<OptionValues[K]> } = {
 const names = Object.keys(codecs) as OptionName[];
 const nameByCode = new Map(names.map((name) => [codecs[name].code, name]));
 
+/** The number that a parameter request list (option 55) asks with. */
+export const codeOf = (name: OptionName): number => codecs[name].code;
+
 /** An option from all its bytes. One that is known but not as its RFC says is kept as bytes: it says nothing. */
 export function decodeOption(code: number, bytes: Uint8Array): DhcpOption {
   const name = nameByCode.get(code);
