@@ -16,7 +16,7 @@ const mostSearch = 16;
 const leastMtu = 576;
 
 /** Whether a host can have it: not of 0/8, loopback, multicast or reserved. */
-export function isHostAddress(address: Ipv4): boolean {
+function isHostAddress(address: Ipv4): boolean {
   const first = address >>> 24;
   return first > 0 && first !== 127 && first < 224;
 }
@@ -67,7 +67,7 @@ function lengthOf(mask: Ipv4 | undefined): number | undefined {
 }
 
 /** Where nobody tells a prefix: class A, B or C (RFC 950 section 2.1). */
-export function classLength(address: Ipv4): number {
+function classLength(address: Ipv4): number {
   const first = address >>> 24;
   return first < 128 ? 8 : first < 192 ? 16 : 24;
 }

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { client, conversation, server, type Talk, type Told } from '../../../test/support/dhcp-conversation.ts';
 import { formatIpv4, ipv4 } from '../../net/ipv4.ts';
 import { formatPrefix, prefix } from '../../net/prefix.ts';
 import { optionOf } from '../../wire/dhcp/dhcp.ts';
-import { client, conversation, server, type Talk, type Told } from './fixture.ts';
 import { knownLease, newLease, step, wakeAt } from './machine.ts';
 import { type DhcpEvent, type Grant, grantOf, type Instant } from './model.ts';
 

@@ -6,11 +6,11 @@
  *     bind 192.168.10.100 · lose 192.168.10.100: expired · decline … · release … · ignore: another server
  */
 import assert from 'node:assert/strict';
-import { formatIpv4, type Ipv4, ipv4 } from '../../net/ipv4.ts';
-import { type DhcpMessage, decodeDhcp, encodeDhcp, optionOf } from '../../wire/dhcp/dhcp.ts';
-import type { DhcpOption, OptionValues } from '../../wire/dhcp/options.ts';
-import { newLease, step, wakeAt } from './machine.ts';
-import type { DhcpClient, DhcpEffect, DhcpEvent, DhcpLease } from './model.ts';
+import { newLease, step, wakeAt } from '../../src/core/dhcp/machine.ts';
+import type { DhcpClient, DhcpEffect, DhcpEvent, DhcpLease } from '../../src/core/dhcp/model.ts';
+import { formatIpv4, type Ipv4, ipv4 } from '../../src/net/ipv4.ts';
+import { type DhcpMessage, decodeDhcp, encodeDhcp, optionOf } from '../../src/wire/dhcp/dhcp.ts';
+import type { DhcpOption, OptionValues } from '../../src/wire/dhcp/options.ts';
 
 export const client: DhcpClient = { mac: '02:4c:4c:00:00:01', clientId: 'ff:00:00:00:01:00:04', hostname: 'shop' };
 
