@@ -135,12 +135,12 @@ export const catalogue = {
     says: (d) => `there is no environment '${d.name}'`,
     next: (d) => `${didYouMean(d.suggestion)}\`landline ps\` lists them`,
   }),
-  SERVICE_UNKNOWN: entry<{ environment: string; service: string; services: readonly string[] }>({
+  SERVICE_UNKNOWN: entry<{ environment: string; service: string; services: readonly string[]; suggestion?: string }>({
     status: 404,
     exit: 1,
     retry: 'never',
     says: (d) => `environment '${d.environment}' has no service '${d.service}'`,
-    next: (d) => (d.services.length === 0 ? 'it has no services' : `it has ${list(d.services)}`),
+    next: (d) => (d.services.length === 0 ? 'it has no services' : `${didYouMean(d.suggestion)}it has ${list(d.services)}`),
   }),
   SERVICE_UNCLEAR: entry<{ environment: string; services: readonly string[] }>({
     status: 400,
@@ -164,12 +164,12 @@ export const catalogue = {
     next: (d) =>
       `${didYouMean(d.suggestion)}${d.networks.length === 0 ? 'configure one in landline.yaml' : `there are ${list(d.networks)}`}`,
   }),
-  SANDBOX_AWAY: entry<{ environment: string; joined: string }>({
+  SANDBOX_AWAY: entry<{ environment: string; joined: string; suggestion?: string }>({
     status: 409,
     exit: 1,
     retry: 'after-change',
     says: (d) => `environment '${d.environment}' shares the network of '${d.joined}', which is not there`,
-    next: (d) => `bring \`${d.joined}\` up, or end this one with \`landline down ${d.environment}\``,
+    next: (d) => `${didYouMean(d.suggestion)}bring \`${d.joined}\` up, or end this one with \`landline down ${d.environment}\``,
   }),
   TARGET_IS_HOST: entry<{ target: string }>({
     status: 409,
@@ -317,7 +317,7 @@ export const catalogue = {
     says: (d) => `the kernel refused to ${d.doing}: ${d.errno}${d.kernelSays === undefined ? '' : ` (${d.kernelSays})`}`,
     next: (d) =>
       d.errno === 'EPERM' || d.errno === 'EACCES'
-        ? 'run it as root'
+        ? 'run it as root, with CAP_NET_ADMIN and CAP_SYS_ADMIN'
         : '`LANDLINE_DEBUG=netlink landline daemon` shows the whole exchange',
   }),
   /** `port` is `80/tcp`, with an address before it where it is published on that one alone. */
@@ -374,7 +374,8 @@ export const catalogue = {
     status: 409,
     exit: 1,
     retry: 'never',
-    says: (d) => `landline.yaml gives the id '${d.given}', and ${d.environments} environments here were made as '${d.kept}'`,
+    says: (d) =>
+      `landline.yaml gives the id '${d.given}', and ${d.environments === 1 ? 'an environment' : `${d.environments} environments`} here ${d.environments === 1 ? 'was' : 'were'} made as '${d.kept}'`,
     next: (d) => `set \`id: ${d.kept}\`, or end them with \`landline down --all\` before the id changes`,
   }),
   STATE_BROKEN: entry<{ file: string; reason: string }>({

@@ -10,7 +10,7 @@ import { containsAddress, formatPrefix } from '../net/prefix.ts';
 import { version } from '../version.ts';
 import { attachTarget, detachTarget } from './attachments.ts';
 import type { EnvironmentLoop } from './environment.ts';
-import type { DownOptions, Environments } from './environments.ts';
+import { type DownOptions, type Environments, serviceUnknown } from './environments.ts';
 import { iterate } from './iterate.ts';
 import { hostAddressesOn } from './leasing.ts';
 import { networksOf } from './networks.ts';
@@ -189,7 +189,7 @@ async function execTarget(
 function pickService(environment: string, services: readonly string[], wanted: string | undefined): string {
   if (wanted !== undefined) {
     if (services.includes(wanted)) return wanted;
-    throw new LandlineError('SERVICE_UNKNOWN', { environment, service: wanted, services });
+    throw serviceUnknown(environment, wanted, services);
   }
   const [only, ...others] = services;
   if (only === undefined || others.length > 0) throw new LandlineError('SERVICE_UNCLEAR', { environment, services });

@@ -132,7 +132,7 @@ export function environmentLoop(world: World, name: string, wakeLater: () => voi
   const awaitOwner = (spec: EnvironmentSpec, observed: Observed): Plan => {
     const { steps } = plan({ endpoints: [], services: desiredServices(spec) }, observed, memory, Date.now());
     const stops = steps.filter((step) => step.do === 'stop-service');
-    if (stops.length === 0) throw sandboxMissing(spec);
+    if (stops.length === 0) throw sandboxMissing(world, spec);
     return { steps: stops };
   };
 

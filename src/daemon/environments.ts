@@ -241,7 +241,17 @@ function chosen(spec: EnvironmentSpec, service: string | undefined): readonly st
   const services = spec.services.map((it) => it.name);
   if (service === undefined) return services;
   if (services.includes(service)) return [service];
-  throw new LandlineError('SERVICE_UNKNOWN', { environment: spec.name, service, services });
+  throw serviceUnknown(spec.name, service, services);
+}
+
+export function serviceUnknown(environment: string, service: string, services: readonly string[]): LandlineError {
+  const suggestion = nearest(service, services);
+  return new LandlineError('SERVICE_UNKNOWN', {
+    environment,
+    service,
+    services,
+    ...(suggestion === undefined ? {} : { suggestion }),
+  });
 }
 
 /** What has been asked for since, for the error that tells of it; undefined when `spec` is still the wish. */

@@ -24,6 +24,7 @@ import { openFirewall } from './firewall.ts';
 import { watchForwarding } from './forwarding.ts';
 import { applyFirewall } from './host-firewall.ts';
 import { markedLinks } from './marked-links.ts';
+import { refusal } from './refusals.ts';
 import { sweep } from './sweep.ts';
 import { watchWorld } from './triggers.ts';
 import type { World } from './world.ts';
@@ -45,13 +46,13 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   // Before anything of this host is touched: a daemon that is refused leaves all as it was.
   await clearStale(options.socket);
   const signals = awaitSignals();
-  const { world, close } = await openWorld(options, configuration);
+  const { world, close } = await orRefusal(openWorld(options, configuration));
   const environments = openEnvironments(world);
   let api: ApiServer | undefined;
   try {
-    await sweep(world);
+    await orRefusal(sweep(world));
     await applyFirewall(world).catch((error: unknown) => world.events.tell('firewall in trouble', { problem: String(error) }));
-    const triggers = await watchWorld(world, environments);
+    const triggers = await orRefusal(watchWorld(world, environments));
     const onInternal = (error: LandlineError): void =>
       console.error(error.cause instanceof Error ? error.cause.stack : error.stack);
     const group = groupId('landline');
@@ -81,6 +82,13 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
     await environments.close();
     await close();
   }
+}
+
+/** What the kernel refuses to a daemon that starts, in a container without rights for example, is told as such. */
+async function orRefusal<T>(work: Promise<T>): Promise<T> {
+  return work.catch((error: unknown) => {
+    throw refusal(error);
+  });
 }
 
 async function openWorld(

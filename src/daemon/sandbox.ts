@@ -4,6 +4,7 @@ import os from 'node:os';
 import type { EnvironmentSpec, Lease, SandboxSpec } from '../core/model.ts';
 import type { SandboxView } from '../engine/index.ts';
 import { LandlineError } from '../errors.ts';
+import { nearest } from '../net/name.ts';
 import { isPrivate, networksOf, networksWithResolvers } from './networks.ts';
 import { localNames, sandboxView } from './wish.ts';
 import { netnsPath, type World } from './world.ts';
@@ -60,11 +61,15 @@ export function startTimeOf(pid: number): string | undefined {
 }
 
 /** What stands in the way of an environment whose sandbox's owner is away. */
-export function sandboxMissing(spec: EnvironmentSpec): LandlineError {
+export function sandboxMissing(world: Pick<World, 'store'>, spec: EnvironmentSpec): LandlineError {
   const { sandbox } = spec;
   switch (sandbox?.kind) {
-    case 'environment':
-      return new LandlineError('SANDBOX_AWAY', { environment: spec.name, joined: sandbox.name });
+    case 'environment': {
+      const others = world.store.environments().flatMap((it) => (it.spec.name === spec.name ? [] : [it.spec.name]));
+      const suggestion = others.includes(sandbox.name) ? undefined : nearest(sandbox.name, others);
+      const details = { environment: spec.name, joined: sandbox.name };
+      return new LandlineError('SANDBOX_AWAY', { ...details, ...(suggestion === undefined ? {} : { suggestion }) });
+    }
     case 'process':
       return new LandlineError('TARGET_GONE', { target: `process ${sandbox.pid}` });
     case 'file':
@@ -77,7 +82,7 @@ export function sandboxMissing(spec: EnvironmentSpec): LandlineError {
 /** What the engine needs to know of the sandbox. Who joins another's is told the other's names, and its own services'. */
 export function viewOf(world: World, spec: EnvironmentSpec, leases: readonly Lease[]): SandboxView {
   const netns = sandboxPath(world, spec);
-  if (netns === undefined) throw sandboxMissing(spec);
+  if (netns === undefined) throw sandboxMissing(world, spec);
   const { sandbox } = spec;
   if (sandbox?.kind === 'host')
     return {

@@ -15,7 +15,7 @@ export function requireNetwork(networks: readonly Network[], name: string): Netw
   const found = networks.find((it) => it.name === name);
   if (found !== undefined) return found;
   const known = networks.map((it) => it.name);
-  const suggestion = nearest(name, known);
+  const suggestion = nearest(name, [...known, 'host', 'none']);
   throw new LandlineError('NETWORK_UNKNOWN', { name, networks: known, ...(suggestion === undefined ? {} : { suggestion }) });
 }
 

@@ -35,13 +35,18 @@ export const addConfig: AddCommand = (root, { doors }) => {
 
 /** Never over a file that is there, unless that is wished. */
 function write(file: string, text: string, force: boolean): void {
+  const unwritable = (error: unknown): LandlineError =>
+    new LandlineError('FILE_UNWRITABLE', { file, reason: (error as Error).message }, { cause: error });
   try {
     fs.mkdirSync(path.dirname(file), { recursive: true });
+  } catch (error) {
+    throw unwritable(error);
+  }
+  try {
     fs.writeFileSync(file, text, { flag: force ? 'w' : 'wx' });
   } catch (error) {
     // Node's errors of file calls carry `code`.
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code !== 'EEXIST') throw new LandlineError('FILE_UNWRITABLE', { file, reason: message }, { cause: error });
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw unwritable(error);
     throw new LandlineError('USAGE', {
       problem: `${file} is there already`,
       advice: 'give another name, or --force to write over it',

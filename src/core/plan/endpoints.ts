@@ -14,6 +14,8 @@ export function planEndpoints(desired: readonly DesiredEndpoint[], observed: Obs
 function planEndpoint(wish: DesiredEndpoint, observed: Observed): Step[] {
   const found = observed.endpoints.find((it) => it.interface === wish.interface);
   if (found === undefined) return [{ do: 'attach', endpoint: wish }];
+  // A namespace of others has links of others: the attach is refused, and theirs stays.
+  if (observed.sandbox?.owned === false && found.hostEnd?.ours !== true) return [{ do: 'attach', endpoint: wish }];
   const wrong = whyAnew(wish, found);
   if (wrong !== undefined)
     return [

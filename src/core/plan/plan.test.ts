@@ -86,6 +86,11 @@ test('a link that is not ours gives way where ours is to be, and is left alone e
   }
 });
 
+test('in a namespace of others a link that is not ours is never taken away: the attach is refused instead', () => {
+  const found = observed({ sandbox: "another's", links: [`${eth0} | host-end=foreign`] });
+  assert.deepEqual(steps(desired([eth0]), found), ['attach eth0 192.168.11.101/23']);
+});
+
 test('an endpoint that nobody wishes for any more goes', () => {
   assert.deepEqual(steps(desired([eth0]), observed({ links: [eth0, eth1] })), ['detach eth1: no longer wished for']);
 });
