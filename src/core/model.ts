@@ -261,6 +261,8 @@ export interface EnvironmentSpec {
   readonly ports?: readonly PortSpec[];
   /** Names of services that somebody stopped, until somebody starts them; left out: none. */
   readonly stopped?: readonly string[];
+  /** How often somebody asked for a service to be stopped and started again; those of whom nobody did are left out. */
+  readonly restarted?: Readonly<Record<string, number>>;
   /** Of the engine `docker`: volumes of which more is said than their name; left out: none. */
   readonly volumes?: readonly VolumeSpec[];
 }

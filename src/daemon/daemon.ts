@@ -62,10 +62,7 @@ export function daemonOn(world: World, environments: Environments): Daemon {
     down: async (name, options) => void (await end(name, options)),
     stop: async (name, service) => viewOfLoop(await environments.stop(name, service)),
     start: async (name, service, options) => viewOfLoop(await environments.start(name, service, options)),
-    restart: async (name, service, options) => {
-      await environments.stop(name, service);
-      return viewOfLoop(await environments.start(name, service, options));
-    },
+    restart: async (name, service, options) => viewOfLoop(await environments.restart(name, service, options)),
     sandbox: (name) => sandboxOf(world, environments, name),
     downAll: async (options) => {
       const names = world.store.environments().map((it) => it.spec.name);

@@ -35,6 +35,8 @@ export interface Environments {
   stop(name: string, service: string | undefined): Promise<EnvironmentLoop>;
   /** Starts services anew that do not run. @throws LandlineError those of `up` */
   start(name: string, service: string | undefined, options: UpOptions): Promise<EnvironmentLoop>;
+  /** Stops services and starts them again: one wish, that is fulfilled whole or not at all. @throws LandlineError those of `start` */
+  restart(name: string, service: string | undefined, options: UpOptions): Promise<EnvironmentLoop>;
   /** @throws LandlineError ENVIRONMENT_UNKNOWN */
   require(name: string): { readonly record: EnvironmentRecord; readonly loop: EnvironmentLoop };
   loop(name: string): EnvironmentLoop;
@@ -121,8 +123,10 @@ export function openEnvironments(world: World): Environments {
     await loop(name).converge();
   };
 
-  const bringUp = async (spec: EnvironmentSpec): Promise<void> => {
-    const before = world.store.environment(spec.name);
+  /** @returns the wish as it was written */
+  const bringUp = async (wish: EnvironmentSpec): Promise<EnvironmentSpec> => {
+    const before = world.store.environment(wish.name);
+    const spec = withFormerRestarts(wish, before?.spec);
     const it = loop(spec.name);
     await requireFreePorts(world, spec);
     try {
@@ -147,6 +151,7 @@ export function openEnvironments(world: World): Environments {
     await world.store.together(() => world.store.putEnvironment(spec, 'up', Date.now()));
     world.events.tell('environment up', { environment: spec.name });
     wakeJoined(spec.name);
+    return spec;
   };
 
   const down = async (name: string, { keepAddress, volumes }: DownOptions): Promise<void> => {
@@ -157,13 +162,10 @@ export function openEnvironments(world: World): Environments {
     });
   };
 
-  /** Writes which services are to be stopped, and waits until that is so. */
-  const setStopped = async (
-    name: string,
-    change: (stopped: ReadonlySet<string>) => Iterable<string>,
-  ): Promise<EnvironmentSpec> => {
+  /** Writes another wish, and waits until it is so. Cut off in the middle, the next daemon finishes it. */
+  const rewish = async (name: string, change: (spec: EnvironmentSpec) => EnvironmentSpec): Promise<EnvironmentSpec> => {
     const { record, loop: it } = require(name);
-    const spec = withStopped(record.spec, change(new Set(record.spec.stopped)));
+    const spec = change(record.spec);
     world.store.putEnvironment(spec, record.phase, Date.now());
     await it.converge();
     return spec;
@@ -171,7 +173,7 @@ export function openEnvironments(world: World): Environments {
 
   const stop: Environments['stop'] = async (name, service) => {
     const names = chosen(require(name).record.spec, service);
-    await inTurn(name, () => setStopped(name, (stopped) => stopped.union(new Set(names))));
+    await inTurn(name, () => rewish(name, (spec) => withStopped(spec, new Set(spec.stopped).union(new Set(names)))));
     world.events.tell('services stopped', { environment: name, services: names.join(' ') });
     return loop(name);
   };
@@ -182,9 +184,19 @@ export function openEnvironments(world: World): Environments {
       // What ended is started like what never ran, also by the next daemon.
       for (const it of names) await world.engine.forget(name, it);
       loop(name).renew(names);
-      return setStopped(name, (stopped) => stopped.difference(new Set(names)));
+      return rewish(name, (it) => withStopped(it, new Set(it.stopped).difference(new Set(names))));
     });
     world.events.tell('services wished for again', { environment: name, services: names.join(' ') });
+    await ready(spec, options);
+    return loop(name);
+  };
+
+  const restart: Environments['restart'] = async (name, service, options) => {
+    const names = chosen(require(name).record.spec, service);
+    const spec = await inTurn(name, () =>
+      rewish(name, (it) => withStopped(restarted(it, names), new Set(it.stopped).difference(new Set(names)))),
+    );
+    world.events.tell('services restarted', { environment: name, services: names.join(' ') });
     await ready(spec, options);
     return loop(name);
   };
@@ -208,13 +220,14 @@ export function openEnvironments(world: World): Environments {
     resume,
     wake,
     up: async (spec, options) => {
-      await inTurn(spec.name, () => bringUp(spec));
-      await ready(spec, options);
+      const written = await inTurn(spec.name, () => bringUp(spec));
+      await ready(written, options);
       return loop(spec.name);
     },
     down,
     stop,
     start,
+    restart,
     wakeAll: () => world.store.environments().forEach(wakeOne),
     close: async () => {
       await Promise.all([...loops.values()].map((it) => it.close()));
@@ -234,6 +247,18 @@ function isOver(world: World, spec: EnvironmentSpec): boolean {
 function withStopped({ stopped: _former, ...spec }: EnvironmentSpec, names: Iterable<string>): EnvironmentSpec {
   const stopped = [...names].sort();
   return stopped.length === 0 ? spec : { ...spec, stopped };
+}
+
+/** The wish with these services to be started once more. */
+function restarted(spec: EnvironmentSpec, names: readonly string[]): EnvironmentSpec {
+  const counts = Object.fromEntries(names.map((it) => [it, (spec.restarted?.[it] ?? 0) + 1]));
+  return { ...spec, restarted: { ...spec.restarted, ...counts } };
+}
+
+/** A wish that says nothing of restarts, with those that were asked for before: they are no reason for another. */
+function withFormerRestarts(spec: EnvironmentSpec, before: EnvironmentSpec | undefined): EnvironmentSpec {
+  const kept = Object.entries(before?.restarted ?? {}).filter(([name]) => spec.services.some((it) => it.name === name));
+  return kept.length === 0 ? spec : { ...spec, restarted: Object.fromEntries(kept) };
 }
 
 /** @throws LandlineError SERVICE_UNKNOWN */

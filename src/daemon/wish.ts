@@ -87,7 +87,8 @@ export function desiredOf(networks: readonly Network[], spec: EnvironmentSpec, l
 export function desiredServices(spec: EnvironmentSpec): DesiredService[] {
   return spec.services.map((service) => {
     const { dependsOn: _order, restart: _policy, restartLimit: _limit, ...started } = service;
-    const text = JSON.stringify([started, spec.hostname, spec.directory], inOrder);
+    const count = spec.restarted?.[service.name];
+    const text = JSON.stringify([started, spec.hostname, spec.directory, ...(count === undefined ? [] : [count])], inOrder);
     const digest = createHash('sha256').update(text).digest('hex').slice(0, 32);
     return { spec: service, digest, ...(spec.stopped?.includes(service.name) === true ? { stopped: true } : {}) };
   });

@@ -5,6 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { type TestLab, withLab } from '../lab.ts';
+import { until } from '../office.ts';
 
 const says = (name: string, more = ''): string =>
   `{ command: [sh, -c, 'trap "${more}echo end ${name} >>$$LOG; exit 0" TERM; echo begin ${name} >>$$LOG; while :; do sleep 0.02; done'], environment: { LOG: ./log }`;
@@ -20,6 +21,7 @@ services:
 
 interface Shop {
   readonly lab: TestLab;
+  readonly folder: string;
   landline(...words: string[]): Promise<string>;
   /** `db running, init exited, web running`, and the environment's own state. */
   states(): Promise<string>;
@@ -38,6 +40,7 @@ async function withShop(t: Parameters<typeof withLab>[0], body: (shop: Shop) => 
     await landline('up', '-f', path.join(folder, 'shop.yaml'));
     await body({
       lab,
+      folder,
       landline,
       states: async () => {
         // A cast, since this is what the command prints.
@@ -108,5 +111,33 @@ test('exec --sandbox runs a program of the host in the network of an environment
     assert.equal(stdout, 'host\n192.168.11.101/23\nnameserver 192.168.11.2\nsearch test.office.example\n127.0.0.1\n');
     await lab.read('host', ['sh', '-c', '! grep -q "127.0.0.1 web" /etc/hosts']);
     assert.equal((await lab.exec('host', ['landline', 'exec', '--sandbox', 'shop/web', '--', 'true'])).status, 2);
+  });
+});
+
+test('a restart that is cut off is finished by the next daemon, or never began', async (t) => {
+  await withShop(t, async ({ lab, landline, states, heard }) => {
+    heard();
+    for (const wait of ['0.25', '0.4', '0.6']) {
+      await lab.read('host', ['sh', '-c', `landline restart shop >/dev/null 2>&1 & sleep ${wait}; ${restartDaemon}; wait`]);
+      await until(async () => (await states()) === 'running: db running, init exited, web running', 'all run again');
+      const lines = heard();
+      assert.ok(
+        lines.length === 0 || lines.join() === 'end web,end db,begin db,init,begin web',
+        `all or nothing, and not ${lines.join()}`,
+      );
+    }
+    await landline('restart', 'shop');
+    assert.deepEqual(heard(), ['end web', 'end db', 'begin db', 'init', 'begin web']);
+  });
+});
+
+test('up after a restart touches nothing, and up after an end of the daemon neither', async (t) => {
+  await withShop(t, async ({ lab, folder, landline, heard }) => {
+    await landline('restart', 'shop/web');
+    heard();
+    await landline('up', '-f', path.join(folder, 'shop.yaml'));
+    await lab.read('host', ['sh', '-c', restartDaemon]);
+    await landline('up', '-f', path.join(folder, 'shop.yaml'));
+    assert.deepEqual(heard(), []);
   });
 });

@@ -114,7 +114,7 @@ test('a network that changes comes before services that change: if it is refused
   assert.deepEqual(steps(wish, found), [
     'stop lost: no longer wished for',
     'readdress eth0 192.168.11.150/23',
-    'stop web: its description changed',
+    'stop web: to be started anew',
     'stop old: no longer wished for',
     'start web',
   ]);
@@ -124,7 +124,7 @@ test('services: what is new starts, what changed starts anew, what is not wished
   const wish = desired([eth0], ['db', 'api digest=2', 'mail']);
   const found = observed({ links: [eth0], services: ['db running', 'api running', 'web running', 'old exited=1'] });
   assert.deepEqual(steps(wish, found), [
-    'stop api: its description changed',
+    'stop api: to be started anew',
     'stop web: no longer wished for',
     'start api',
     'start mail',

@@ -35,28 +35,29 @@ export function planServices(
   return { steps, ...(wakeAt === undefined ? {} : { wakeAt }), ...(waits.length === 0 ? {} : { waits }) };
 }
 
-/** What runs outside the sandbox, what nobody wishes for, and what was started otherwise than wished. */
+/**
+ * What runs outside the sandbox, what nobody wishes for, and what was started otherwise than wished. Of the latter, what
+ * depends on another that is to be stopped too goes first.
+ */
 function planStops(desired: readonly DesiredService[], observed: Observed): Step[] {
-  return observed.services
-    .filter((it) => it.state === 'running')
-    .flatMap((it): Step[] => {
-      const wish = desired.find((service) => service.spec.name === it.name);
-      if (wish === undefined) return [{ do: 'stop-service', name: it.name, why: 'no longer wished for' }];
-      if (wish.stopped === true)
-        return isNeeded(it.name, desired, observed) ? [] : [{ do: 'stop-service', name: it.name, why: 'stopped by hand' }];
-      if (it.inSandbox === false) return [{ do: 'stop-service', name: it.name, why: 'not in the sandbox' }];
-      return it.digest === wish.digest ? [] : [{ do: 'stop-service', name: it.name, why: 'its description changed' }];
-    });
+  const running = observed.services.filter((it) => it.state === 'running');
+  const orderly = new Map(running.flatMap((it) => whyStop(it, desired) ?? []));
+  const isNeeded = (name: string): boolean =>
+    desired.some(({ spec }) => orderly.has(spec.name) && spec.dependsOn.some(({ service }) => service === name));
+  return running.flatMap((it): Step[] => {
+    if (!desired.some(({ spec }) => spec.name === it.name))
+      return [{ do: 'stop-service', name: it.name, why: 'no longer wished for' }];
+    if (it.inSandbox === false) return [{ do: 'stop-service', name: it.name, why: 'not in the sandbox' }];
+    const why = orderly.get(it.name);
+    return why === undefined || isNeeded(it.name) ? [] : [{ do: 'stop-service', name: it.name, why }];
+  });
 }
 
-/** Whether another that is to be stopped too depends on it, and still runs: that one goes first. */
-function isNeeded(name: string, desired: readonly DesiredService[], observed: Observed): boolean {
-  return desired.some(
-    ({ spec, stopped }) =>
-      stopped === true &&
-      spec.dependsOn.some(({ service }) => service === name) &&
-      find(observed, spec.name)?.state === 'running',
-  );
+function whyStop(it: ObservedService, desired: readonly DesiredService[]): [[string, string]] | undefined {
+  const wish = desired.find(({ spec }) => spec.name === it.name);
+  if (wish === undefined) return undefined;
+  if (wish.stopped === true) return [[it.name, 'stopped by hand']];
+  return it.digest === wish.digest ? undefined : [[it.name, 'to be started anew']];
 }
 
 function judge(service: DesiredService, found: ObservedService | undefined, memory: ServiceMemory | undefined): Verdict {
