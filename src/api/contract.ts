@@ -86,6 +86,9 @@ export interface AddressView {
   readonly source: 'static' | 'pool' | null;
   readonly interface: string | null;
   readonly mac: string | null;
+  /** Whether it is kept for the environment, also while it is bound. */
+  readonly reserved: boolean;
+  /** Of the reservation. */
   readonly note: string;
   /** ISO 8601. */
   readonly since: string;

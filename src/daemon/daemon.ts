@@ -119,11 +119,18 @@ async function up(world: World, environments: Environments, ask: UpAsk): ReturnT
 
 function addresses(world: World): ReturnType<Daemon['addresses']> {
   const held = world.store.leases();
-  const reserved = world.store
-    .reservations()
-    .filter((it) => !held.some((lease) => lease.network === it.network && lease.address === it.address));
+  const reservations = world.store.reservations();
+  const isSame = (a: { network: string; address: Ipv4 }, b: { network: string; address: Ipv4 }): boolean =>
+    a.network === b.network && a.address === b.address;
+  const reserved = reservations.filter((it) => !held.some((lease) => isSame(lease, it)));
   return [
-    ...held.map((lease) => ({ order: lease.address, view: leaseAddressView(lease) })),
+    ...held.map((lease) => ({
+      order: lease.address,
+      view: leaseAddressView(
+        lease,
+        reservations.find((it) => isSame(it, lease)),
+      ),
+    })),
     ...reserved.map((it) => ({ order: it.address, view: reservationView(it) })),
   ]
     .sort((a, b) => (a.view.network === b.view.network ? a.order - b.order : a.view.network < b.view.network ? -1 : 1))

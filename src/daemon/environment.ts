@@ -21,7 +21,10 @@ import { isOwned, isPlumbed, sandboxMissing, sandboxPath, viewOf } from './sandb
 import { desiredOf, desiredServices } from './wish.ts';
 import { netnsPath, type World } from './world.ts';
 
-/** From one try to the next after a failure, in milliseconds: doubled each time, at most 15 s. */
+/**
+ * From one try to the next after a failure, in milliseconds: doubled each time, at most 15 s. What only a change can mend
+ * is looked at once more, in case the world was just moving, and then that seldom: its change is mostly heard of.
+ */
 const firstRetryMs = 500;
 const lastRetryMs = 15_000;
 
@@ -226,7 +229,7 @@ export function environmentLoop(world: World, name: string, wakeLater: () => voi
     failedAt = hasEcho(it) ? performance.now() : Number.NEGATIVE_INFINITY;
     avoid.clear();
     wakeIn(retryMs);
-    retryMs = Math.min(lastRetryMs, retryMs * 2);
+    retryMs = it.retry === 'later' ? Math.min(lastRetryMs, retryMs * 2) : lastRetryMs;
     return it;
   };
 

@@ -8,6 +8,7 @@ import { type EnvironmentLoop, environmentLoop } from './environment.ts';
 import { exclusively } from './exclusively.ts';
 import { applyFirewall, requireFreePorts } from './host-firewall.ts';
 import { hostAddressesOn, putWithLeases } from './leasing.ts';
+import { logTail } from './log-tail.ts';
 import { isPrivate, networksOf } from './networks.ts';
 import { awaitReady } from './ready.ts';
 import { sandboxPath } from './sandbox.ts';
@@ -71,6 +72,11 @@ export function openEnvironments(world: World): Environments {
     for (const record of world.store.environments()) if (sharesNetworkOf(record.spec, its)) wakeOne(record);
   };
 
+  /** What one environment gave back may be what another lacks. */
+  const wakeTroubled = (): void => {
+    for (const it of loops.values()) if (it.problem?.retry === 'after-change') it.wake();
+  };
+
   const wakeOne = ({ phase, spec }: EnvironmentRecord): void => {
     // What could not be ended whole is ended now, in the ledger too; what was attached to goes with its process.
     if (phase === 'removing') resume(spec.name).catch(() => undefined);
@@ -109,6 +115,7 @@ export function openEnvironments(world: World): Environments {
     await settleFirewall(world, record.spec).catch(() => undefined);
     world.events.tell('environment gone', { environment: name });
     wakeJoined(name);
+    wakeTroubled();
   };
 
   const endLoop = async (name: string): Promise<void> => {
@@ -311,14 +318,4 @@ async function reserveOwn(world: World, name: string): Promise<void> {
     const hostAddresses = await hostAddressesOn(world, network);
     world.store.reserve({ network, address, holder: name, note: 'kept when it ended', hostAddresses, now: Date.now() });
   }
-}
-
-/** The last lines of a service's log, for the error that names it. */
-function logTail(world: World, environment: string): (service: string) => Promise<string[]> {
-  return async (service) => {
-    const lines: string[] = [];
-    const options = { services: [service], tail: 3, follow: false, signal: new AbortController().signal };
-    for await (const line of world.engine.logs(environment, options)) lines.push(line.text);
-    return lines;
-  };
 }

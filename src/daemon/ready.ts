@@ -95,7 +95,8 @@ async function failure(
   return new LandlineError('SERVICE_FAILED', { environment, service: failed.name, ended: endOf(failed), log });
 }
 
-function endOf({ state, exitStatus: status }: ObservedService): string {
+/** How a service ended, in words that follow its name. */
+export function endOf({ state, exitStatus: status }: ObservedService): string {
   if (state === 'running') return 'is unhealthy';
   if (status === undefined) return 'was killed';
   return status > 128 ? `was ended by signal ${status - 128}` : `ended with status ${status}`;

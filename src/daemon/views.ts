@@ -11,16 +11,17 @@ import type {
 import type { EndpointSpec, EnvironmentSpec, Lease, Network, ServiceSpec } from '../core/model.ts';
 import type { Observed, ObservedService } from '../core/plan/model.ts';
 import { stateOf } from '../core/standing.ts';
-import { LandlineError } from '../errors.ts';
+import { isLandlineError, LandlineError } from '../errors.ts';
 import { formatIpv4 } from '../net/ipv4.ts';
 import { formatPrefix } from '../net/prefix.ts';
 import { addressesOf, formatRange, rangeContains } from '../net/range.ts';
 import type { HistoryEntry, Reservation } from '../store/index.ts';
 import type { EnvironmentLoop } from './environment.ts';
+import { logTail } from './log-tail.ts';
 import { networksOf } from './networks.ts';
-import { lastLines } from './ready.ts';
+import { endOf, lastLines } from './ready.ts';
 import { networkProblems } from './standing-problems.ts';
-import { gatewayOf } from './wish.ts';
+import { gatewayOf, requireNetwork } from './wish.ts';
 import type { World } from './world.ts';
 
 function problemView(it: LandlineError): EnvironmentView['problems'][number] {
@@ -33,7 +34,7 @@ export async function environmentView(world: World, loop: EnvironmentLoop): Prom
   if (record === undefined || record.phase === 'removing') return undefined;
   const { spec } = record;
   const leases = world.store.leasesOf(spec.name);
-  const problems = [...(loop.problem === undefined ? [] : [loop.problem]), ...unhealthyServices(spec, observed)].map(problemView);
+  const problems = (await problemsOf(world, spec, observed, loop)).map(problemView);
   const plumbed = record.phase === 'up';
   return {
     name: spec.name,
@@ -41,10 +42,57 @@ export async function environmentView(world: World, loop: EnvironmentLoop): Prom
     engine: world.engine.name,
     network: networkOf(spec),
     sandbox: observed.sandbox === undefined ? null : { inode: observed.sandbox.inode },
-    endpoints: spec.endpoints.flatMap((it) => endpointView(networksOf(world), spec, it, leases)),
+    endpoints: spec.endpoints.flatMap((it) => endpointView(networksOf(world), spec, it, leases, observed)),
     services: spec.services.map((it) => serviceView(it, spec.stopped?.includes(it.name) === true, observed, loop)),
     problems,
   };
+}
+
+/** What stands in the way, and which services are not well; each is told once. */
+async function problemsOf(
+  world: World,
+  spec: EnvironmentSpec,
+  observed: Observed,
+  loop: EnvironmentLoop,
+): Promise<readonly LandlineError[]> {
+  const found = [
+    ...(loop.problem === undefined ? [] : [loop.problem]),
+    ...unknownNetworks(world, spec),
+    ...unhealthyServices(spec, observed),
+    ...(await failedServices(world, spec, observed)),
+  ];
+  return found.filter((it, at) => found.findIndex(({ message }) => message === it.message) === at);
+}
+
+/** Of endpoints whose network stands no longer in landline.yaml. */
+function unknownNetworks(world: World, { endpoints }: EnvironmentSpec): LandlineError[] {
+  const networks = networksOf(world);
+  return endpoints.flatMap(({ network }) => {
+    try {
+      requireNetwork(networks, network);
+      return [];
+    } catch (error) {
+      return isLandlineError(error) ? [error] : [];
+    }
+  });
+}
+
+function failedServices(world: World, spec: EnvironmentSpec, observed: Observed): Promise<LandlineError[]> {
+  const { name: environment } = spec;
+  const failed = observed.services.filter(
+    (it) =>
+      it.state === 'exited' &&
+      it.exitStatus !== undefined &&
+      it.exitStatus !== 0 &&
+      it.stopped !== true &&
+      spec.services.some(({ name }) => name === it.name && spec.stopped?.includes(name) !== true),
+  );
+  return Promise.all(
+    failed.map(async (it) => {
+      const log = (await logTail(world, environment)(it.name)).slice(-1);
+      return new LandlineError('SERVICE_FAILED', { environment, service: it.name, ended: endOf(it), log });
+    }),
+  );
 }
 
 function unhealthyServices(spec: EnvironmentSpec, observed: Observed): LandlineError[] {
@@ -78,22 +126,29 @@ function endpointView(
   spec: EnvironmentSpec,
   endpoint: EndpointSpec,
   leases: readonly Lease[],
+  observed: Observed,
 ): EndpointView[] {
   const lease = leases.find((it) => it.interface === endpoint.interface);
   const network = networks.find((it) => it.name === endpoint.network);
-  if (lease === undefined || network === undefined) return [];
-  const gateway = gatewayOf(networks, spec, endpoint);
+  if (lease === undefined) return [];
+  const gateway = network === undefined ? undefined : gatewayOf(networks, spec, endpoint);
   return [
     {
       network: endpoint.network,
       interface: endpoint.interface,
       mac: lease.mac,
-      addresses: [formatPrefix({ address: lease.address, length: network.subnet.length })],
+      addresses: [formatPrefix({ address: lease.address, length: network?.subnet.length ?? lengthOf(lease, observed) })],
       gateway: gateway === undefined ? null : formatIpv4(gateway),
       lease: { source: lease.source, state: 'bound', expiresAt: null },
       names: [],
     },
   ];
+}
+
+/** Of a lease whose network nobody knows any more: as its link has it. */
+function lengthOf({ interface: link, address }: Lease, { endpoints }: Observed): number {
+  const found = endpoints.find((it) => it.interface === link)?.addresses.find((it) => it.address === address);
+  return found?.length ?? 32;
 }
 
 function serviceView(spec: ServiceSpec, stopped: boolean, observed: Observed, loop: EnvironmentLoop): ServiceView {
@@ -151,7 +206,8 @@ export function noneView(world: World): NetworkView {
   return { name: 'none', kind: 'none', ...nothing, endpoints };
 }
 
-export function leaseAddressView(lease: Lease): AddressView {
+/** @param reservation of the same address, for the same environment */
+export function leaseAddressView(lease: Lease, reservation: Reservation | undefined): AddressView {
   return {
     network: lease.network,
     address: formatIpv4(lease.address),
@@ -160,7 +216,8 @@ export function leaseAddressView(lease: Lease): AddressView {
     source: lease.source,
     interface: lease.interface,
     mac: lease.mac,
-    note: '',
+    reserved: reservation !== undefined,
+    note: reservation?.note ?? '',
     since: isoTime(lease.since),
   };
 }
@@ -174,6 +231,7 @@ export function reservationView(it: Reservation): AddressView {
     source: null,
     interface: null,
     mac: null,
+    reserved: true,
     note: it.note,
     since: isoTime(it.since),
   };

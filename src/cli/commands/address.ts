@@ -79,9 +79,11 @@ async function list(options: LsOptions): Promise<void> {
 function addressTable(rows: readonly AddressView[]): string {
   return table(
     ['NETWORK', 'ADDRESS', 'ENVIRONMENT', 'STATE', 'SOURCE', 'MAC', 'SINCE', 'NOTE'],
-    rows.map((it) => [it.network, it.address, it.environment, it.state, it.source ?? '-', it.mac ?? '-', it.since, it.note]),
+    rows.map((it) => [it.network, it.address, it.environment, stateOf(it), it.source ?? '-', it.mac ?? '-', it.since, it.note]),
   );
 }
+
+const stateOf = (it: AddressView): string => (it.state === 'bound' && it.reserved ? 'bound, reserved' : it.state);
 
 function historyTable(rows: readonly HistoryView[]): string {
   return table(
