@@ -2,7 +2,7 @@
 const mayImport = {
   main: ['cli', 'daemon', 'lab', 'node'],
   errors: [],
-  version: ['node'],
+  version: ['package'],
   net: ['errors'],
   wire: ['net', 'errors'],
   core: ['wire', 'net', 'errors'],
@@ -31,6 +31,7 @@ const where = {
   node: ['^(node:)?[a-z_0-9]+$', '^(node:)?[a-z_0-9]+/[a-z]+$'],
   commander: [library('commander')],
   koffi: [library('koffi')],
+  package: ['^package\\.json$'],
   yaml: [library('yaml')],
   zod: [library('zod')],
 };

@@ -1,8 +1,4 @@
-/** The version of this installation, from its package.json. */
-import fs from 'node:fs';
+/** The version of this installation, from its package.json: as a module, which a command reads without all of `node:fs`. */
+import installation from '../package.json' with { type: 'json' };
 
-export function version(): string {
-  const text = fs.readFileSync(new URL('../package.json', import.meta.url), 'utf8');
-  // The file is ours, and npm insists on its version.
-  return (JSON.parse(text) as { version: string }).version;
-}
+export const version = (): string => installation.version;
