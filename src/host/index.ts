@@ -12,6 +12,7 @@ import type { Prefix } from '../net/prefix.ts';
 
 export { isKernelError, KernelError } from './kernel-error.ts';
 export { openHost } from './open.ts';
+export { openWholeTables, type WholeTables } from './whole-tables.ts';
 
 /** A link as `ip -d link show` shows it. */
 export interface Link {

@@ -57,6 +57,8 @@ export interface Transactions {
    * refusal is thrown. @throws KernelError
    */
   changeNow(requests: readonly Request[]): void;
+  /** The same; for each its refusal, or undefined where it was done. */
+  tryNow(requests: readonly Request[]): readonly (KernelError | undefined)[];
   /** The single answer of a get; undefined for ENODEV. @throws KernelError */
   get(request: Request): NetlinkMessage | undefined;
   /**
@@ -169,6 +171,7 @@ export function transactions(channel: Channel): Transactions {
       return waiting;
     },
     change,
+    tryNow: (requests) => batchesOf(requests).flatMap(changeBatchNow).map(refusalOf),
     changeNow: (requests) => {
       const all = batchesOf(requests).flatMap(changeBatchNow);
       for (const it of all) assertDone(it);
@@ -208,7 +211,12 @@ function take(it: Pending, message: NetlinkMessage): void {
   else it.replies.push(message);
 }
 
-function assertDone({ request, end }: Pending): void {
-  if (end === undefined) throw new KernelError(request.doing, 'EIO', 'no acknowledgement');
-  if (end.errno !== 0) throw new KernelError(request.doing, errnoName(end.errno), kernelSays(end));
+function refusalOf({ request, end }: Pending): KernelError | undefined {
+  if (end === undefined) return new KernelError(request.doing, 'EIO', 'no acknowledgement');
+  return end.errno === 0 ? undefined : new KernelError(request.doing, errnoName(end.errno), kernelSays(end));
+}
+
+function assertDone(it: Pending): void {
+  const refusal = refusalOf(it);
+  if (refusal !== undefined) throw refusal;
 }

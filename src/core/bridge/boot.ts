@@ -35,11 +35,14 @@ export interface BootWish {
   readonly iaid?: number;
   /** Whether ifupdown has the hooks of the package bridge-utils. */
   readonly bridgeHooks: boolean;
+  /** Whether NetworkManager has the link though there is no profile for it: it makes one by itself. */
+  readonly automatic: boolean;
   /** Where systemd-networkd has its configuration of the link from, as it says itself. */
   readonly networkFile?: string;
 }
 
-/** Files to write, and what a person should know of them; or why they cannot be written. */
+/** Files to write, and what a person should know of them; or why not; or that nothing there is about the link. */
 export type BootPlan =
+  | { readonly kind: 'absent'; readonly file: string; readonly reason: string }
   | { readonly kind: 'files'; readonly changes: readonly BootChange[]; readonly notes: readonly string[] }
   | { readonly kind: 'refused'; readonly file: string; readonly reason: string; readonly next: string };

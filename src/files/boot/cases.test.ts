@@ -36,6 +36,7 @@ function readCase(text: string): Case {
       bridge: 'br0',
       mac: '52:54:00:00:00:20',
       uuid: '6c616e64-6c69-4e65-8000-000000000020',
+      automatic: given['automatic'] === 'yes',
       bridgeHooks: given['hooks'] !== 'no',
       ...(given['iaid'] === undefined ? {} : { iaid: Number(given['iaid']) }),
       ...(given['from'] === undefined ? {} : { networkFile: given['from'] }),
@@ -50,6 +51,7 @@ function readCase(text: string): Case {
 /** Which files change, and what is said. */
 function outcome(manager: ManagerName, { wish, before }: Case): Pick<Case, 'after' | 'refused' | 'notes'> {
   const plan = planBootFiles(manager, before, wish);
+  if (plan.kind === 'absent') return { after: new Map(), notes: [], refused: `${plan.file}: ${plan.reason}` };
   if (plan.kind === 'refused') return { after: new Map(), notes: [], refused: `${plan.file}: ${plan.reason}\n→ ${plan.next}` };
   for (const it of plan.changes) {
     assert.equal(it.before, before.get(it.path), `${it.path} before`);

@@ -17,6 +17,8 @@ export const wordOf = (link: string): RegExp =>
 
 export const refused = (file: string, reason: string, next: string): BootPlan => ({ kind: 'refused', file, reason, next });
 
+export const absent = (file: string, reason: string): BootPlan => ({ kind: 'absent', file, reason });
+
 /** The last part of a path. */
 export const baseName = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
 

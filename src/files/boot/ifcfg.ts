@@ -3,7 +3,7 @@
  * addresses moves from ifcfg-LINK to ifcfg-BRIDGE, what is the hardware's own stays.
  */
 import type { BootChange, BootFiles, BootPlan, BootWish } from '../../core/bridge/boot.ts';
-import { baseName, changeOf, joinedLines, madeBy, refused, wordOf } from './changes.ts';
+import { absent, baseName, changeOf, joinedLines, madeBy, refused, wordOf } from './changes.ts';
 
 const folder = '/etc/sysconfig/network-scripts';
 /** Keys that stay with the link. */
@@ -16,7 +16,7 @@ export function ifcfgFiles(files: BootFiles, wish: BootWish): BootPlan {
   const path = pathOf(files, wish);
   const text = path === undefined ? undefined : files.get(path);
   if (path === undefined || text === undefined) {
-    return refused(`${folder}/ifcfg-${wish.link}`, 'there is no such file', 'write it, or name the manager with --manager');
+    return absent(`${folder}/ifcfg-${wish.link}`, 'there is no such file');
   }
   const valueIn = (key: string): string | undefined => valueOf(text.split('\n'), key);
   for (const [key, what] of [

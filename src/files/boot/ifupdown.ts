@@ -4,7 +4,7 @@
  * not installed.
  */
 import type { BootChange, BootFiles, BootPlan, BootWish } from '../../core/bridge/boot.ts';
-import { changeOf, joinedLines, matchesGlob, refused, wordOf } from './changes.ts';
+import { absent, changeOf, joinedLines, matchesGlob, refused, wordOf } from './changes.ts';
 
 const main = '/etc/network/interfaces';
 const starters = /^(iface|auto|allow-\S+|mapping|source|source-directory|no-auto-down|no-scripts|rename|template)$/;
@@ -22,13 +22,12 @@ interface Stanza {
 }
 
 export function ifupdownFiles(files: BootFiles, wish: BootWish): BootPlan {
-  const sources = [...files].filter(([path]) => path === main || path.startsWith(`${main}.d/`));
-  const parsed = sources.map(([path, text]) => ({ path, stanzas: parse(text) }));
+  const parsed = [...files].map(([path, text]) => ({ path, stanzas: parse(text) }));
   const wrong = parsed.map((it) => refusalOf(it.path, it.stanzas, wish)).find((it) => it !== undefined);
   if (wrong !== undefined) return wrong;
   const first = parsed.flatMap((it) => it.stanzas).find((it) => isOf(it, wish.link));
   if (first === undefined) {
-    return refused(main, `it has no 'iface ${wish.link}'`, 'write one, or name the manager with --manager');
+    return absent(main, `it has no 'iface ${wish.link}'`);
   }
   const hardware = parsed
     .flatMap((it) => it.stanzas)

@@ -3,7 +3,7 @@
  * port; a new one, of the bridge, has its addresses.
  */
 import type { BootFiles, BootPlan, BootWish } from '../../core/bridge/boot.ts';
-import { changeOf, matchesGlob, refused } from './changes.ts';
+import { absent, changeOf, matchesGlob, refused } from './changes.ts';
 import { formatIni, keyOf, parseIni, type Section, valueOf, withKey, withoutKeys } from './ini.ts';
 
 const folder = '/etc/NetworkManager/system-connections';
@@ -17,6 +17,7 @@ const movesAlong = ['zone', 'dns-over-tls', 'mdns', 'llmnr', 'metered', 'permiss
 export function keyfileFiles(files: BootFiles, wish: BootWish): BootPlan {
   const found = profilesOf(files, wish);
   const [source] = found;
+  if (source === undefined && !wish.automatic) return absent(folder, `no profile there is for ${wish.link}`);
   if (source !== undefined && isPort(source.sections)) {
     return refused(source.path, `its profile is already a port of another link`, 'take that link instead');
   }

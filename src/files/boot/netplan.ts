@@ -4,7 +4,7 @@
  */
 import { type Document, isMap, isScalar, type Pair, parseDocument, Scalar, YAMLMap } from 'yaml';
 import type { BootChange, BootFiles, BootPlan, BootWish } from '../../core/bridge/boot.ts';
-import { baseName, changeOf, matchesGlob, refused } from './changes.ts';
+import { absent, baseName, changeOf, matchesGlob, refused } from './changes.ts';
 
 const folder = '/etc/netplan';
 /** Keys that are the hardware's own; `mtu` is for both. */
@@ -27,7 +27,7 @@ export function netplanFiles(files: BootFiles, wish: BootWish): BootPlan {
   const wrong = documents.map((it) => refusalOf(it.path, it.document, id, wish)).find((it) => it !== undefined);
   if (wrong !== undefined) return wrong;
   if (id === undefined)
-    return refused(folder, `no file there has ${wish.link} among its ethernets`, 'write it, or name the manager with --manager');
+    return absent(folder, `no file there has ${wish.link} among its ethernets`);
   const changes: BootChange[] = [];
   const places = documents.filter((it) => definitionOf(it.document, id) !== undefined);
   for (const [index, { path, document }] of places.entries()) {

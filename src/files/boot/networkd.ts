@@ -3,7 +3,7 @@
  * matches a link wins, so ours come before them, and say where they have their lines from.
  */
 import type { BootFiles, BootPlan, BootWish } from '../../core/bridge/boot.ts';
-import { baseName, changeOf, madeBy, matchesGlob, refused } from './changes.ts';
+import { absent, baseName, changeOf, madeBy, matchesGlob } from './changes.ts';
 import { formatIni, keyOf, parseIni, type Section, valueOf, valuesOf, withKey, withoutKeys } from './ini.ts';
 
 const folder = '/etc/systemd/network';
@@ -27,11 +27,7 @@ const portSection =
 export function networkdFiles(files: BootFiles, wish: BootWish): BootPlan {
   const source = wish.networkFile ?? sourceOf(files, wish);
   if (source === undefined) {
-    return refused(
-      folder,
-      `no .network file there matches ${wish.link}`,
-      `write one for ${wish.link}, or name the manager with --manager`,
-    );
+    return absent(folder, `no .network file there matches ${wish.link}`);
   }
   const sections = [source, ...dropInsOf(files, source)].flatMap((path) => parseIni(files.get(path) ?? ''));
   const first = firstName(source);
