@@ -98,6 +98,18 @@ const samples: { readonly [C in Code]: readonly Details<C>[] } = {
   ],
   LAB_HOST_UNKNOWN: [{ host: 'pd', hosts: ['pc'] }],
   LAB_FAILED: [{ doing: 'start landline in host', reason: 'it ended' }],
+  LINK_UNKNOWN: [{ link: 'ens34', links: ['lo', 'ens33'] }],
+  BRIDGE_REFUSED: [
+    { link: 'wlan0', bridge: 'br0', refusals: [{ code: 'WIRELESS', reason: 'wlan0 is wireless', next: 'use a wired NIC' }] },
+  ],
+  BRIDGE_BUSY: [{}],
+  BRIDGE_UNDER_WAY: [{ link: 'ens33', bridge: 'br0', secondsLeft: 41 }],
+  BRIDGE_FAILED: [
+    { reason: 'nobody answers', back: true, folder: '/var/lib/landline/host-bridge/1' },
+    { reason: 'nobody answers', back: false, folder: '/var/lib/landline/host-bridge/1' },
+  ],
+  BRIDGE_NOTHING: [{ what: 'confirm', state: 'ens33 was put back' }],
+  BOOT_FILE_CHANGED: [{ file: '/etc/network/interfaces' }],
   INTERNAL: [{ message: 'x is not a function' }],
 };
 

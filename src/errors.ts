@@ -393,6 +393,58 @@ export const catalogue = {
     next: () => 'see that its disk has room and its folder may be written to, and ask again: nothing was changed',
   }),
 
+  // The host made ready.
+  LINK_UNKNOWN: entry<{ link: string; links: readonly string[] }>({
+    status: 404,
+    exit: 1,
+    retry: 'after-change',
+    says: (d) => `this host has no link '${d.link}'`,
+    next: (d) => `it has ${list(d.links)}`,
+  }),
+  BRIDGE_REFUSED: entry<{ link: string; bridge: string; refusals: readonly { code: string; reason: string; next: string }[] }>({
+    status: 409,
+    exit: 1,
+    retry: 'after-change',
+    says: (d) => `${d.link} is not put under ${d.bridge}: ${d.refusals.map((it) => it.reason).join('; ')}`,
+    next: (d) => d.refusals[0]?.next ?? 'mend it and plan again',
+  }),
+  BRIDGE_BUSY: entry<Record<string, never>>({
+    status: 409,
+    exit: 1,
+    retry: 'later',
+    says: () => "another command is changing this host's network",
+    next: () => '`landline host bridge status` tells where it stands; try again when it has ended',
+  }),
+  BRIDGE_UNDER_WAY: entry<{ link: string; bridge: string; secondsLeft: number }>({
+    status: 409,
+    exit: 1,
+    retry: 'after-change',
+    says: (d) => `${d.link} under ${d.bridge} waits for a confirmation, for ${d.secondsLeft} s more`,
+    next: () => '`landline host bridge confirm` keeps it, `landline host bridge rollback` ends it',
+  }),
+  BRIDGE_FAILED: entry<{ reason: string; back: boolean; folder: string }>({
+    status: 500,
+    exit: 1,
+    retry: 'after-change',
+    says: (d) =>
+      d.back ? `the network was changed and put back: ${d.reason}` : `${d.reason}, and not all of the network could be put back`,
+    next: (d) => `${d.folder}/log tells more${d.back ? '' : `; \`sh ${d.folder}/way-back.sh\` may be run again`}`,
+  }),
+  BRIDGE_NOTHING: entry<{ what: 'confirm' | 'roll back' | 'remove'; state: string }>({
+    status: 409,
+    exit: 1,
+    retry: 'after-change',
+    says: (d) => `there is nothing to ${d.what}: ${d.state}`,
+    next: () => '`landline host bridge status` tells where it stands',
+  }),
+  BOOT_FILE_CHANGED: entry<{ file: string }>({
+    status: 409,
+    exit: 1,
+    retry: 'after-change',
+    says: (d) => `${d.file} has been changed since the plan was made`,
+    next: () => '`landline host bridge rollback`, then apply again',
+  }),
+
   // Running things.
   SERVICE_FAILED: entry<{ environment: string; service: string; ended: string; log: readonly string[] }>({
     status: 500,

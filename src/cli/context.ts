@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { type Client, connect } from '../api/client.ts';
 import type { HostFacts } from '../files/index.ts';
 import type { LabStatus } from '../lab/status.ts';
+import type { PrepareDoor } from '../prepare/index.ts';
 
 /** The rooms behind the front door, opened only when a command asks for them. */
 export interface Doors {
@@ -13,6 +14,7 @@ export interface Doors {
     readonly socket: string;
   }) => Promise<void>;
   readonly lab: () => Promise<LabDoor>;
+  readonly prepare: () => Promise<PrepareDoor>;
   readonly inspectHost: () => Promise<HostFacts>;
 }
 

@@ -11,6 +11,7 @@ import type { Mac } from '../net/mac.ts';
 import type { Prefix } from '../net/prefix.ts';
 
 export { isKernelError, KernelError } from './kernel-error.ts';
+export { openNft } from './nft.ts';
 export { openHost } from './open.ts';
 export { openWholeTables, type WholeTables } from './whole-tables.ts';
 

@@ -34,7 +34,8 @@ function readTables(socket: Transactions): Tables {
   const dump = <T>(doing: string, type: number, payload: Uint8Array, decode: (payload: Uint8Array) => T): readonly T[] =>
     socket.dump({ doing, type, flags: 0, payload }).map((it) => decode(it.payload));
   // A kernel without IPv6 refuses to speak of it.
-  const both = <T>(read: (family: number) => readonly T[]): readonly T[] => [AF_INET, AF_INET6].flatMap((family) => ifSupported(() => read(family)));
+  const both = <T>(read: (family: number) => readonly T[]): readonly T[] =>
+    [AF_INET, AF_INET6].flatMap((family) => ifSupported(() => read(family)));
   const none = attributes({});
   const skipStats = attributes({ IFLA_EXT_MASK: RTEXT_FILTER_SKIP_STATS });
   const link = { family: AF_UNSPEC, hardwareType: 0, index: 0, flags: 0, change: 0, attributes: skipStats };
@@ -48,7 +49,9 @@ function readTables(socket: Transactions): Tables {
     routes: both((family) => dump('ip route show table all', RTM_GETROUTE, encodeRoute({ ...route, family }), decodeRoute)),
     rules: both((family) => dump('ip rule show', RTM_GETRULE, encodeRule({ ...rule, family }), decodeRule)),
     neighbours: both((family) =>
-      [0, NTF_PROXY].flatMap((flags) => dump('ip neighbour show', RTM_GETNEIGH, encodeNeighbour({ ...neighbour, family, flags }), decodeNeighbour)),
+      [0, NTF_PROXY].flatMap((flags) =>
+        dump('ip neighbour show', RTM_GETNEIGH, encodeNeighbour({ ...neighbour, family, flags }), decodeNeighbour),
+      ),
     ),
   };
 }

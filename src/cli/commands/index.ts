@@ -25,6 +25,7 @@ const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   completion: async () => (await import('./completion.ts')).addCompletion,
   complete: async () => (await import('./completion.ts')).addComplete,
   daemon: async () => (await import('./daemon.ts')).addDaemon,
+  host: async () => (await import('./host.ts')).addHost,
   lab: async () => (await import('./lab.ts')).addLab,
   version: async () => (await import('./version.ts')).addVersion,
 };

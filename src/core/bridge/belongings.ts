@@ -21,6 +21,8 @@ export interface Belongings {
 }
 
 const RTA_OIF = 4;
+const RTA_GATEWAY = 5;
+const RTA_VIA = 18;
 const RTA_TABLE = 15;
 const NDA_DST = 1;
 const NDA_LLADDR = 2;
@@ -35,11 +37,17 @@ export const nameOfLink = (it: LinkMessage): string => textOf(it.attributes, IFL
 export function belongingsOf(tables: Tables, link: LinkRef): Belongings {
   return {
     addresses: tables.addresses.filter((it) => it.link === link.index),
-    routes: tables.routes.filter((it) => leadsThrough(it, link.index) && !comesByItself(it)),
+    // Those that lead to gateways come after the ones that gateways are reached by.
+    routes: tables.routes
+      .filter((it) => leadsThrough(it, link.index) && !comesByItself(it))
+      .toSorted((a, b) => rank(a) - rank(b)),
     rules: tables.rules.filter((it) => [FRA_IIFNAME, FRA_OIFNAME].some((type) => textOf(it.attributes, type) === link.name)),
     neighbours: tables.neighbours.filter((it) => it.link === link.index && isWorthTelling(it)),
   };
 }
+
+const rank = (it: RouteMessage): number =>
+  [RTA_GATEWAY, RTA_VIA, RTA_MULTIPATH].some((type) => rawOf(it.attributes, type) !== undefined) ? 1 : 0;
 
 const leadsThrough = (it: RouteMessage, index: number): boolean =>
   numberOf(it.attributes, RTA_OIF) === index ||

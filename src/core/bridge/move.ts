@@ -9,11 +9,24 @@ import { type AddressMessage, encodeAddress, RTM_DELADDR, RTM_NEWADDR } from '..
 import { NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE } from '../../wire/netlink/message.ts';
 import { encodeNeighbour, type NeighbourMessage, NUD_PERMANENT, NUD_STALE, RTM_NEWNEIGH } from '../../wire/netlink/neighbour.ts';
 import { encodeRoute, type RouteMessage, RTM_DELROUTE, RTM_NEWROUTE } from '../../wire/netlink/route.ts';
-import { encodeRule, type RuleMessage, RTM_DELRULE, RTM_NEWRULE } from '../../wire/netlink/rule.ts';
+import { encodeRule, RTM_DELRULE, RTM_NEWRULE, type RuleMessage } from '../../wire/netlink/rule.ts';
 import type { KernelChange } from '../../wire/netlink/tables.ts';
 import type { Belongings, LinkRef } from './belongings.ts';
 import { numberOf, rawOf, textBytes, textOf, u32Bytes, withAdded, withRaw } from './raw.ts';
-import { expiryOf, FRA_IIFNAME, FRA_OIFNAME, type NameOf, nextHopsIn, RTA_CACHEINFO, RTA_MULTIPATH, spellAddress, spellNeighbour, spellRoute, spellRule, wishedFlagMask } from './spell.ts';
+import {
+  expiryOf,
+  FRA_IIFNAME,
+  FRA_OIFNAME,
+  type NameOf,
+  nextHopsIn,
+  RTA_CACHEINFO,
+  RTA_MULTIPATH,
+  spellAddress,
+  spellNeighbour,
+  spellRoute,
+  spellRule,
+  wishedFlagMask,
+} from './spell.ts';
 
 const NLM_F_APPEND = 0x800;
 const IFA_LABEL = 3;
@@ -54,7 +67,13 @@ function addAddress(it: AddressMessage, to: LinkRef, rename: (label: string) => 
   ]);
   const payload = encodeAddress({ ...it, link: to.index, flags: flags & 0xff, attributes: withRaw(it.attributes, changes) });
   // The kernel makes a link-local address by itself.
-  return { says: spellAddress(it, to.name, rename), type: RTM_NEWADDR, flags: NLM_F_CREATE | NLM_F_EXCL, payload, tolerates: ['EEXIST'] };
+  return {
+    says: spellAddress(it, to.name, rename),
+    type: RTM_NEWADDR,
+    flags: NLM_F_CREATE | NLM_F_EXCL,
+    payload,
+    tolerates: ['EEXIST'],
+  };
 }
 
 function deleteAddress(it: AddressMessage, from: LinkRef): KernelChange {
@@ -108,8 +127,20 @@ function moveRule(it: RuleMessage, rename: (link: string) => string): readonly K
   const flags = it.flags & 0xff;
   const moved = { ...it, flags, attributes: withRaw(it.attributes, changes) };
   return [
-    { says: spellRule(it, rename) ?? '', type: RTM_NEWRULE, flags: NLM_F_CREATE | NLM_F_EXCL, payload: encodeRule(moved), tolerates: ['EEXIST'] },
-    { says: spellRule(it, (link) => link, 'delete') ?? '', type: RTM_DELRULE, flags: 0, payload: encodeRule({ ...it, flags }), tolerates: ['ENOENT'] },
+    {
+      says: spellRule(it, rename) ?? '',
+      type: RTM_NEWRULE,
+      flags: NLM_F_CREATE | NLM_F_EXCL,
+      payload: encodeRule(moved),
+      tolerates: ['EEXIST'],
+    },
+    {
+      says: spellRule(it, (link) => link, 'delete') ?? '',
+      type: RTM_DELRULE,
+      flags: 0,
+      payload: encodeRule({ ...it, flags }),
+      tolerates: ['ENOENT'],
+    },
   ];
 }
 
@@ -119,5 +150,11 @@ function addNeighbour(it: NeighbourMessage, to: LinkRef): KernelChange {
   const drop = new Map<number, undefined>();
   for (let type = 0; type < 32; type += 1) if (!kept.has(type)) drop.set(type, undefined);
   const payload = encodeNeighbour({ ...it, link: to.index, state, attributes: withRaw(it.attributes, drop) });
-  return { says: spellNeighbour(it, to.name) ?? '', type: RTM_NEWNEIGH, flags: NLM_F_CREATE | NLM_F_REPLACE, payload, tolerates: ['EINVAL'] };
+  return {
+    says: spellNeighbour(it, to.name) ?? '',
+    type: RTM_NEWNEIGH,
+    flags: NLM_F_CREATE | NLM_F_REPLACE,
+    payload,
+    tolerates: ['EINVAL'],
+  };
 }

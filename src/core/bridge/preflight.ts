@@ -57,14 +57,38 @@ const when = (condition: boolean, code: string, reason: string, next: string): F
 
 const refusals: readonly Check[] = [
   (it) =>
-    when(it.wireless, 'WIRELESS', `${it.link} is wireless: an access point drops frames of MACs that did not sign on to it`, 'use a wired NIC, or a routed network'),
-  (it) => when(!it.wireless && it.hardwareType !== 1, 'NOT_ETHERNET', `${it.link} is no Ethernet link (type ${it.hardwareType})`, 'name an Ethernet NIC'),
+    when(
+      it.wireless,
+      'WIRELESS',
+      `${it.link} is wireless: an access point drops frames of MACs that did not sign on to it`,
+      'use a wired NIC, or a routed network',
+    ),
+  (it) =>
+    when(
+      !it.wireless && it.hardwareType !== 1,
+      'NOT_ETHERNET',
+      `${it.link} is no Ethernet link (type ${it.hardwareType})`,
+      'name an Ethernet NIC',
+    ),
   (it) => when(it.kind === 'bridge', 'IS_BRIDGE', `${it.link} is a bridge itself`, `set \`bridge: ${it.link}\` in landline.yaml`),
   (it) =>
-    when(it.controller !== undefined, 'IS_PORT', `${it.link} is already a port of ${it.controller}`, `use ${it.controller} in landline.yaml, if it is a bridge; of a bond, take the bond`),
+    when(
+      it.controller !== undefined,
+      'IS_PORT',
+      `${it.link} is already a port of ${it.controller}`,
+      `use ${it.controller} in landline.yaml, if it is a bridge; of a bond, take the bond`,
+    ),
   (it) => {
     const [upper] = it.uppers.filter((upper) => ['macvlan', 'macvtap', 'ipvlan', 'ipvtap', 'macsec'].includes(upper.kind));
-    return upper && when(true, 'IS_PARENT', `${upper.name} is a ${upper.kind} on ${it.link}, and Linux lets a NIC be its parent or a bridge's port, not both`, `remove ${upper.name} first, or put it on the bridge afterwards`);
+    return (
+      upper &&
+      when(
+        true,
+        'IS_PARENT',
+        `${upper.name} is a ${upper.kind} on ${it.link}, and Linux lets a NIC be its parent or a bridge's port, not both`,
+        `remove ${upper.name} first, or put it on the bridge afterwards`,
+      )
+    );
   },
   (it) =>
     when(
@@ -74,36 +98,87 @@ const refusals: readonly Check[] = [
       'make the bridge over it in the boot configuration by hand, and name the bridge in landline.yaml',
     ),
   (it) =>
-    when(['macvlan', 'macvtap', 'ipvlan', 'ipvtap'].includes(it.kind ?? ''), 'IS_CHILD', `${it.link} is a ${it.kind}: its parent drops frames of other MACs`, 'name the parent'),
+    when(
+      ['macvlan', 'macvtap', 'ipvlan', 'ipvtap'].includes(it.kind ?? ''),
+      'IS_CHILD',
+      `${it.link} is a ${it.kind}: its parent drops frames of other MACs`,
+      'name the parent',
+    ),
   (it) => when(it.bridgeExists, 'NAME_TAKEN', `there is a link ${it.bridge} already`, 'choose another name with --bridge'),
-  (it) => when(it.supplicant, 'SUPPLICANT', `a supplicant (802.1X) signs ${it.link} on to the switch, which then passes frames of its MAC alone`, 'use a NIC without it'),
+  (it) =>
+    when(
+      it.supplicant,
+      'SUPPLICANT',
+      `a supplicant (802.1X) signs ${it.link} on to the switch, which then passes frames of its MAC alone`,
+      'use a NIC without it',
+    ),
   (it) => when(!it.up, 'DOWN', `${it.link} is down`, `\`ip link set dev ${it.link} up\`, and see that it has its address`),
-  (it) => when(it.unsayable.length > 0, 'NO_WAY_BACK', `there would be no way back for ${it.unsayable.join(', ')}`, 'remove it, or make the bridge by hand'),
+  (it) =>
+    when(
+      it.unsayable.length > 0,
+      'NO_WAY_BACK',
+      `there would be no way back for ${it.unsayable.join(', ')}`,
+      'remove it, or make the bridge by hand',
+    ),
 ];
 
 /** What stands between a machine and the frames of others: by vendor and product of DMI. */
 const hypervisors: readonly (readonly [pattern: RegExp, name: string, next: string])[] = [
   [/vmware/i, 'VMware', 'allow promiscuous mode, forged transmits and MAC changes on the port group'],
-  [/microsoft.*virtual/i, 'Hyper-V', 'turn on MAC address spoofing for the virtual NIC (in Azure it cannot be: use a routed network)'],
+  [
+    /microsoft.*virtual/i,
+    'Hyper-V',
+    'turn on MAC address spoofing for the virtual NIC (in Azure it cannot be: use a routed network)',
+  ],
   [/virtualbox|innotek/i, 'VirtualBox', "set the adapter's promiscuous mode to `Allow All`"],
   [/amazon|ec2/i, 'Amazon EC2', 'it drops frames of MACs that it does not know: use a routed network'],
   [/google/i, 'Google Cloud', 'it drops frames of MACs that it does not know: use a routed network'],
-  [/digitalocean|hetzner|linode|vultr|scaleway|openstack|oraclecloud/i, 'a cloud', 'most clouds drop frames of MACs that they do not know: ask the provider'],
+  [
+    /digitalocean|hetzner|linode|vultr|scaleway|openstack|oraclecloud/i,
+    'a cloud',
+    'most clouds drop frames of MACs that they do not know: ask the provider',
+  ],
   [/parallels/i, 'Parallels', 'use its bridged mode'],
 ];
 
 const warnings: readonly Check[] = [
   (it) => {
     const found = hypervisors.find(([pattern]) => pattern.test(it.machine));
-    return found && when(true, 'HYPERVISOR', `this machine runs on ${found[1]}, which may drop frames of the environments' MACs`, found[2]);
+    return (
+      found &&
+      when(true, 'HYPERVISOR', `this machine runs on ${found[1]}, which may drop frames of the environments' MACs`, found[2])
+    );
   },
-  (it) => when(!it.carrier && it.up, 'NO_CARRIER', `${it.link} has no carrier: nothing can be verified over it`, 'plug the cable in first'),
-  (it) => when(it.addresses === 0, 'NO_ADDRESS', `${it.link} has no address: the bridge will have none`, 'that is well if the host is reached over another link'),
+  (it) =>
+    when(
+      !it.carrier && it.up,
+      'NO_CARRIER',
+      `${it.link} has no carrier: nothing can be verified over it`,
+      'plug the cable in first',
+    ),
+  (it) =>
+    when(
+      it.addresses === 0,
+      'NO_ADDRESS',
+      `${it.link} has no address: the bridge will have none`,
+      'that is well if the host is reached over another link',
+    ),
   (it) => {
     const vlans = it.uppers.filter((upper) => upper.kind === 'vlan').map((upper) => upper.name);
-    return when(vlans.length > 0, 'VLANS', `${vlans.join(', ')} stay on ${it.link}: frames of these VLANs do not reach ${it.bridge}`, 'nothing, unless environments are to be in these VLANs');
+    return when(
+      vlans.length > 0,
+      'VLANS',
+      `${vlans.join(', ')} stay on ${it.link}: frames of these VLANs do not reach ${it.bridge}`,
+      'nothing, unless environments are to be in these VLANs',
+    );
   },
-  (it) => when(it.mtu !== 1500, 'MTU', `${it.link} has an MTU of ${it.mtu}: ${it.bridge} gets it too, and each of its ports must have it`, 'nothing; Landline makes its links with the MTU of the bridge'),
+  (it) =>
+    when(
+      it.mtu !== 1500,
+      'MTU',
+      `${it.link} has an MTU of ${it.mtu}: ${it.bridge} gets it too, and each of its ports must have it`,
+      'nothing; Landline makes its links with the MTU of the bridge',
+    ),
   (it) => {
     if (it.dhcp === undefined) return undefined;
     const { client, identity } = it.dhcp;
@@ -114,13 +189,41 @@ const warnings: readonly Check[] = [
       `reserve the address for the MAC, or pin the client's identity`,
     );
   },
-  (it) => when(it.temporaryAddresses > 0, 'TEMPORARY', `${it.temporaryAddresses} temporary IPv6 addresses end with their lifetime; the kernel makes new ones`, 'nothing'),
-  (it) => when(it.zone !== undefined, 'ZONE', `firewalld has ${it.link} in the zone '${it.zone}'`, `\`firewall-cmd --zone=${it.zone} --change-interface=${it.bridge}\`, and --permanent with it`),
   (it) =>
-    when(it.rulesNamingLink > 0, 'FIREWALL_RULES', `${it.rulesNamingLink} rules of the firewall name ${it.link}; what is for the host itself will come in by ${it.bridge}`, `write them for ${it.bridge} too`),
+    when(
+      it.temporaryAddresses > 0,
+      'TEMPORARY',
+      `${it.temporaryAddresses} temporary IPv6 addresses end with their lifetime; the kernel makes new ones`,
+      'nothing',
+    ),
   (it) =>
-    when(it.dropsBridged.length > 0, 'FORWARD_DROP', `what is bridged passes ${it.dropsBridged.join(', ')}, which drops it: environments would answer ARP and nothing else`, 'let bridged packets pass: `iptables -I DOCKER-USER -m physdev --physdev-is-bridged -j ACCEPT`, or net.bridge.bridge-nf-call-iptables=0'),
-  (it) => when(it.manager === undefined, 'NO_MANAGER', `no program was found that configures ${it.link} at boot: nothing is written, and a reboot ends the bridge`, 'name one with --manager'),
+    when(
+      it.zone !== undefined,
+      'ZONE',
+      `firewalld has ${it.link} in the zone '${it.zone}'`,
+      `\`firewall-cmd --zone=${it.zone} --change-interface=${it.bridge}\`, and --permanent with it`,
+    ),
+  (it) =>
+    when(
+      it.rulesNamingLink > 0,
+      'FIREWALL_RULES',
+      `${it.rulesNamingLink} rules of the firewall name ${it.link}; what is for the host itself will come in by ${it.bridge}`,
+      `write them for ${it.bridge} too`,
+    ),
+  (it) =>
+    when(
+      it.dropsBridged.length > 0,
+      'FORWARD_DROP',
+      `what is bridged passes ${it.dropsBridged.join(', ')}, which drops it: environments would answer ARP and nothing else`,
+      'let bridged packets pass: `iptables -I DOCKER-USER -m physdev --physdev-is-bridged -j ACCEPT`, or net.bridge.bridge-nf-call-iptables=0',
+    ),
+  (it) =>
+    when(
+      it.manager === undefined,
+      'NO_MANAGER',
+      `no program was found that configures ${it.link} at boot: nothing is written, and a reboot ends the bridge`,
+      'name one with --manager',
+    ),
 ];
 
 export function preflight(sight: Sight): Preflight {

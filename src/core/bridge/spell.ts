@@ -3,7 +3,7 @@
  * ip-neighbour(8)). What cannot be said so is undefined: then there would be no way back.
  */
 import type { AddressMessage } from '../../wire/netlink/address.ts';
-import { type AttributeList } from '../../wire/netlink/attribute.ts';
+import type { AttributeList } from '../../wire/netlink/attribute.ts';
 import { type NeighbourMessage, NUD_PERMANENT } from '../../wire/netlink/neighbour.ts';
 import type { RouteMessage } from '../../wire/netlink/route.ts';
 import type { RuleMessage } from '../../wire/netlink/rule.ts';
@@ -14,8 +14,10 @@ export type SpellTime = (seconds: number) => string;
 const asItIs: SpellTime = String;
 
 const forever = 0xffffffff;
-const words = (...parts: readonly (string | undefined)[]): string => parts.filter((it) => it !== undefined && it !== '').join(' ');
-const option = (name: string, value: string | number | undefined): string | undefined => (value === undefined ? undefined : `${name} ${value}`);
+const words = (...parts: readonly (string | undefined)[]): string =>
+  parts.filter((it) => it !== undefined && it !== '').join(' ');
+const option = (name: string, value: string | number | undefined): string | undefined =>
+  value === undefined ? undefined : `${name} ${value}`;
 const family = (of: number): string => (of === 10 ? 'ip -6' : 'ip');
 const addressOf = (list: AttributeList, type: number): string | undefined => {
   const bytes = rawOf(list, type);
@@ -41,7 +43,12 @@ const wishedFlags: readonly (readonly [flag: number, word: string])[] = [
 export const wishedFlagMask = wishedFlags.reduce((mask, [flag]) => mask | flag, 0);
 
 /** `ip address add 192.168.11.20/23 broadcast 192.168.11.255 dev ens33`; `label` is renamed with the link. */
-export function spellAddress(it: AddressMessage, link: string, renamed: (label: string) => string, time: SpellTime = asItIs): string {
+export function spellAddress(
+  it: AddressMessage,
+  link: string,
+  renamed: (label: string) => string,
+  time: SpellTime = asItIs,
+): string {
   const { attributes: list, prefixLength } = it;
   const [local, peer] = [addressOf(list, IFA_LOCAL), addressOf(list, IFA_ADDRESS)];
   const own = local ?? peer;
@@ -82,9 +89,32 @@ const RTA_TABLE = 15;
 const RTA_VIA = 18;
 const RTA_PREF = 20;
 /** What {@link spellRoute} has words for, or may leave out; a route with anything else is not moved. */
-const sayable = new Set([RTA_DST, RTA_SRC, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY, RTA_PREFSRC, RTA_METRICS, RTA_MULTIPATH, RTA_CACHEINFO, RTA_TABLE, RTA_VIA, RTA_PREF]);
+const sayable = new Set([
+  RTA_DST,
+  RTA_SRC,
+  RTA_OIF,
+  RTA_GATEWAY,
+  RTA_PRIORITY,
+  RTA_PREFSRC,
+  RTA_METRICS,
+  RTA_MULTIPATH,
+  RTA_CACHEINFO,
+  RTA_TABLE,
+  RTA_VIA,
+  RTA_PREF,
+]);
 
-const routeTypes: Readonly<Record<number, string>> = { 1: '', 2: 'local ', 3: 'broadcast ', 4: 'anycast ', 5: 'multicast ', 6: 'blackhole ', 7: 'unreachable ', 8: 'prohibit ', 9: 'throw ' };
+const routeTypes: Readonly<Record<number, string>> = {
+  1: '',
+  2: 'local ',
+  3: 'broadcast ',
+  4: 'anycast ',
+  5: 'multicast ',
+  6: 'blackhole ',
+  7: 'unreachable ',
+  8: 'prohibit ',
+  9: 'throw ',
+};
 const protocols: Readonly<Record<number, string>> = { 1: 'redirect', 2: 'kernel', 3: 'boot', 4: 'static', 9: 'ra', 16: 'dhcp' };
 const tables: Readonly<Record<number, string>> = { 253: 'default', 254: 'main', 255: 'local' };
 const preferences = ['medium', 'high', undefined, 'low'];
@@ -94,12 +124,18 @@ const RTNH_F_ONLINK = 4;
 export type NameOf = (index: number) => string;
 
 /** `ip route append 10.50.0.0/24 via 192.168.11.1 dev ens33 table 100 proto static metric 50`; undefined for what `ip` cannot say. */
-export function spellRoute(it: RouteMessage, nameOf: NameOf, verb: 'append' | 'delete' = 'append', time: SpellTime = asItIs): string | undefined {
+export function spellRoute(
+  it: RouteMessage,
+  nameOf: NameOf,
+  verb: 'append' | 'delete' = 'append',
+  time: SpellTime = asItIs,
+): string | undefined {
   const list = it.attributes;
   const type = routeTypes[it.type];
   const metrics = spellMetrics(rawOf(list, RTA_METRICS));
   const hops = spellNextHops(rawOf(list, RTA_MULTIPATH), nameOf);
-  if (type === undefined || metrics === undefined || hops === undefined || typesOf(list).some((at) => !sayable.has(at))) return undefined;
+  if (type === undefined || metrics === undefined || hops === undefined || typesOf(list).some((at) => !sayable.has(at)))
+    return undefined;
   const to = addressOf(list, RTA_DST);
   const table = numberOf(list, RTA_TABLE) ?? it.table;
   const link = numberOf(list, RTA_OIF);
@@ -133,7 +169,18 @@ export function expiryOf(it: RouteMessage): number | undefined {
   return hundredths > 0 ? Math.ceil(hundredths / 100) : undefined;
 }
 
-const metricNames: Readonly<Record<number, string>> = { 2: 'mtu', 3: 'window', 6: 'ssthresh', 7: 'cwnd', 8: 'advmss', 9: 'reordering', 10: 'hoplimit', 11: 'initcwnd', 14: 'initrwnd', 15: 'quickack' };
+const metricNames: Readonly<Record<number, string>> = {
+  2: 'mtu',
+  3: 'window',
+  6: 'ssthresh',
+  7: 'cwnd',
+  8: 'advmss',
+  9: 'reordering',
+  10: 'hoplimit',
+  11: 'initcwnd',
+  14: 'initrwnd',
+  15: 'quickack',
+};
 
 /** Attributes within an attribute: number and value each. Undefined for one that has no word. */
 function spellMetrics(bytes: Uint8Array | undefined): string | undefined {
@@ -150,7 +197,8 @@ function spellMetrics(bytes: Uint8Array | undefined): string | undefined {
   return parts.join(' ');
 }
 
-const isLocked = (mask: Uint8Array | undefined, type: number): boolean => mask !== undefined && (numberAt(mask, 0) & (1 << type)) !== 0;
+const isLocked = (mask: Uint8Array | undefined, type: number): boolean =>
+  mask !== undefined && (numberAt(mask, 0) & (1 << type)) !== 0;
 
 function* attributesIn(bytes: Uint8Array): Generator<readonly [type: number, value: Uint8Array]> {
   for (let at = 0; at + 4 <= bytes.length; ) {
@@ -191,7 +239,13 @@ function spellNextHops(bytes: Uint8Array | undefined, nameOf: NameOf): string | 
     if ([...inside.keys()].some((it) => it !== RTA_GATEWAY && it !== RTA_VIA && it !== RTA_FLOW)) return undefined;
     const gateway = inside.get(RTA_GATEWAY);
     const onlink = ((bytes[at + 2] ?? 0) & RTNH_F_ONLINK) === 0 ? undefined : 'onlink';
-    return words('nexthop', gateway === undefined ? spellVia(inside.get(RTA_VIA)) : `via ${addressText(gateway)}`, `dev ${nameOf(link)}`, `weight ${(bytes[at + 3] ?? 0) + 1}`, onlink);
+    return words(
+      'nexthop',
+      gateway === undefined ? spellVia(inside.get(RTA_VIA)) : `via ${addressText(gateway)}`,
+      `dev ${nameOf(link)}`,
+      `weight ${(bytes[at + 3] ?? 0) + 1}`,
+      onlink,
+    );
   });
   return ways.includes(undefined) ? undefined : ways.join(' ');
 }
@@ -208,11 +262,28 @@ const FRA_FWMASK = 16;
 export const FRA_OIFNAME = 17;
 const FRA_PROTOCOL = 21;
 const FRA_IP_PROTO = 22;
-const sayableOfRules = new Set([FRA_DST, FRA_SRC, FRA_IIFNAME, FRA_GOTO, FRA_PRIORITY, FRA_FWMARK, FRA_SUPPRESS_PREFIXLEN, FRA_TABLE, FRA_FWMASK, FRA_OIFNAME, FRA_PROTOCOL, FRA_IP_PROTO]);
+const sayableOfRules = new Set([
+  FRA_DST,
+  FRA_SRC,
+  FRA_IIFNAME,
+  FRA_GOTO,
+  FRA_PRIORITY,
+  FRA_FWMARK,
+  FRA_SUPPRESS_PREFIXLEN,
+  FRA_TABLE,
+  FRA_FWMASK,
+  FRA_OIFNAME,
+  FRA_PROTOCOL,
+  FRA_IP_PROTO,
+]);
 const FIB_RULE_INVERT = 2;
 
 /** `ip rule add from 192.168.30.0/24 iif ens33 lookup 100 priority 1000`; undefined for what `ip` cannot say. */
-export function spellRule(it: RuleMessage, renamed: (link: string) => string, verb: 'add' | 'delete' = 'add'): string | undefined {
+export function spellRule(
+  it: RuleMessage,
+  renamed: (link: string) => string,
+  verb: 'add' | 'delete' = 'add',
+): string | undefined {
   const list = it.attributes;
   const action = actionOf(it);
   if (action === undefined || typesOf(list).some((at) => !sayableOfRules.has(at))) return undefined;
@@ -222,14 +293,17 @@ export function spellRule(it: RuleMessage, renamed: (link: string) => string, ve
   };
   const mark = numberOf(list, FRA_FWMARK);
   const suppressed = numberOf(list, FRA_SUPPRESS_PREFIXLEN);
-  const prefix = (type: number, length: number): string | undefined => (length === 0 ? undefined : `${addressOf(list, type)}/${length}`);
+  const prefix = (type: number, length: number): string | undefined =>
+    length === 0 ? undefined : `${addressOf(list, type)}/${length}`;
   return words(
     `${family(it.family)} rule ${verb}`,
     (it.flags & FIB_RULE_INVERT) === 0 ? undefined : 'not',
     option('from', prefix(FRA_SRC, it.fromLength)),
     option('to', prefix(FRA_DST, it.toLength)),
     it.tos === 0 ? undefined : option('tos', `0x${it.tos.toString(16)}`),
-    mark === undefined || mark === 0 ? undefined : option('fwmark', `0x${mark.toString(16)}/0x${(numberOf(list, FRA_FWMASK) ?? forever).toString(16)}`),
+    mark === undefined || mark === 0
+      ? undefined
+      : option('fwmark', `0x${mark.toString(16)}/0x${(numberOf(list, FRA_FWMASK) ?? forever).toString(16)}`),
     option('iif', name(FRA_IIFNAME)),
     option('oif', name(FRA_OIFNAME)),
     option('ipproto', numberOf(list, FRA_IP_PROTO)),
@@ -266,5 +340,8 @@ export function spellNeighbour(it: NeighbourMessage, link: string): string | und
   if ((it.flags & NTF_PROXY) !== 0) return `${family(it.family)} neighbour replace proxy ${address} dev ${link}`;
   if (mac === undefined) return undefined;
   const state = (it.state & NUD_PERMANENT) === 0 ? 'stale' : 'permanent';
-  return words(`${family(it.family)} neighbour replace ${address} lladdr ${macText(mac)} dev ${link} nud ${state}`, (it.flags & NTF_ROUTER) === 0 ? undefined : 'router');
+  return words(
+    `${family(it.family)} neighbour replace ${address} lladdr ${macText(mac)} dev ${link} nud ${state}`,
+    (it.flags & NTF_ROUTER) === 0 ? undefined : 'router',
+  );
 }

@@ -2,8 +2,9 @@
  * The way back as a shell script: plain `ip` commands and copies of files, for the watchdog and for whoever sits before
  * the machine with nothing else left. It may be run more than once, and from any half-way.
  */
-import type { BootChange } from './boot.ts';
+
 import type { Belongings } from './belongings.ts';
+import type { BootChange } from './boot.ts';
 import { type NameOf, type SpellTime, spellAddress, spellNeighbour, spellRoute, spellRule } from './spell.ts';
 
 /** A bridge that is to be there again, with all that `ip link add type bridge` can say of it. */
@@ -84,17 +85,17 @@ const head = (it: WayBackOptions): readonly string[] => [
   '# set_to VALUE FILE: a sysctl.',
   'set_to() { if [ -e "$2" ]; then try sh -c \'echo "$1" >"$2"\' sh "$1" "$2"; fi; }',
   '',
-  '# The watchdog has no more to do; what is not written here is not undone.',
-  'mv pending taken 2>/dev/null',
-  `say "the way back: \${1:-run by hand}"`,
-  'echo "going back" >phase',
-  '',
   `if [ "$(readlink /proc/self/ns/net)" != '${it.namespace}' ]; then`,
   `  if [ "$(cat /proc/sys/kernel/random/boot_id)" = '${it.bootId}' ]; then`,
   `    echo 'this is not the network that was changed: go to its namespace first' >&2`,
   '    exit 1',
   '  fi',
   'fi',
+  '',
+  '# The watchdog has no more to do; what is not written here is not undone.',
+  'mv pending taken 2>/dev/null',
+  `say "the way back: \${1:-run by hand}"`,
+  'echo "going back" >phase',
 ];
 
 function fileLines(files: readonly BootChange[]): readonly string[] {
@@ -119,9 +120,13 @@ function linkLines(before: Before, bootId: string): readonly string[] {
   const conf = `/proc/sys/net/ipv6/conf/${owner}`;
   const setUp = before.bridgeBefore === undefined ? removeBridge(before) : addBridge(before.bridgeBefore, port);
   // Without accept_dad an address is there at once: it was this machine's all the time.
-  const quickly = before.ipv6 === undefined ? [] : [`set_to 0 ${conf}/accept_dad`, `set_to ${before.ipv6.disabled} ${conf}/disable_ipv6`];
+  const quickly =
+    before.ipv6 === undefined ? [] : [`set_to 0 ${conf}/accept_dad`, `set_to ${before.ipv6.disabled} ${conf}/disable_ipv6`];
   const asBefore = before.ipv6 === undefined ? [] : [`set_to ${before.ipv6.acceptDad} ${conf}/accept_dad`];
-  const inOrder = [...owned.addresses.filter((it) => it.family === 2), ...owned.addresses.filter((it) => it.family !== 2).toReversed()];
+  const inOrder = [
+    ...owned.addresses.filter((it) => it.family === 2),
+    ...owned.addresses.filter((it) => it.family !== 2).toReversed(),
+  ];
   const other = before.bridgeBefore === undefined ? bridge : port;
   const otherName = (link: string): string => (link === owner ? other : link);
   const commands = [
@@ -130,7 +135,10 @@ function linkLines(before: Before, bootId: string): readonly string[] {
     `try ip link set dev ${owner} ${before.up ? 'up' : 'down'}`,
     ...inOrder.map((it) => `try ${spellAddress(it, owner, renamedBack, left)}`),
     ...owned.routes.map((it) => `try ${spellRoute(it, before.nameOf, 'append', left) ?? ''}`),
-    ...owned.rules.flatMap((it) => [`try ${spellRule(it, otherName, 'delete') ?? ''}`, `try ${spellRule(it, renamedBack) ?? ''}`]),
+    ...owned.rules.flatMap((it) => [
+      `try ${spellRule(it, otherName, 'delete') ?? ''}`,
+      `try ${spellRule(it, renamedBack) ?? ''}`,
+    ]),
     ...owned.neighbours.flatMap((it) => {
       const line = spellNeighbour(it, owner);
       return line === undefined ? [] : [`try ${line}`];

@@ -26,8 +26,7 @@ export function netplanFiles(files: BootFiles, wish: BootWish): BootPlan {
   const id = documents.map((it) => idOf(it.document, wish)).find((it) => it !== undefined);
   const wrong = documents.map((it) => refusalOf(it.path, it.document, id, wish)).find((it) => it !== undefined);
   if (wrong !== undefined) return wrong;
-  if (id === undefined)
-    return absent(folder, `no file there has ${wish.link} among its ethernets`);
+  if (id === undefined) return absent(folder, `no file there has ${wish.link} among its ethernets`);
   const changes: BootChange[] = [];
   const places = documents.filter((it) => definitionOf(it.document, id) !== undefined);
   for (const [index, { path, document }] of places.entries()) {

@@ -1,0 +1,143 @@
+/** The change itself, in its order; each part leaves the network working, or the way back undoes it. */
+import { spawn, spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { belongingsOf, type LinkRef } from '../core/bridge/belongings.ts';
+import { planMove } from '../core/bridge/move.ts';
+import { openHost, type WholeTables } from '../host/index.ts';
+import { arpAnnouncement, encodeArp } from '../wire/arp/arp.ts';
+import { attributes } from '../wire/netlink/attribute.ts';
+import { encodeLink, IFF_UP, RTM_DELLINK, RTM_NEWLINK, RTM_SETLINK } from '../wire/netlink/link.ts';
+import { NLM_F_CREATE, NLM_F_EXCL } from '../wire/netlink/message.ts';
+import type { KernelChange, Tables } from '../wire/netlink/tables.ts';
+import { linkSysctls, systemdIsOurs, writeLinkSysctl } from './machine.ts';
+import { namesIn } from './sight.ts';
+import { type Conversion, readText, setPhase, take } from './state.ts';
+
+const linkMessage = { family: 0, hardwareType: 0, index: 0, flags: 0, change: 0, attributes: attributes({}) };
+
+/** `ip link add br0 address … type bridge stp_state 0 forward_delay 0`: a port forwards at once. */
+export function addBridge(name: string, mac: string, mtu: number): KernelChange {
+  const data = attributes({ IFLA_BR_FORWARD_DELAY: 0, IFLA_BR_STP_STATE: 0 });
+  const list = attributes({
+    IFLA_IFNAME: name,
+    IFLA_ADDRESS: mac,
+    IFLA_MTU: mtu,
+    IFLA_LINKINFO: attributes({ IFLA_INFO_KIND: 'bridge', IFLA_INFO_DATA: data }),
+  });
+  return {
+    says: `ip link add ${name} address ${mac} mtu ${mtu} type bridge stp_state 0 forward_delay 0`,
+    type: RTM_NEWLINK,
+    flags: NLM_F_CREATE | NLM_F_EXCL,
+    payload: encodeLink({ ...linkMessage, attributes: list }),
+    tolerates: [],
+  };
+}
+
+const setLink = (link: LinkRef, words: string, change: { readonly up?: true; readonly controller?: number }): KernelChange => ({
+  says: `ip link set dev ${link.name} ${words}`,
+  type: RTM_SETLINK,
+  flags: 0,
+  payload: encodeLink({
+    ...linkMessage,
+    index: link.index,
+    ...(change.up === true ? { flags: IFF_UP, change: IFF_UP } : {}),
+    attributes: attributes({ IFLA_MASTER: change.controller }),
+  }),
+  tolerates: [],
+});
+
+const deleteLink = (link: LinkRef): KernelChange => ({
+  says: `ip link delete dev ${link.name}`,
+  type: RTM_DELLINK,
+  flags: 0,
+  payload: encodeLink({ ...linkMessage, index: link.index }),
+  tolerates: [],
+});
+
+/** The burst that puts the port under the bridge, and what belongs to it onto the bridge. */
+export function enslave(tables: Tables, port: LinkRef, bridge: LinkRef): readonly KernelChange[] {
+  return [
+    setLink(bridge, 'up', { up: true }),
+    setLink(port, `master ${bridge.name}`, { controller: bridge.index }),
+    ...planMove(belongingsOf(tables, port), port, bridge, namesIn(tables)),
+  ];
+}
+
+/** The other way round: everything back onto the port, and the bridge away. */
+export function release(tables: Tables, bridge: LinkRef, port: LinkRef): readonly KernelChange[] {
+  return [
+    setLink(port, 'nomaster', { controller: 0 }),
+    ...planMove(belongingsOf(tables, bridge), bridge, port, namesIn(tables)),
+    deleteLink(bridge),
+  ];
+}
+
+/** Sysctls that `to` does not have as `from` has them are set. IPv6 addresses are there at once: nobody else can have them. */
+export function takeOverSysctls(from: LinkRef, to: LinkRef): { readonly restore: () => void } {
+  const wanted = linkSysctls(from.name);
+  const seen = linkSysctls(to.name);
+  for (const [name, value] of wanted) {
+    if (seen.get(name) !== value && name !== 'ipv6/conf/accept_dad') writeLinkSysctl(to.name, name, value);
+  }
+  writeLinkSysctl(to.name, 'ipv6/conf/accept_dad', '0');
+  return { restore: () => writeLinkSysctl(to.name, 'ipv6/conf/accept_dad', wanted.get('ipv6/conf/accept_dad') ?? '1') };
+}
+
+/** Starts who takes the way back in time; it outlives this process, its shell, and the daemon. */
+export function startWatchdog(it: Conversion): void {
+  const { timeout, at } = it.journal;
+  fs.writeFileSync(path.join(it.folder, 'deadline'), String(Date.now() + 1000 * timeout));
+  const script = path.join(it.folder, 'watchdog.sh');
+  if (systemdIsOurs()) {
+    const unit = `landline-way-back-${at.replaceAll(/\D/g, '')}`;
+    const timer = [`--unit=${unit}`, `--on-active=${timeout}s`, '--timer-property=AccuracySec=100ms', '/bin/sh', script, '0'];
+    const { status } = spawnSync('systemd-run', timer, { stdio: 'ignore' });
+    if (status === 0) return;
+  }
+  const log = fs.openSync(path.join(it.folder, 'log'), 'a', 0o600);
+  try {
+    // A session of its own: neither the end of a terminal nor that of this process reaches it.
+    const child = spawn('/bin/sh', [script], {
+      detached: true,
+      stdio: ['ignore', log, log],
+      cwd: it.folder,
+      env: { PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin' },
+    });
+    child.on('error', () => undefined);
+    child.unref();
+    if (child.pid === undefined) throw new Error('the watchdog did not start');
+    fs.writeFileSync(path.join(it.folder, 'watchdog.pid'), String(child.pid));
+  } finally {
+    fs.closeSync(log);
+  }
+}
+
+/** Runs the script of the way back now. @returns whether all of it is back */
+export function goBack(it: Conversion, reason: string): boolean {
+  take(it, 'taken');
+  const { status } = spawnSync('/bin/sh', [path.join(it.folder, 'way-back.sh'), reason], { stdio: 'ignore', cwd: it.folder });
+  if (status !== 0 && readText(path.join(it.folder, 'phase'))?.trim() === 'going back')
+    setPhase(it, 'not all of it is back: see log');
+  return status === 0;
+}
+
+/** Says aloud where the addresses are: three times, since the first may come before the port forwards. */
+export async function announce(link: LinkRef, mac: string, addresses: readonly number[]): Promise<void> {
+  const host = openHost();
+  try {
+    await host.within('/proc/self/ns/net', async ({ openArp }) => {
+      const arp = openArp(link.index);
+      for (const address of addresses) arp.send(encodeArp(arpAnnouncement(mac, address)));
+      arp.close();
+    });
+  } finally {
+    host.close();
+  }
+}
+
+export function runCommands(commands: readonly string[]): void {
+  for (const command of commands) spawnSync('/bin/sh', ['-c', command], { stdio: 'ignore' });
+}
+
+export type { WholeTables };

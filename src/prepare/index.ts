@@ -1,0 +1,23 @@
+/**
+ * The host made ready for environments: its NIC under a bridge.
+ *
+ * Promises: before the first change the way back lies on the disk as a shell script, and a watchdog that needs nothing
+ * of ours runs it unless somebody confirms; the next boot finds the old configuration until then; what was begun by a
+ * command that was killed is finished or undone by the next one. It works without a daemon, and beside one.
+ * It does not decide what a conversion is (`core/bridge`) nor what boot files look like (`files/boot`).
+ */
+import type { Applied, ApplyOptions, BridgePlan, BridgeStatus, BridgeWish } from './bridge.ts';
+
+export type { Applied, ApplyOptions, BridgePlan, BridgeStatus, BridgeWish } from './bridge.ts';
+export { applyBridge, bridgeStatus, confirmBridge, planBridge, planRemoval, removeBridge, rollbackBridge } from './bridge.ts';
+
+/** What the command line is given of this room. */
+export interface PrepareDoor {
+  planBridge(wish: BridgeWish): Promise<BridgePlan>;
+  planRemoval(stateDir: string): Promise<BridgePlan>;
+  applyBridge(wish: BridgeWish, options: ApplyOptions): Promise<Applied>;
+  removeBridge(stateDir: string, options: ApplyOptions): Promise<Applied>;
+  confirmBridge(stateDir: string): Promise<BridgeStatus>;
+  rollbackBridge(stateDir: string, options: ApplyOptions): Promise<BridgeStatus>;
+  bridgeStatus(stateDir: string): BridgeStatus;
+}

@@ -1,0 +1,135 @@
+/** What this host is like before a conversion: everything that the plan and the preflight ask for. */
+import fs from 'node:fs';
+import { type Belongings, belongingsOf, type LinkRef, nameOfLink } from '../core/bridge/belongings.ts';
+import type { Sight } from '../core/bridge/preflight.ts';
+import { type NameOf, spellRoute, spellRule } from '../core/bridge/spell.ts';
+import { openNft } from '../host/index.ts';
+import type { LinkMessage } from '../wire/netlink/link.ts';
+import { IFF_LOWER_UP, IFF_UP } from '../wire/netlink/link.ts';
+import type { Tables } from '../wire/netlink/tables.ts';
+import type { Process } from './machine.ts';
+import { dhcpClientsOn, type Managed } from './managers.ts';
+import { readText } from './state.ts';
+
+export const kindOf = (it: LinkMessage): string | undefined => it.attributes.nested('IFLA_LINKINFO')?.text('IFLA_INFO_KIND');
+export const macOf = (it: LinkMessage): string => it.attributes.text('IFLA_ADDRESS') ?? '';
+export const mtuOf = (it: LinkMessage): number => it.attributes.number('IFLA_MTU') ?? 1500;
+export const refOf = (it: LinkMessage): LinkRef => ({ index: it.index, name: nameOfLink(it) });
+export const findLink = (tables: Tables, name: string): LinkMessage | undefined =>
+  tables.links.find((it) => nameOfLink(it) === name);
+
+export const namesIn =
+  (tables: Tables): NameOf =>
+  (index) => {
+    const link = tables.links.find((it) => it.index === index);
+    return link === undefined ? `if${index}` : nameOfLink(link);
+  };
+
+const IFA_F_TEMPORARY = 0x01;
+const IFA_F_PERMANENT = 0x80;
+
+export async function lookAtLink(
+  tables: Tables,
+  link: LinkMessage,
+  bridge: string,
+  managed: Managed,
+  processes: readonly Process[],
+): Promise<Sight> {
+  const ref = refOf(link);
+  const owned = belongingsOf(tables, ref);
+  const controller = tables.links.find((it) => it.index === link.attributes.number('IFLA_MASTER'));
+  const kind = kindOf(link);
+  const zone = zoneOf(ref.name);
+  const firewall = await lookAtFirewall(ref.name);
+  const dhcp = dhcpOf(ref, owned, managed, processes);
+  return {
+    link: ref.name,
+    bridge,
+    ...(kind === undefined ? {} : { kind }),
+    hardwareType: link.hardwareType,
+    wireless: fs.existsSync(`/sys/class/net/${ref.name}/wireless`) || fs.existsSync(`/sys/class/net/${ref.name}/phy80211`),
+    up: (link.flags & IFF_UP) !== 0,
+    carrier: (link.flags & IFF_LOWER_UP) !== 0,
+    mtu: mtuOf(link),
+    ...(controller === undefined ? {} : { controller: nameOfLink(controller) }),
+    uppers: uppersOf(tables, ref.index),
+    bridgeExists: findLink(tables, bridge) !== undefined,
+    supplicant: processes.some(
+      (it) => it.name === 'wpa_supplicant' && it.args.some((arg) => arg === `-i${ref.name}` || arg === ref.name),
+    ),
+    machine: ['sys_vendor', 'product_name', 'bios_vendor']
+      .map((it) => readText(`/sys/class/dmi/id/${it}`)?.trim() ?? '')
+      .join(' '),
+    unsayable: unsayableOf(owned, namesIn(tables)),
+    addresses: owned.addresses.length,
+    temporaryAddresses: owned.addresses.filter((it) => it.family === 10 && (it.flags & IFA_F_TEMPORARY) !== 0).length,
+    ...(dhcp === undefined ? {} : { dhcp }),
+    ...(zone === undefined ? {} : { zone }),
+    ...firewall,
+    ...(managed.manager === undefined ? {} : { manager: managed.manager }),
+  };
+}
+
+/** Links that were made on this one: not the other end of its own cable, which is in another namespace or a veth too. */
+function uppersOf(tables: Tables, index: number): Sight['uppers'] {
+  return tables.links.flatMap((it) => {
+    const kind = kindOf(it);
+    const isOnTop = it.attributes.number('IFLA_LINK') === index && it.attributes.number('IFLA_LINK_NETNSID') === undefined;
+    return kind === undefined || kind === 'veth' || !isOnTop ? [] : [{ name: nameOfLink(it), kind }];
+  });
+}
+
+function unsayableOf(owned: Belongings, nameOf: NameOf): readonly string[] {
+  const routes = owned.routes.filter((it) => spellRoute(it, nameOf) === undefined);
+  const rules = owned.rules.filter((it) => spellRule(it, (link) => link) === undefined);
+  return [
+    ...(routes.length === 0
+      ? []
+      : [`${routes.length} routes with attributes that \`ip route\` cannot be told here (nexthop objects, encapsulation)`]),
+    ...(rules.length === 0 ? [] : [`${rules.length} policy rules with attributes that are not known here`]),
+  ];
+}
+
+/** Who has the address by DHCP, and what the server knows it by. A lifetime alone may be a router's advertisement. */
+function dhcpOf(link: LinkRef, owned: Belongings, { manager, boot }: Managed, processes: readonly Process[]): Sight['dhcp'] {
+  const isLeased = owned.addresses.some((it) => it.family === 2 && (it.flags & IFA_F_PERMANENT) === 0);
+  const [client] = dhcpClientsOn(link.name, processes);
+  if (client !== undefined) return { client: client.name, identity: 'mac' };
+  if (!isLeased) return undefined;
+  if (manager === 'NetworkManager') return { client: manager, identity: 'mac' };
+  const pinned =
+    boot?.kind === 'files' && boot.changes.some((it) => /^IAID=|dhcp-identifier: mac|ClientIdentifier=mac/m.test(it.after ?? ''));
+  return { client: manager ?? 'a program that is not known here', identity: pinned ? 'pinned' : 'unknown' };
+}
+
+function zoneOf(link: string): string | undefined {
+  for (const file of fs.globSync('/etc/firewalld/zones/*.xml')) {
+    if ((readText(file) ?? '').includes(`<interface name="${link}"`)) return file.replace(/^.*\/|\.xml$/g, '');
+  }
+  return undefined;
+}
+
+/** Where there is no nft, nothing is known of the firewall, and nothing said. */
+async function lookAtFirewall(link: string): Promise<Pick<Sight, 'rulesNamingLink' | 'dropsBridged'>> {
+  const nft = openNft();
+  try {
+    // The document's own form (libnftables-json(5)); what is not of it counts for nothing.
+    const document = (await nft.list('ruleset')) as { readonly nftables?: readonly Record<string, unknown>[] } | undefined;
+    const items = document?.nftables ?? [];
+    const rulesNamingLink = items.filter((it) => 'rule' in it && JSON.stringify(it['rule']).includes(`"${link}"`)).length;
+    return { rulesNamingLink, dropsBridged: bridgedIsFiltered() ? items.flatMap(droppingChain) : [] };
+  } catch {
+    return { rulesNamingLink: 0, dropsBridged: [] };
+  } finally {
+    nft.close();
+  }
+}
+
+const bridgedIsFiltered = (): boolean => readText('/proc/sys/net/bridge/bridge-nf-call-iptables')?.trim() === '1';
+
+function droppingChain(item: Record<string, unknown>): readonly string[] {
+  const chain = item['chain'] as
+    | { readonly hook?: string; readonly policy?: string; readonly name?: string; readonly table?: string }
+    | undefined;
+  return chain?.hook === 'forward' && chain.policy === 'drop' ? [`the chain '${chain.name}' of table '${chain.table}'`] : [];
+}
