@@ -103,10 +103,10 @@ const samples: { readonly [C in Code]: readonly Details<C>[] } = {
     { link: 'wlan0', bridge: 'br0', refusals: [{ code: 'WIRELESS', reason: 'wlan0 is wireless', next: 'use a wired NIC' }] },
   ],
   BRIDGE_BUSY: [{}],
-  BRIDGE_UNDER_WAY: [{ link: 'ens33', bridge: 'br0', secondsLeft: 41 }],
+  BRIDGE_UNDER_WAY: [{ link: 'ens33', bridge: 'br0' }],
   BRIDGE_FAILED: [
-    { reason: 'nobody answers', back: true, folder: '/var/lib/landline/host-bridge/1' },
-    { reason: 'nobody answers', back: false, folder: '/var/lib/landline/host-bridge/1' },
+    { reason: 'nobody answers', back: true, folder: '/var/lib/landline/host-bridge/current' },
+    { reason: 'nobody answers', back: false, folder: '/var/lib/landline/host-bridge/current' },
   ],
   BRIDGE_NOTHING: [{ what: 'confirm', state: 'ens33 was put back' }],
   BOOT_FILE_CHANGED: [{ file: '/etc/network/interfaces' }],

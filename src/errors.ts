@@ -415,11 +415,11 @@ export const catalogue = {
     says: () => "another command is changing this host's network",
     next: () => '`landline host bridge status` tells where it stands; try again when it has ended',
   }),
-  BRIDGE_UNDER_WAY: entry<{ link: string; bridge: string; secondsLeft: number }>({
+  BRIDGE_UNDER_WAY: entry<{ link: string; bridge: string }>({
     status: 409,
     exit: 1,
     retry: 'after-change',
-    says: (d) => `${d.link} under ${d.bridge} waits for a confirmation, for ${d.secondsLeft} s more`,
+    says: (d) => `${d.link} under ${d.bridge} waits for a confirmation`,
     next: () => '`landline host bridge confirm` keeps it, `landline host bridge rollback` ends it',
   }),
   BRIDGE_FAILED: entry<{ reason: string; back: boolean; folder: string }>({

@@ -16,7 +16,7 @@ import { alone } from './lock.ts';
 import { bootId, linkSysctls, networkNamespace, processesHere, uptimeSeconds, writeLinkSysctl } from './machine.ts';
 import { bootWishOf, findManager, type Managed, type Tells, tellClients } from './managers.ts';
 import { findLink, kindOf, lookAtLink, macOf, mtuOf, namesIn, refOf } from './sight.ts';
-import { begin, type Conversion, type Journal, readCurrent, readText, setPhase, take } from './state.ts';
+import { begin, type Conversion, currentFolder, type Journal, readCurrent, readText, setPhase, take } from './state.ts';
 import { missingOf, stationsOf, whoAnswers } from './verify.ts';
 
 export interface BridgeWish {
@@ -147,12 +147,8 @@ export function applyBridge(wish: BridgeWish, options: ApplyOptions): Promise<Ap
   );
 }
 
-const underWay = ({ journal, deadline }: Conversion): LandlineError =>
-  new LandlineError('BRIDGE_UNDER_WAY', {
-    link: journal.interface,
-    bridge: journal.bridge,
-    secondsLeft: secondsUntil(deadline) ?? 0,
-  });
+const underWay = ({ journal }: Conversion): LandlineError =>
+  new LandlineError('BRIDGE_UNDER_WAY', { link: journal.interface, bridge: journal.bridge });
 
 const secondsUntil = (deadline: number | undefined): number | undefined =>
   deadline === undefined ? undefined : Math.max(0, Math.ceil((deadline - Date.now()) / 1000));
@@ -193,7 +189,7 @@ async function carryOut(kernel: WholeTables, stateDir: string, it: Prepared, opt
   } catch (error) {
     const reason = options.signal.aborted ? 'it was interrupted' : error instanceof Error ? error.message : String(error);
     const back = goBack(conversion, reason);
-    throw new LandlineError('BRIDGE_FAILED', { reason, back, folder: conversion.folder }, { cause: error });
+    throw new LandlineError('BRIDGE_FAILED', { reason, back, folder: currentFolder(conversion) }, { cause: error });
   }
   return { plan, status: bridgeStatus(stateDir), answering: answered };
 }
@@ -347,7 +343,7 @@ function writeBootFiles(current: Conversion): void {
 }
 
 /** What a command that was cut off has left is finished or undone; the caller has the lock, so none is at work. */
-export function mend(stateDir: string): void {
+function mend(stateDir: string): void {
   const current = readCurrent(stateDir);
   if (current === undefined || current.phase === 'confirmed' || current.phase === 'rolled back') return;
   const { folder, journal, phase } = current;
@@ -476,7 +472,11 @@ export function rollbackBridge(stateDir: string, options: ApplyOptions): Promise
         return bridgeStatus(stateDir);
       if (current.phase !== 'confirmed') {
         if (!goBack(current, 'asked for'))
-          throw new LandlineError('BRIDGE_FAILED', { reason: 'the way back failed', back: false, folder: current.folder });
+          throw new LandlineError('BRIDGE_FAILED', {
+            reason: 'the way back failed',
+            back: false,
+            folder: currentFolder(current),
+          });
         return bridgeStatus(stateDir);
       }
       await carryOut(kernel, stateDir, prepareRemoval(kernel, stateDir, false), options);

@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { belongingsOf, type LinkRef } from '../core/bridge/belongings.ts';
 import { planMove } from '../core/bridge/move.ts';
-import { openHost, type WholeTables } from '../host/index.ts';
+import { openHost } from '../host/index.ts';
 import { arpAnnouncement, encodeArp } from '../wire/arp/arp.ts';
 import { attributes } from '../wire/netlink/attribute.ts';
 import { encodeLink, IFF_UP, RTM_DELLINK, RTM_NEWLINK, RTM_SETLINK } from '../wire/netlink/link.ts';
@@ -139,5 +139,3 @@ export async function announce(link: LinkRef, mac: string, addresses: readonly n
 export function runCommands(commands: readonly string[]): void {
   for (const command of commands) spawnSync('/bin/sh', ['-c', command], { stdio: 'ignore' });
 }
-
-export type { WholeTables };

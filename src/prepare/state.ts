@@ -41,6 +41,9 @@ export interface Conversion {
 
 const stateFolder = (stateDir: string): string => path.join(stateDir, 'host-bridge');
 
+/** The same folder by the name that always leads to the last one. */
+export const currentFolder = (it: Conversion): string => path.join(path.dirname(it.folder), 'current');
+
 /** The last one; but a removal that was rolled back left things as the conversion before it had made them. */
 export function readCurrent(stateDir: string): Conversion | undefined {
   const last = readConversion(path.join(stateFolder(stateDir), 'current'));
@@ -159,7 +162,7 @@ export function take(it: Conversion, as: string): boolean {
 }
 
 /** A whole file or the one before, whatever happens; durable when this returns. */
-export function writeSafely(file: string, text: string, mode: number): void {
+function writeSafely(file: string, text: string, mode: number): void {
   const fresh = `${file}.landline`;
   const fd = fs.openSync(fresh, 'w', mode);
   try {
@@ -173,7 +176,7 @@ export function writeSafely(file: string, text: string, mode: number): void {
   syncFolder(path.dirname(file));
 }
 
-export function syncFolder(folder: string): void {
+function syncFolder(folder: string): void {
   const fd = fs.openSync(folder, 'r');
   try {
     fs.fsyncSync(fd);

@@ -75,7 +75,7 @@ const head = (it: WayBackOptions): readonly string[] => [
   'try() {',
   '  said=$("$@" 2>&1) && return',
   '  case $said in',
-  `    *'File exists'* | *'Cannot find device'* | *'does not exist'* | *'No such'* | *'not found'* | *'Cannot assign'*) return ;;`,
+  `    *'File exists'* | *'already assigned'* | *'Cannot find device'* | *'does not exist'* | *'No such'* | *'not found'* | *'Cannot assign'*) return ;;`,
   '  esac',
   '  failed=yes',
   '  say "failed: $*: $said"',
