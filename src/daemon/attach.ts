@@ -17,7 +17,8 @@ import { arpAnnouncement, encodeArp } from '../wire/arp/arp.ts';
 import { type Ears, openEars } from './ears.ts';
 import type { Forwarding } from './forwarding.ts';
 import { probe } from './probe.ts';
-import { maxBridgePorts, refusal } from './refusals.ts';
+import { maxBridgePorts, refusal, unless } from './refusals.ts';
+import { mendSource, setSource } from './source-routing.ts';
 
 export interface AttachWish {
   readonly endpoint: LanEndpoint;
@@ -142,6 +143,7 @@ async function configure(host: Host, forwarding: Forwarding, wish: AttachWish, i
   const settings = { address: endpoint.address, routes: routesOf(endpoint, veth.peer) };
   if (wish.probe !== 'off') return configureProbed(host, forwarding, wish, inside, veth, settings);
   await inside.kernel.configure(veth.peer, { up: true, ...settings });
+  await setSource(inside, veth.peer, endpoint);
   await forwarding.wait(host, veth.index);
   announce(inside, veth.peer, endpoint);
   return 0;
@@ -163,6 +165,7 @@ async function configureProbed(
   try {
     const probeMs = await probeAddress(host, forwarding, wish, ears, veth.index);
     await inside.kernel.configure(veth.peer, { up: false, ...settings });
+    await setSource(inside, veth.peer, wish.endpoint);
     await forwarding.wait(host, veth.index);
     ears.send(announcementOf(wish.endpoint));
     return probeMs;
@@ -239,6 +242,7 @@ export async function mend(host: Host, forwarding: Forwarding, wish: AttachWish)
       await unless(inside.kernel.addAddress({ link: link.index, address: endpoint.address }), 'EEXIST');
       await inside.kernel.configure(link.index, { routes: routesOf(endpoint, link.index), up: true });
       await removeSurplus(inside, link.index, endpoint);
+      await mendSource(inside, link.index, endpoint);
       await forwarding.wait(host, link.peer ?? 0);
       announce(inside, link.index, endpoint);
     })
@@ -299,15 +303,6 @@ export async function removeSurplus(
   );
   for (const it of surplusAddresses) await unless(kernel.deleteAddress(it), 'EADDRNOTAVAIL');
   for (const it of surplusRoutes) await unless(kernel.deleteRoute(it), 'ESRCH');
-}
-
-/** A change to the kernel's tables, for which one refusal means that it was done already. */
-export async function unless(change: Promise<void>, errno: string): Promise<void> {
-  try {
-    await change;
-  } catch (error) {
-    if (!isKernelError(error, errno)) throw error;
-  }
 }
 
 /** Takes an endpoint away: the link of the sandbox, and with it the host's end. Gone already is success. */

@@ -2,11 +2,13 @@
 import { privateLinkPrefix } from '../core/firewall/wish.ts';
 import { type Mark, parseMark } from '../core/mark.ts';
 import type { Observed, ObservedEndpoint, ObservedRoute, ObservedService } from '../core/plan/model.ts';
+import { type SourceRule, sourceTableOf } from '../core/plan/source-routing.ts';
 import type { Engine } from '../engine/index.ts';
 import { type Host, type Inside, isKernelError, type Link, type Route } from '../host/index.ts';
 import { limited } from './limited.ts';
 import type { MarkedLinks } from './marked-links.ts';
 import { observePrivateEnd } from './private-endpoint.ts';
+import { sourceOfLink, sourceRules } from './source-routing.ts';
 
 export interface ObserveWhat {
   readonly installation: string;
@@ -22,8 +24,8 @@ export interface ObserveWhat {
 /** Looks at everything that one environment owns. */
 export async function observe(host: Host, engine: Engine, marked: MarkedLinks, what: ObserveWhat): Promise<Observed> {
   const inode = what.netns === undefined ? undefined : host.netnsInode(what.netns);
-  const [endpoints, services] = await Promise.all([
-    what.netns === undefined || inode === undefined || !what.plumbed ? [] : observeEndpoints(host, what.netns, what),
+  const [{ endpoints, strayRules }, services] = await Promise.all([
+    what.netns === undefined || inode === undefined || !what.plumbed ? nothing : observeSandbox(host, what.netns, what),
     observeServices(host, engine, what.environment, inode),
   ]);
   const seen = new Set(endpoints.map((it) => it.hostEnd?.index));
@@ -33,6 +35,7 @@ export async function observe(host: Host, engine: Engine, marked: MarkedLinks, w
     endpoints,
     services,
     leftovers: await stillThere(host, leftovers),
+    ...(strayRules.length === 0 ? {} : { strayRules }),
   };
 }
 
@@ -50,33 +53,50 @@ function isMarked(link: Link | undefined, mark: Mark): boolean {
 /** A look inside holds two fds open: so many at once are far from any limit. */
 const atOnce = limited(64);
 
-async function observeEndpoints(host: Host, netns: string, what: ObserveWhat): Promise<ObservedEndpoint[]> {
+interface Inner {
+  readonly endpoints: readonly ObservedEndpoint[];
+  readonly strayRules: readonly SourceRule[];
+}
+
+const nothing: Inner = { endpoints: [], strayRules: [] };
+
+async function observeSandbox(host: Host, netns: string, what: ObserveWhat): Promise<Inner> {
   try {
-    return await atOnce(() => host.within(netns, (inside) => endpointsIn(host, inside, what)));
+    return await atOnce(() => host.within(netns, (inside) => lookInside(host, inside, what)));
   } catch (error) {
-    if (isKernelError(error, 'ENOENT', 'EINVAL')) return [];
+    if (isKernelError(error, 'ENOENT', 'EINVAL')) return nothing;
     throw error;
   }
 }
 
-async function endpointsIn(host: Host, inside: Inside, what: ObserveWhat): Promise<ObservedEndpoint[]> {
-  const { kernel } = inside;
-  const [links, addresses, routes] = await Promise.all([kernel.listLinks(), kernel.listAddresses(), kernel.listRoutes()]);
-  const endpoints = links.filter((link) => link.name !== 'lo');
-  return Promise.all(
-    endpoints.map(async (link): Promise<ObservedEndpoint> => {
-      const hostEnd = await observeHostEnd(host, link, what);
-      return {
-        interface: link.name,
-        mac: link.mac,
-        mtu: link.mtu,
-        up: link.up,
-        addresses: addresses.filter((it) => it.link === link.index).map((it) => it.address),
-        routes: routes.flatMap((it) => (it.link === link.index ? observedRoute(it) : [])),
-        ...(hostEnd === undefined ? {} : { hostEnd }),
-      };
-    }),
+async function lookInside(host: Host, { kernel }: Inside, what: ObserveWhat): Promise<Inner> {
+  const [links, addresses, all, listed] = await Promise.all([
+    kernel.listLinks(),
+    kernel.listAddresses(),
+    kernel.listRoutes(undefined, 'all'),
+    kernel.listRules(),
+  ]);
+  const [routes, rules] = [all.filter((it) => it.table === undefined), sourceRules(listed)];
+  const tables = links.map((it) => sourceTableOf(it.index));
+  const endpoints = await Promise.all(
+    links
+      .filter((link) => link.name !== 'lo')
+      .map(async (link): Promise<ObservedEndpoint> => {
+        const hostEnd = await observeHostEnd(host, link, what);
+        const bySource = sourceOfLink(link.index, rules, all);
+        return {
+          interface: link.name,
+          mac: link.mac,
+          mtu: link.mtu,
+          up: link.up,
+          addresses: addresses.filter((it) => it.link === link.index).map((it) => it.address),
+          routes: routes.flatMap((it) => (it.link === link.index ? observedRoute(it) : [])),
+          ...(bySource === undefined ? {} : { bySource }),
+          ...(hostEnd === undefined ? {} : { hostEnd }),
+        };
+      }),
   );
+  return { endpoints, strayRules: rules.filter((it) => !tables.includes(it.table)) };
 }
 
 function observedRoute({ to, via, protocol }: Route): ObservedRoute[] {

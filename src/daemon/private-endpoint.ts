@@ -24,10 +24,10 @@ import {
   requireLink,
   takeBack,
   undo,
-  unless,
   type Veth,
 } from './attach.ts';
-import { refusal } from './refusals.ts';
+import { refusal, unless } from './refusals.ts';
+import { mendSource, setSource } from './source-routing.ts';
 
 /** As on a LAN, without a bridge. The default route is one of `routes`; left out, the sandbox reaches the subnet's gateway alone. */
 export type PrivateEndpoint = Omit<DesiredEndpoint, 'bridge' | 'private'> & Pick<DesiredPrivateEnd, 'gateway' | 'mtu'>;
@@ -103,6 +103,7 @@ function configureSandbox(host: Host, { endpoint, netns }: PrivateWish, link: nu
     inside.sysctl(`ipv6/conf/${endpoint.interface}/disable_ipv6`, '1', { optional: true });
     const routes = endpoint.routes.map((route) => ({ ...route, link }));
     await inside.kernel.configure(link, { address: endpoint.address, routes, up: true });
+    await setSource(inside, link, endpoint);
   });
 }
 
@@ -120,6 +121,7 @@ export async function mendPrivate(host: Host, wish: PrivateWish): Promise<void> 
       const routes = endpoint.routes.map((route) => ({ ...route, link: link.index }));
       await inside.kernel.configure(link.index, { routes, up: true });
       await removeSurplus(inside, link.index, endpoint);
+      await mendSource(inside, link.index, endpoint);
     });
   } catch (error) {
     throw refusal(error);

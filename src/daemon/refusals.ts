@@ -9,5 +9,14 @@ export function refusal(error: unknown): unknown {
   return new LandlineError('KERNEL_REFUSED', { doing: error.doing, errno: error.errno, ...says }, { cause: error });
 }
 
+/** A change to the kernel's tables, for which one refusal means that it was done already. */
+export async function unless(change: Promise<void>, errno: string): Promise<void> {
+  try {
+    await change;
+  } catch (error) {
+    if (!isKernelError(error, errno)) throw error;
+  }
+}
+
 /** Linux allows a bridge 1,023 ports (BR_MAX_PORTS, net/bridge/br_private.h). */
 export const maxBridgePorts = 1023;

@@ -11,6 +11,7 @@ import { networksOf } from './networks.ts';
 import { attachPrivate, mendPrivate, type PrivateWish } from './private-endpoint.ts';
 import { refusal } from './refusals.ts';
 import { sandboxPath, viewOf } from './sandbox.ts';
+import { removeStrayRules } from './source-routing.ts';
 import { requireNetwork } from './wish.ts';
 import { netnsPath, type World } from './world.ts';
 
@@ -62,6 +63,8 @@ export async function runStep(context: StepContext, step: Step): Promise<void> {
     case 'detach':
       events.tell('endpoint detached', { environment, interface: step.interface, why: step.why });
       return detach(host, netns, step.interface);
+    case 'remove-rules':
+      return removeStrayRules(host, netns, step.rules);
     case 'start-service': {
       const view = viewOf(world, spec, world.store.leasesOf(environment));
       const service = step.service.spec.name;

@@ -1,7 +1,7 @@
 /** From what `up` asked for and the ledger gave to what the plan works towards. */
 import { createHash } from 'node:crypto';
 import { privateGateway } from '../core/firewall/wish.ts';
-import type { EndpointSpec, EnvironmentSpec, Lease, Network } from '../core/model.ts';
+import type { EndpointSpec, EnvironmentSpec, Lease, Network, RouteSpec } from '../core/model.ts';
 import type { Desired, DesiredEndpoint, DesiredRoute, DesiredService } from '../core/plan/model.ts';
 import type { SandboxView } from '../engine/index.ts';
 import { LandlineError } from '../errors.ts';
@@ -40,8 +40,10 @@ function desiredEndpoint(
 ): DesiredEndpoint {
   const network = requireNetwork(networks, endpoint.network);
   const gateway = gatewayOf(networks, spec, endpoint);
-  const routes: DesiredRoute[] = endpoint.routes.map((it) => ({ to: prefix(it.to), via: ipv4(it.via) }));
-  if (gateway !== undefined) routes.unshift({ to: { address: 0, length: 0 }, via: gateway });
+  const before = spec.endpoints.slice(0, spec.endpoints.indexOf(endpoint)).flatMap((it) => it.routes.map(({ to }) => to));
+  // To one place the main table has one way: that of the first who names it.
+  const own = endpoint.routes.filter((it) => !before.includes(it.to)).map(routeOf);
+  const bySource = [...defaultVia(routerOf(networks, endpoint)), ...endpoint.routes.map(routeOf)];
   return {
     network: network.name,
     interface: endpoint.interface,
@@ -50,8 +52,20 @@ function desiredEndpoint(
       : { bridge: network.bridge }),
     mac: lease.mac,
     address: { address: lease.address, length: network.subnet.length },
-    routes,
+    routes: [...defaultVia(gateway), ...own],
+    ...(spec.endpoints.length === 1 ? {} : { bySource }),
   };
+}
+
+const routeOf = ({ to, via }: RouteSpec): DesiredRoute => ({ to: prefix(to), via: ipv4(via) });
+
+const defaultVia = (router: Ipv4 | undefined): DesiredRoute[] =>
+  router === undefined ? [] : [{ to: { address: 0, length: 0 }, via: router }];
+
+/** The router for what is sent from an endpoint's own address. */
+function routerOf(networks: readonly Network[], { network, gateway }: EndpointSpec): Ipv4 | undefined {
+  if (gateway === 'none') return undefined;
+  return gateway === undefined ? networks.find((it) => it.name === network)?.gateway : ipv4(gateway);
 }
 
 /**
@@ -59,14 +73,9 @@ function desiredEndpoint(
  * first that names one.
  */
 export function gatewayOf(networks: readonly Network[], spec: EnvironmentSpec, endpoint: EndpointSpec): Ipv4 | undefined {
-  const [first, ...others] = spec.endpoints;
-  const routerOf = (it: EndpointSpec | undefined): Ipv4 | undefined => {
-    if (it === undefined || it.gateway === 'none') return undefined;
-    if (it.gateway !== undefined) return ipv4(it.gateway);
-    return it === first ? networks.find((network) => network.name === it.network)?.gateway : undefined;
-  };
-  const carrier = [first, ...others].find((it) => routerOf(it) !== undefined);
-  return carrier === endpoint ? routerOf(endpoint) : undefined;
+  const [first] = spec.endpoints;
+  const carrier = spec.endpoints.find((it) => (it === first || it.gateway !== undefined) && routerOf(networks, it) !== undefined);
+  return carrier === endpoint ? routerOf(networks, endpoint) : undefined;
 }
 
 /**

@@ -2,13 +2,16 @@
 import { formatPrefix, type Prefix } from '../../net/prefix.ts';
 import type { DesiredEndpoint, DesiredRoute, Observed, ObservedEndpoint, Step } from './model.ts';
 import { whyMendPrivateEnd } from './private-end.ts';
+import { whySource } from './source-routing.ts';
 
 export function planEndpoints(desired: readonly DesiredEndpoint[], observed: Observed): Step[] {
   const retire: Step[] = observed.leftovers.length === 0 ? [] : [{ do: 'retire-leftovers' }];
   const surplus = observed.endpoints
     .filter((it) => it.hostEnd?.ours === true && !desired.some((wish) => wish.interface === it.interface))
     .map((it): Step => ({ do: 'detach', interface: it.interface, why: 'no longer wished for' }));
-  return [...retire, ...surplus, ...desired.flatMap((wish) => planEndpoint(wish, observed))];
+  const { strayRules: rules = [] } = observed;
+  const stray: Step[] = rules.length === 0 ? [] : [{ do: 'remove-rules', rules }];
+  return [...retire, ...surplus, ...stray, ...desired.flatMap((wish) => planEndpoint(wish, observed))];
 }
 
 function planEndpoint(wish: DesiredEndpoint, observed: Observed): Step[] {
@@ -68,7 +71,7 @@ function whyReroute(wish: DesiredEndpoint, found: ObservedEndpoint): string | un
   const missing = wish.routes.find((route) => !found.routes.some((it) => sameRoute(it, route)));
   if (missing !== undefined) return `without the route to ${formatPrefix(missing.to)}`;
   const surplus = found.routes.find((it) => it.ours && isSurplusRoute(wish, it));
-  return surplus === undefined ? undefined : `with a route to ${formatPrefix(surplus.to)} too`;
+  return surplus === undefined ? whySource(wish, found.bySource) : `with a route to ${formatPrefix(surplus.to)} too`;
 }
 
 /** The endpoint's own address once more, with the prefix of a former subnet. Other addresses are somebody else's. */

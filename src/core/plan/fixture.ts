@@ -9,7 +9,7 @@
  *               `web absent`
  */
 import { ipv4 } from '../../net/ipv4.ts';
-import { formatPrefix, prefix } from '../../net/prefix.ts';
+import { formatPrefix, prefix, subnetOf } from '../../net/prefix.ts';
 import type { Dependency, RestartPolicy, ServiceSpec, ServiceStatus } from '../model.ts';
 import type {
   Desired,
@@ -21,6 +21,7 @@ import type {
   ObservedService,
   Step,
 } from './model.ts';
+import { sourceOf } from './source-routing.ts';
 
 const bridge = { name: 'br0', mtu: 1500 };
 
@@ -130,6 +131,8 @@ export function formatStep(step: Step): string {
       return `mend ${step.endpoint.interface}: ${step.why}`;
     case 'detach':
       return `detach ${step.interface}: ${step.why}`;
+    case 'remove-rules':
+      return `remove rules for ${step.rules.map((it) => formatPrefix(it.from)).join(', ')}`;
     case 'start-service':
       return `start ${step.service.spec.name}`;
     case 'stop-service':
@@ -158,6 +161,10 @@ export function after(it: Observed, step: Step): Observed {
       return replaceLink(it, step.endpoint, (link) => mended(link, step.endpoint));
     case 'detach':
       return { ...it, endpoints: it.endpoints.filter((link) => link.interface !== step.interface) };
+    case 'remove-rules': {
+      const { strayRules: _gone, ...rest } = it;
+      return rest;
+    }
     case 'start-service':
       return { ...it, services: [...otherServices(it, step.service.spec.name), started(step.service)] };
     case 'stop-service':
@@ -179,7 +186,9 @@ function attached(wish: DesiredEndpoint): ObservedEndpoint {
   const { interface: name, mac, address } = wish;
   const hostEnd = { index: 9, mtu: bridge.mtu, up: true, ours: true, bridge: { ...bridge, name: wish.bridge ?? bridge.name } };
   const set = wish.routes.map((it): ObservedRoute => ({ ...it, ours: true }));
-  return { interface: name, mac, mtu: bridge.mtu, up: true, addresses: [address], routes: set, hostEnd };
+  const source = wish.bySource && { rules: [sourceOf(wish)], direct: [subnetOf(address)], routes: wish.bySource };
+  const bySource = source === undefined ? {} : { bySource: source };
+  return { interface: name, mac, mtu: bridge.mtu, up: true, addresses: [address], routes: set, hostEnd, ...bySource };
 }
 
 /** Other people's addresses and routes stay. */

@@ -4,6 +4,7 @@ import type { Mac } from '../../net/mac.ts';
 import type { Prefix } from '../../net/prefix.ts';
 import type { Dependency, ServiceSpec, ServiceStatus } from '../model.ts';
 import type { DesiredPrivateEnd, ObservedPrivateEnd } from './private-end.ts';
+import type { ObservedSource, SourceRule } from './source-routing.ts';
 
 export interface DesiredRoute {
   readonly to: Prefix;
@@ -20,6 +21,8 @@ export interface DesiredEndpoint {
   readonly mac: Mac;
   readonly address: Prefix;
   readonly routes: readonly DesiredRoute[];
+  /** Of one among several: routes for what is sent from its address; see source-routing.ts. */
+  readonly bySource?: readonly DesiredRoute[];
 }
 
 export interface Desired {
@@ -50,6 +53,7 @@ export interface ObservedEndpoint {
   readonly up: boolean;
   readonly addresses: readonly Prefix[];
   readonly routes: readonly ObservedRoute[];
+  readonly bySource?: ObservedSource;
   /** Undefined when the other end is not in the daemon's namespace, or not a veth. */
   readonly hostEnd?: {
     readonly index: number;
@@ -80,6 +84,8 @@ export interface Observed {
   /** Links of ours on the host whose sandbox's end is nowhere to be seen, as interface names: an older generation. */
   readonly leftovers: readonly string[];
   readonly services: readonly ObservedService[];
+  /** Rules of ours that lead to no link's table; left out: none. */
+  readonly strayRules?: readonly SourceRule[];
 }
 
 /** What the daemon remembers of a service's ends, for its back-off. */
@@ -109,6 +115,7 @@ export type Step =
   /** In place: a link that is there and ours, but not as it should be. */
   | { readonly do: 'mend'; readonly endpoint: DesiredEndpoint; readonly why: string }
   | { readonly do: 'detach'; readonly interface: string; readonly why: string }
+  | { readonly do: 'remove-rules'; readonly rules: readonly SourceRule[] }
   | { readonly do: 'start-service'; readonly service: DesiredService }
   | { readonly do: 'stop-service'; readonly name: string; readonly why: string }
   | { readonly do: 'end-services' };
