@@ -23,6 +23,7 @@ export interface LabDoor {
     readonly name: string;
     readonly plainNic: boolean;
     readonly docker: boolean;
+    readonly secondLan: boolean;
     readonly onProgress?: (line: string) => void;
   }): Promise<LabStatus>;
   isDockerInstalled(): boolean;

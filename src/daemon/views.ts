@@ -21,7 +21,7 @@ import { logTail } from './log-tail.ts';
 import { networksOf } from './networks.ts';
 import { endOf, lastLines } from './ready.ts';
 import { networkProblems } from './standing-problems.ts';
-import { gatewayOf, requireNetwork } from './wish.ts';
+import { requireNetwork, routerOf } from './wish.ts';
 import type { World } from './world.ts';
 
 function problemView(it: LandlineError): EnvironmentView['problems'][number] {
@@ -42,7 +42,7 @@ export async function environmentView(world: World, loop: EnvironmentLoop): Prom
     engine: world.engine.name,
     network: networkOf(spec),
     sandbox: observed.sandbox === undefined ? null : { inode: observed.sandbox.inode },
-    endpoints: spec.endpoints.flatMap((it) => endpointView(networksOf(world), spec, it, leases, observed)),
+    endpoints: spec.endpoints.flatMap((it) => endpointView(networksOf(world), it, leases, observed)),
     services: spec.services.map((it) => serviceView(it, spec.stopped?.includes(it.name) === true, observed, loop)),
     problems,
   };
@@ -123,7 +123,6 @@ export function upView(view: EnvironmentView, loop: EnvironmentLoop, notes: read
 
 function endpointView(
   networks: readonly Network[],
-  spec: EnvironmentSpec,
   endpoint: EndpointSpec,
   leases: readonly Lease[],
   observed: Observed,
@@ -131,7 +130,7 @@ function endpointView(
   const lease = leases.find((it) => it.interface === endpoint.interface);
   const network = networks.find((it) => it.name === endpoint.network);
   if (lease === undefined) return [];
-  const gateway = network === undefined ? undefined : gatewayOf(networks, spec, endpoint);
+  const gateway = network === undefined ? undefined : routerOf(networks, endpoint);
   return [
     {
       network: endpoint.network,

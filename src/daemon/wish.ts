@@ -63,7 +63,7 @@ const defaultVia = (router: Ipv4 | undefined): DesiredRoute[] =>
   router === undefined ? [] : [{ to: { address: 0, length: 0 }, via: router }];
 
 /** The router for what is sent from an endpoint's own address. */
-function routerOf(networks: readonly Network[], { network, gateway }: EndpointSpec): Ipv4 | undefined {
+export function routerOf(networks: readonly Network[], { network, gateway }: EndpointSpec): Ipv4 | undefined {
   if (gateway === 'none') return undefined;
   return gateway === undefined ? networks.find((it) => it.name === network)?.gateway : ipv4(gateway);
 }

@@ -171,12 +171,13 @@ export function deleteRouteRequest(route: Route): Request {
   return { doing: describeRoute('delete', route), type: RTM_DELROUTE, flags: 0, payload: routePayload(route, true) };
 }
 
-function rulePayload({ from, table, priority }: Rule): Uint8Array {
+/** A rule of whatever protocol is deleted where none is named. */
+function rulePayload({ from, table, priority }: Rule, protocol?: number): Uint8Array {
   const list = attributes({
     FRA_SRC: from?.address,
     FRA_TABLE: table,
     FRA_PRIORITY: priority,
-    FRA_PROTOCOL: RTPROT_STATIC,
+    FRA_PROTOCOL: protocol,
   });
   const rest = { toLength: 0, tos: 0, table: RT_TABLE_UNSPEC, action: FR_ACT_TO_TBL, flags: 0 };
   return encodeRule({ family: AF_INET, fromLength: from?.length ?? 0, ...rest, attributes: list });
@@ -184,7 +185,7 @@ function rulePayload({ from, table, priority }: Rule): Uint8Array {
 
 export function addRuleRequest(rule: Rule): Request {
   const flags = NLM_F_CREATE | NLM_F_EXCL;
-  return { doing: describeRule('add', rule), type: RTM_NEWRULE, flags, payload: rulePayload(rule) };
+  return { doing: describeRule('add', rule), type: RTM_NEWRULE, flags, payload: rulePayload(rule, RTPROT_STATIC) };
 }
 
 export function deleteRuleRequest(rule: Rule): Request {

@@ -4,6 +4,7 @@ import { containsAddress, type Prefix, prefix, subnetOf } from '../net/prefix.ts
 import { describeOffice, type Machine, type Office } from './describe.ts';
 
 const office = describeOffice({ plainNic: false, daemon: true, docker: true });
+const twoLans = describeOffice({ plainNic: false, daemon: true, docker: false, secondLan: true });
 const rehearsal = describeOffice({ plainNic: true, daemon: false, docker: false });
 
 const addressesOf = (machine: Machine): readonly string[] => machine.links.flatMap((it) => it.address ?? []);
@@ -23,6 +24,19 @@ test('the office has a switch, a router to the branch, a server, two PCs and the
   ]);
 });
 
+test('a second LAN has a switch and a PC of its own, the router, and a bridge of the host', () => {
+  assert.deepEqual(table(twoLans), [
+    'switch -',
+    'router 192.168.11.1/23 10.50.0.1/24 10.60.0.1/24 -',
+    'server 192.168.11.2/23 192.168.11.1',
+    'pc 192.168.10.20/23 192.168.11.1',
+    'host 192.168.11.20/23 192.168.11.1',
+    'branch-pc 10.50.0.20/24 10.50.0.1',
+    'depot-switch -',
+    'depot-pc 10.60.0.20/24 10.60.0.1',
+  ]);
+});
+
 test('the address of the host is on br0 over ens33, with the MAC of the NIC; before a bridge conversion it is on ens33', () => {
   const linksOf = (it: Office): Machine['links'] => it.machines.find((machine) => machine.name === 'host')?.links ?? [];
   assert.deepEqual(linksOf(office), [
@@ -32,7 +46,7 @@ test('the address of the host is on br0 over ens33, with the MAC of the NIC; bef
   assert.deepEqual(linksOf(rehearsal), [{ kind: 'nic', name: 'ens33', mac: '52:54:00:00:00:20', address: '192.168.11.20/23' }]);
 });
 
-for (const it of [office, rehearsal]) {
+for (const it of [office, twoLans, rehearsal]) {
   const linkOf = (machine: string, link: string): Machine['links'][number] | undefined =>
     it.machines.find((one) => one.name === machine)?.links.find((one) => one.name === link);
 

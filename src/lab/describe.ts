@@ -62,6 +62,8 @@ export interface OfficeOptions {
   readonly daemon: boolean;
   /** Whether a Docker of its own runs in `host`. */
   readonly docker: boolean;
+  /** Whether there is a second LAN: the router's eth2, depot-pc, and a bridge br1 over another NIC of the host. */
+  readonly secondLan?: boolean;
 }
 
 /** Folders of which each machine has its own, empty at first. */
@@ -71,13 +73,34 @@ export const ownFolders = ['/var/lib/landline', '/var/log', '/etc/landline'] as 
 const mac = (number: string): Mac => `52:54:00:00:00:${number}`;
 
 export function describeOffice(options: OfficeOptions): Office {
-  const stations = [router(), server(), pc(), host(options)];
+  const stations = [router(options), server(), pc(), host(options)];
+  const second = options.secondLan === true ? secondLan() : { machines: [], cables: [] };
   return {
-    machines: [lanSwitch(stations.map((it) => it.name)), ...stations, branchPc()],
+    machines: [lanSwitch(stations.map((it) => it.name)), ...stations, branchPc(), ...second.machines],
     cables: [
       ...stations.map((it): Cable => ({ from: ['switch', it.name], to: [it.name, it.links[0]?.name ?? ''] })),
       { from: ['router', 'eth1'], to: ['branch-pc', 'eth0'] },
+      ...second.cables,
     ],
+  };
+}
+
+/** The depot, 10.60.0.0/24: a switch, a colleague, the same router, and the host once more. */
+function secondLan(): Office {
+  const ends: readonly (readonly [port: string, link: string])[] = [
+    ['router', 'eth2'],
+    ['depot-pc', 'eth0'],
+    ['host', 'ens34'],
+  ];
+  const ports = ends.map(([name], at): MachineLink => ({ kind: 'nic', name, mac: mac(`e${at + 1}`) }));
+  const bridge: MachineLink = { kind: 'bridge', name: 'lan', mac: mac('e0'), ports: ends.map(([name]) => name) };
+  const depotPc = {
+    ...machine('depot-pc', [{ kind: 'nic', name: 'eth0', mac: mac('62'), address: '10.60.0.20/24' }]),
+    gateway: '10.60.0.1',
+  };
+  return {
+    machines: [machine('depot-switch', [...ports, bridge]), depotPc],
+    cables: ends.map(([name, link]): Cable => ({ from: ['depot-switch', name], to: [name, link] })),
   };
 }
 
@@ -87,10 +110,11 @@ function lanSwitch(stations: readonly string[]): Machine {
   return machine('switch', [...ports, { kind: 'bridge', name: 'lan', mac: mac('f0'), ports: stations }]);
 }
 
-const router = (): Machine => ({
+const router = ({ secondLan }: OfficeOptions): Machine => ({
   ...machine('router', [
     { kind: 'nic', name: 'eth0', mac: mac('01'), address: '192.168.11.1/23' },
     { kind: 'nic', name: 'eth1', mac: mac('51'), address: '10.50.0.1/24' },
+    ...(secondLan === true ? [{ kind: 'nic', name: 'eth2', mac: mac('61'), address: '10.60.0.1/24' } as const] : []),
   ]),
   forwards: true,
 });
@@ -109,13 +133,21 @@ function host(options: OfficeOptions): Machine {
   const nic = { kind: 'nic', name: 'ens33', mac: mac('20') } as const;
   const address = '192.168.11.20/23';
   const bridge = { kind: 'bridge', name: 'br0', mac: nic.mac, address, ports: [nic.name] } as const;
-  const base = options.plainNic ? station('host', { ...nic, address }) : station('host', nic, bridge);
+  const depot = options.secondLan === true ? depotLinks : [];
+  const base = options.plainNic ? station('host', { ...nic, address }, ...depot) : station('host', nic, bridge, ...depot);
+  const configuration = options.secondLan === true ? landlineYaml + depotYaml : landlineYaml;
   return {
     ...base,
-    files: { ...base.files, '/etc/landline/landline.yaml': landlineYaml },
+    files: { ...base.files, '/etc/landline/landline.yaml': configuration },
     programs: [...(options.docker ? [dockerProgram] : []), ...(options.daemon ? [daemonProgram] : [])],
   };
 }
+
+/** The host has no address there, so that it is no way round the router. */
+const depotLinks: readonly MachineLink[] = [
+  { kind: 'nic', name: 'ens34', mac: mac('64') },
+  { kind: 'bridge', name: 'br1', mac: mac('64'), ports: ['ens34'] },
+];
 
 const daemonProgram: Program = {
   name: 'landline',
@@ -140,6 +172,13 @@ const landlineYaml = `networks:
     exclude: [192.168.11.200]
     resolvers: [192.168.11.2]
     domain: test.office.example
+`;
+
+const depotYaml = `  depot:
+    bridge: br1
+    subnet: 10.60.0.0/24
+    gateway: 10.60.0.1
+    pool: [10.60.0.100-10.60.0.200]
 `;
 
 const station = (name: string, ...links: readonly MachineLink[]): Machine => ({

@@ -51,7 +51,7 @@ test('every target of make that a document names is in the Makefile', () => {
 
 test('addresses and names are those of the office', () => {
   const others = /\b(?:\d{1,3}\.){3}\d{1,3}\b/g;
-  const office = /^(192\.168\.1[01]\.\d+|10\.50\.0\.\d+|10\.88\.\d+\.\d+|127\.0\.\d\.1|0\.0\.0\.0)$/;
+  const office = /^(192\.168\.1[01]\.\d+|10\.[56]0\.0\.\d+|10\.88\.\d+\.\d+|127\.0\.\d\.1|0\.0\.0\.0)$/;
   for (const { file, text } of documents) {
     for (const [address] of text.matchAll(others)) assert.match(address, office, `${file} has the address ${address}`);
     for (const [url, host = ''] of text.matchAll(/\bhttps?:\/\/([^/\s`'":)]+)/g)) {

@@ -18,12 +18,14 @@ export const addLab: AddCommand = (root, { doors, setStatus }) => {
     .option(...nameOption)
     .option('--plain-nic', "leave the host's NIC without a bridge")
     .option('--no-docker', "no Docker of the host's own, though Docker is installed on this machine")
+    .option('--second-lan', 'a second LAN, with a bridge of its own on the host')
     .option('--json', 'print one JSON document')
-    .action(async (options: { name: string; plainNic?: true; docker: boolean; json?: true }) => {
+    .action(async (options: { name: string; plainNic?: true; docker: boolean; secondLan?: true; json?: true }) => {
       const { labUp, isDockerInstalled } = await doors.lab();
       const onProgress = options.json ? {} : { onProgress: (line: string) => void process.stderr.write(`${line}\n`) };
       const docker = options.docker && isDockerInstalled();
-      const status = await labUp({ name: options.name, plainNic: options.plainNic === true, docker, ...onProgress });
+      const { name, plainNic = false, secondLan = false } = options;
+      const status = await labUp({ name, plainNic, docker, secondLan, ...onProgress });
       if (options.json) printJson(status);
       else process.stdout.write(`lab ${status.name} is up: ${status.machines.map((it) => it.name).join(', ')}\n`);
     });
