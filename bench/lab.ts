@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, connect } from '../src/api/client.ts';
 import type { EnvironmentView, NetworkView } from '../src/api/contract.ts';
+import type { ProbeProfile } from '../src/core/model.ts';
 import { labDown, labUp } from '../src/lab/index.ts';
 import { nameLab, openLab, type TestLab } from '../test/lab.ts';
 
@@ -12,7 +13,7 @@ export interface BenchLab extends TestLab {
 }
 
 /** Every host address of the subnet but those of the office's own machines. */
-const configuration = `networks:
+const configurationWith = (probe: ProbeProfile): string => `networks:
   office:
     bridge: br0
     subnet: 192.168.10.0/23
@@ -21,17 +22,18 @@ const configuration = `networks:
     exclude: [192.168.10.20]
     resolvers: [192.168.11.2]
     domain: test.office.example
+    probe: ${probe}
 `;
 
 /** Makes a lab, runs `body`, and takes the lab down again, also after a signal. What kill -9 leaves the next run clears. */
-export async function withBenchLab<T>(body: (lab: BenchLab) => Promise<T>): Promise<T> {
+export async function withBenchLab<T>(body: (lab: BenchLab) => Promise<T>, probe: ProbeProfile = 'fast'): Promise<T> {
   const name = nameLab();
   const onSignal = (): void => void labDown({ name }).finally(() => process.exit(1));
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
   await labUp({ name });
   try {
     const lab = openBenchLab(openLab(name));
-    await configure(lab);
+    await configure(lab, probe);
     return await body(lab);
   } finally {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(signal, onSignal);
@@ -44,9 +46,9 @@ function openBenchLab(lab: TestLab): BenchLab {
   return { ...lab, socket, daemon: connect(socket) };
 }
 
-async function configure(lab: BenchLab): Promise<void> {
+async function configure(lab: BenchLab, probe: ProbeProfile): Promise<void> {
   const script = 'cat >/etc/landline/landline.yaml; kill -HUP "$(cat /run/landline/landline.pid)"';
-  await lab.read('host', ['sh', '-c', script], { stdin: configuration });
+  await lab.read('host', ['sh', '-c', script], { stdin: configurationWith(probe) });
   for (;;) {
     const networks = await lab.daemon.call<NetworkView[]>('GET', '/v1/networks');
     if (networks.some((it) => (it.pool?.size ?? 0) > 500)) return;

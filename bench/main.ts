@@ -3,25 +3,35 @@ import { cleanLabs } from '../test/lab.ts';
 import { writeTable } from './document.ts';
 import { withBenchLab } from './lab.ts';
 import { type Row, tableOf } from './report.ts';
-import { attachRows, type Extent, fullHouseRows, growthRows, manyRows, startRows, throughputRows } from './sections.ts';
+import {
+  attachRows,
+  type Extent,
+  fullHouseRows,
+  growthRows,
+  manyRows,
+  publishRows,
+  startRows,
+  throughputRows,
+} from './sections.ts';
 
 const help = `Usage: bench/run [--short] [--write] [--only SECTION]
 Measures Landline beside its peers, side by side in one run, in namespaces made for it. Needs root.
 
   --short          fewer rounds: three minutes instead of ten
   --write          put the table into docs/benchmarks.md
-  --only SECTION   attach, growth, start, throughput, many or house
+  --only SECTION   attach, growth, start, publish, throughput, many or house
 `;
 
-const full: Extent = { attaches: 150, starts: 60, streams: 12, manies: 5, restarts: 5 };
-const short: Extent = { attaches: 40, starts: 20, streams: 4, manies: 1, restarts: 2 };
+const full: Extent = { attaches: 150, starts: 60, publishes: 15, streams: 12, manies: 5, restarts: 5 };
+const short: Extent = { attaches: 40, starts: 20, publishes: 5, streams: 4, manies: 1, restarts: 2 };
 
 type Section = readonly [name: string, what: string, measure: (extent: Extent) => Promise<Row[]>];
 
 const sections: readonly Section[] = [
   ['attach', 'attaching one sandbox', attachRows],
   ['growth', 'attaching to a bridge that fills', growthRows],
-  ['start', 'starting a command', (extent) => withBenchLab((lab) => startRows(lab, extent))],
+  ['start', 'starting a command', (extent) => withBenchLab((lab) => startRows(lab, extent), 'off')],
+  ['publish', 'publishing ports', publishRows],
   ['throughput', 'throughput', (extent) => withBenchLab((lab) => throughputRows(lab, extent))],
   ['many', 'two hundred environments', (extent) => withBenchLab((lab) => manyRows(lab, extent))],
   ['house', 'five hundred endpoints, and a minute of rest', (extent) => withBenchLab((lab) => fullHouseRows(lab, extent))],

@@ -59,7 +59,9 @@ const endByHand = `
 for address; do
   ip netns pids hand-\${address##*.} | xargs kill
   ip netns delete hand-\${address##*.}
-done`;
+done
+# The addresses answer until the kernel has ended the namespaces.
+while ip -o link | grep -q ' ve[0-9]'; do sleep 0.01; done`;
 
 async function withPage<T>(lab: BenchLab, body: (pc: Colleague) => Promise<T>): Promise<T> {
   await lab.read('host', ['sh', '-c', `mkdir -p ${page}; echo hello >${page}/index.html`]);

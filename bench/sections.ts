@@ -2,6 +2,7 @@
 
 import type { AttachTimings } from './alone/attach.ts';
 import type { GrowthTimings } from './alone/growth.ts';
+import type { PublishTimings } from './alone/publish.ts';
 import { runAlone } from './alone.ts';
 import { measureIdle } from './idle.ts';
 import { type BenchLab, runMany } from './lab.ts';
@@ -16,6 +17,7 @@ import { measureThroughput } from './throughput.ts';
 export interface Extent {
   readonly attaches: number;
   readonly starts: number;
+  readonly publishes: number;
   readonly streams: number;
   readonly manies: number;
   readonly restarts: number;
@@ -25,6 +27,7 @@ export interface Extent {
 const environments = 200;
 const endpoints = 500;
 const sizes = [1, 100, 500, 1000];
+const published = [10, 100, 1000];
 const idleSeconds = 60;
 
 const median = (values: readonly number[]): number => spreadOf(values).median;
@@ -54,8 +57,8 @@ export async function attachRows({ attaches }: Extent): Promise<Row[]> {
       bar: '≤ 1.5 ms',
       met: median(it.attach) <= 1.5,
     },
-    beside('CNI `bridge`, told to do just this', it.cni, 20),
-    beside('CNI `bridge` as its documentation has it, with NAT', it.cniDocumented),
+    beside('CNI `bridge` as its documentation has it, with NAT', it.cniDocumented, 20),
+    beside('CNI `bridge`, told to do just this', it.cni),
     beside('`ip`, six processes', it.ip),
     beside('`ip -batch`, two processes', it.ipBatch),
     {
@@ -84,18 +87,50 @@ export async function growthRows(): Promise<Row[]> {
 }
 
 export async function startRows(lab: BenchLab, { starts }: Extent): Promise<Row[]> {
-  const it = await measureStart(lab.socket, starts);
-  const ratio = median(it.ps) / median(it.node);
-  return [
-    {
-      what: 'a command: start, one question to the daemon, end (`landline ps`)',
-      landline: spreadText(spreadOf(it.ps), 'ms'),
+  const it = await measureStart(lab, starts);
+  const row = (what: string, values: readonly number[]): Row => {
+    const ratio = median(values) / median(it.node);
+    return {
+      what,
+      landline: spreadText(spreadOf(values), 'ms'),
       beside: `\`node -e 0\`: ${spreadText(spreadOf(it.node), 'ms')}`,
       ratio: ratioText(ratio),
       bar: '≤ 2 ×',
       met: ratio <= 2,
-    },
+    };
+  };
+  return [
+    row('a command: start, one question to the daemon, end (`landline ps`)', it.ps),
+    row('`landline attach --pid`, without probe: start, attach, ledger, end', it.attach),
   ];
+}
+
+/** Beside the chains of iptables that dockerd makes. */
+export async function publishRows({ publishes }: Extent): Promise<Row[]> {
+  // Made by measurePublishing, in the child.
+  const all = (await runAlone('publish', { sizes: published, rounds: publishes })) as readonly PublishTimings[];
+  const plain = { bar: '', met: undefined };
+  const added = all.map(({ ports, straight, landline, docker }): Row => {
+    const more = (values: readonly number[]): number => (median(values) - median(straight)) * 1000;
+    return {
+      what: `a new connection by one of ${ports} published ports, more than without any firewall`,
+      landline: `${more(landline).toFixed(0)} µs`,
+      beside: `Docker’s rules in iptables: ${more(docker).toFixed(0)} µs`,
+      ratio: ratioText(more(docker) / more(landline)),
+      ...plain,
+    };
+  });
+  const changed = all.map(({ ports, changeLandline, changeDocker }): Row => {
+    const [own, other] = [spreadOf(changeLandline), spreadOf(changeDocker)];
+    return {
+      what: `one more published port beside ${ports}, or one less`,
+      landline: spreadText(own, 'ms'),
+      beside: `three times \`iptables\`: ${spreadText(other, 'ms')}`,
+      ratio: ratioText(other.median / own.median),
+      ...plain,
+    };
+  });
+  return [...added, ...changed];
 }
 
 export async function throughputRows(lab: BenchLab, { streams }: Extent): Promise<Row[]> {
@@ -134,7 +169,7 @@ export async function manyRows(lab: BenchLab, { manies }: Extent): Promise<Row[]
   };
   return [
     row(`${environments} native environments up, and each opened from the pc`, (it) => it.openedMs, 5),
-    row(`\`down --all\` of ${environments}`, (it) => it.downMs),
+    row(`\`down --all\` of ${environments}, until the last address is off the wire`, (it) => it.downMs),
   ];
 }
 

@@ -1,29 +1,46 @@
 /** What it takes to start a command, ask the daemon and print its answer, beside starting Node alone. */
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { BenchLab } from './lab.ts';
 import { interleave } from './measure.ts';
 import { openShell, quote } from './shell.ts';
 
 export interface StartTimings {
   /** `landline ps`, of a daemon with no environment. */
   readonly ps: readonly number[];
+  /** `landline attach --pid`, of a process in a namespace of its own, to a network that does not probe. */
+  readonly attach: readonly number[];
   /** `node -e 0`, the same Node. */
   readonly node: readonly number[];
 }
 
 const landline = path.join(import.meta.dirname, '../bin/landline');
 
-/** @param socket of a daemon */
-export async function measureStart(socket: string, rounds: number): Promise<StartTimings> {
+/** @param lab whose network does not probe */
+export async function measureStart(lab: BenchLab, rounds: number): Promise<StartTimings> {
   const shell = openShell();
-  const contender = (name: string, line: string) => ({ name, run: () => shell.time(line) });
+  const command = `LANDLINE_SOCKET=${quote(lab.socket)} ${quote(landline)}`;
+  const pids = await startProcesses(lab, rounds + 1);
+  const attachNext = (): Promise<number> => shell.time(`${command} attach --network office --pid ${pids.pop()}`);
   try {
-    const ps = contender('ps', `LANDLINE_SOCKET=${quote(socket)} ${quote(landline)} ps`);
-    const node = contender('node', `${quote(process.execPath)} -e 0`);
-    // The first one compiles.
+    const ps = { name: 'ps', run: () => shell.time(`${command} ps`) };
+    const attach = { name: 'attach', run: attachNext };
+    const node = { name: 'node', run: () => shell.time(`${quote(process.execPath)} -e 0`) };
+    // The first ones compile.
     await ps.run();
-    const took = await interleave([ps, node], rounds);
-    return { ps: took.get('ps') ?? [], node: took.get('node') ?? [] };
+    await attach.run();
+    const took = await interleave([ps, attach, node], rounds);
+    return { ps: took.get('ps') ?? [], attach: took.get('attach') ?? [], node: took.get('node') ?? [] };
   } finally {
     shell.close();
   }
+}
+
+/** Processes on the lab's host, each in a network namespace of its own. @returns their numbers as the daemon sees them */
+async function startProcesses(lab: BenchLab, count: number): Promise<string[]> {
+  const script = `for it in $(seq ${count}); do unshare --net sleep 1000000 >/dev/null 2>&1 & echo $!; done`;
+  const pids = (await lab.read('host', ['sh', '-c', script])).trim().split('\n');
+  // Until the last has left the host's.
+  await sleep(500);
+  return pids;
 }

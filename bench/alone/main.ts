@@ -2,8 +2,9 @@
 import { measureAttach } from './attach.ts';
 import { measureGrowth } from './growth.ts';
 import { prepareOffice } from './office.ts';
+import { measurePublishing } from './publish.ts';
 
-const measurements = { attach: measureAttach, growth: measureGrowth };
+const measurements = { attach: measureAttach, growth: measureGrowth, publish: measurePublishing };
 
 // Whoever wants to know is gone: then nobody needs the answer.
 process.stdin.on('end', () => process.exit(1)).resume();
