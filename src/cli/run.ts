@@ -19,7 +19,7 @@ export async function runCli(argv: readonly string[], doors: Doors): Promise<num
     await program(context, await loadCommands(argv[0])).parseAsync([...argv], { from: 'user' });
     return status;
   } catch (error) {
-    return report(error, wantsJson);
+    return report(error, argv, wantsJson);
   }
 }
 
@@ -57,9 +57,9 @@ function quiet(command: Command): void {
   for (const child of command.commands) quiet(child);
 }
 
-function report(error: unknown, json: boolean): number {
+function report(error: unknown, argv: readonly string[], json: boolean): number {
   if (error instanceof CommanderError && error.exitCode === 0) return 0;
-  const it = error instanceof CommanderError ? usageOf(error) : error;
+  const it = error instanceof CommanderError ? usageOf(error, argv) : error;
   if (it instanceof RemoteError) {
     process.stderr.write(errorText(it.body, json));
     return exitOf(it.body.code);
@@ -75,14 +75,30 @@ function exitOf(code: string): number {
   return code in catalogue ? catalogue[code as Code].exit : 1;
 }
 
+/** What people call a command who know it from elsewhere. */
+const synonyms: Readonly<Record<string, string>> = {
+  ...{ ls: 'ps', list: 'ps', status: 'ps', show: 'ps', inspect: 'ps' },
+  ...{ rm: 'down', remove: 'down', delete: 'down', destroy: 'down' },
+  ...{ create: 'up', apply: 'up', log: 'logs', sh: 'exec', ssh: 'exec', shell: 'exec', enter: 'exec', connect: 'attach' },
+};
+
 /** commander's `error: unknown option '--jsn'\n(Did you mean --json?)` in our two lines. */
-function usageOf(error: CommanderError): LandlineError {
+function usageOf(error: CommanderError, argv: readonly string[]): LandlineError {
+  const [command = '', word] = argv;
+  const known = commandNames.includes(command);
+  const help = known ? `\`landline help ${command}\`` : '`landline help`';
   if (error.code === 'commander.help') {
-    return new LandlineError('USAGE', { problem: 'a command is missing', advice: '`landline help` lists them' });
+    return new LandlineError('USAGE', { problem: 'a command is missing', advice: `${help} lists them` });
   }
   const [first = '', hint] = error.message.split('\n');
   const problem = first.replace(/^error: /, '');
+  const advice = (it: string): LandlineError => new LandlineError('USAGE', { problem, advice: it });
+  const synonym = error.code === 'commander.unknownCommand' && !known ? synonyms[command] : undefined;
+  if (synonym !== undefined) return advice(`did you mean ${synonym}?`);
   const suggestion = /\(Did you mean (?:one of )?(.*)\?\)/.exec(hint ?? '')?.[1];
-  const advice = suggestion === undefined ? '`landline help COMMAND` shows what it takes' : `did you mean ${suggestion}?`;
-  return new LandlineError('USAGE', { problem, advice });
+  if (suggestion !== undefined) return advice(`did you mean ${suggestion}?`);
+  // As one would write it who thinks of `docker stack` or `kubectl`.
+  if (command === 'up' && error.code === 'commander.excessArguments' && word?.startsWith('-') === false)
+    return advice(`name the file with -f: \`landline up -f ${word}\``);
+  return advice(known ? `${help} shows what it takes` : `${help} lists the commands`);
 }
