@@ -475,7 +475,7 @@ export const catalogue = {
     exit: 1,
     retry: 'after-change',
     says: (d) => `service '${d.service}' of environment '${d.environment}' cannot start: there is no program ${d.command}`,
-    next: () => "give its path, or install it; native services run with the host's files and the daemon's PATH",
+    next: () => "give its path, or install it; services without an image run with the host's files and the daemon's PATH",
   }),
   USER_UNKNOWN: entry<{ environment: string; service: string; kind: 'user' | 'group'; user: string }>({
     status: 400,
@@ -541,6 +541,27 @@ export const catalogue = {
     retry: 'later',
     says: (d) => `the image '${d.image}' cannot be pulled: ${d.says}`,
     next: () => 'check its name and tag; for a registry with a password, `docker login` as the user that runs the daemon',
+  }),
+  VOLUME_MISSING: entry<{ volume: string }>({
+    status: 404,
+    exit: 1,
+    retry: 'after-change',
+    says: (d) => `Docker has no volume '${d.volume}', and the file says that it is external`,
+    next: (d) => `make it (\`docker volume create ${d.volume}\`), or take 'external' out of the file`,
+  }),
+  SANDBOX_NOT_DOCKER: entry<{ environment: string; joined: string }>({
+    status: 409,
+    exit: 1,
+    retry: 'after-change',
+    says: (d) => `the containers of environment '${d.environment}' cannot share the network of '${d.joined}', which no container holds`,
+    next: (d) => `run both with images, or neither; or give '${d.environment}' a network of its own`,
+  }),
+  ENGINE_OTHER: entry<{ name: string; is: string; wanted: string }>({
+    status: 409,
+    exit: 1,
+    retry: 'after-change',
+    says: (d) => `environment '${d.name}' runs on the engine '${d.is}', and is now to run on '${d.wanted}'`,
+    next: (d) => `end it first: \`landline down ${d.name} --keep-address\``,
   }),
   CREDENTIALS_UNREADABLE: entry<{ registry: string; from: string; reason: string }>({
     status: 500,

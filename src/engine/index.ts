@@ -4,7 +4,7 @@
  * Promises: a service outlives the daemon, and is found again; starting one that runs is an error of ours; stopping
  * one that is gone is success; nothing but a service's own processes is ever signalled.
  */
-import type { ServiceSpec, ServiceStatus } from '../core/model.ts';
+import type { SandboxSpec, ServiceSpec, ServiceStatus, VolumeSpec } from '../core/model.ts';
 
 /** Where a service is to live: a namespace, and the files that tell it who it is. */
 export interface SandboxView {
@@ -17,6 +17,30 @@ export interface SandboxView {
   readonly resolvConf: string;
   /** Working directory of services that name none. */
   readonly directory: string;
+  /** Whose sandbox it is in the end; left out: the environment's own. */
+  readonly holder?: SandboxSpec;
+  /** An address of the host that services reach it at, where there is one. */
+  readonly hostAddress?: string;
+  /** What is said of its volumes beyond their names. */
+  readonly volumes?: readonly VolumeSpec[];
+}
+
+/** What was found while a start was prepared. */
+export interface Prepared {
+  /** Ports that the image says it listens on: `80/tcp`. */
+  readonly ports: readonly string[];
+}
+
+/** Sandboxes that an engine makes itself, and holds for as long as its own anchor of it runs. */
+export interface Sandboxes {
+  /** Looks whether it is there, and as it is to be. @returns the path of its namespace. @throws LandlineError DOCKER_UNREACHABLE */
+  look(environment: string, hostname: string): Promise<string | undefined>;
+  /** The same path, as it was at the last look; undefined where there was none, or its anchor has ended since. */
+  path(environment: string): string | undefined;
+  /** A new one; an older one ends. */
+  make(view: SandboxView): Promise<void>;
+  /** None is success. */
+  remove(environment: string): Promise<void>;
 }
 
 export interface LogLine {
@@ -41,6 +65,8 @@ export interface LogOptions {
 
 export interface Engine {
   readonly name: 'native' | 'docker';
+  /** Left out: sandboxes are made for it. */
+  readonly sandboxes?: Sandboxes;
   /** Finds what an earlier daemon left; ends half-made starts. Called once, before anything else. */
   open(): Promise<void>;
   /** Names of environments of which the engine has anything: processes, logs, files. */
@@ -54,6 +80,17 @@ export interface Engine {
    * @throws LandlineError COMMAND_MISSING, SERVICE_FAILED, USER_UNKNOWN, PROGRAM_MISSING.
    */
   start(view: SandboxView, service: ServiceSpec, digest: string): Promise<void>;
+  /**
+   * Does what can be done beforehand of a start that is to come, and touches nothing that runs; left out: there is nothing.
+   * @throws LandlineError IMAGE_REFUSED, IMAGE_MISSING
+   */
+  prepare?(view: SandboxView, service: ServiceSpec, digest: string): Promise<Prepared>;
+  /** From now on what a start takes the place of is kept, so that it can be started again; left out: it is kept anyway, or nothing is lost. */
+  keepFormer?(environment: string, service: string): void;
+  /** Removes what was kept. */
+  dropFormer?(environment: string, service: string): Promise<void>;
+  /** The container of a running service, for whoever runs commands in it; left out: it has none. */
+  containerOf?(environment: string, service: string): Promise<{ readonly id: string; readonly address: string } | undefined>;
   /** The environment variables that a service is started with, and what runs beside it later. */
   variables(view: SandboxView, service: ServiceSpec): Readonly<Record<string, string>>;
   /** What stands before a command so that root runs it as the user of a service; nothing for root. @throws LandlineError USER_UNKNOWN */

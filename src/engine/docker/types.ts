@@ -168,7 +168,12 @@ export interface HostConfig {
   readonly MemoryReservation?: number;
   readonly NanoCpus?: number;
   readonly CpuShares?: number;
+  /** In microseconds. */
+  readonly CpuPeriod?: number;
+  readonly CpuQuota?: number;
   readonly CpusetCpus?: string;
+  readonly MemorySwappiness?: number;
+  readonly StorageOpt?: Readonly<Record<string, string>>;
   readonly PidsLimit?: number | null;
   readonly Ulimits?: readonly { readonly Name: string; readonly Soft: number; readonly Hard: number }[] | null;
   readonly Devices?:

@@ -1,0 +1,20 @@
+/** What Docker says of a container that it cannot start, as an error of the catalogue. Pure. */
+import type { ServiceSpec } from '../../core/model.ts';
+import { isLandlineError, LandlineError } from '../../errors.ts';
+
+/** Docker and runc have no codes for these: their words are all there is. */
+const programMissing = /executable file not found|exec: .*: (?:no such file or directory|permission denied)|exec format error/;
+const userMissing = /unable to find (user|group) (\S+?):|no matching entries in (passwd|group) file/;
+
+export function startError(error: unknown, environment: string, { name: service, command, container }: ServiceSpec): unknown {
+  if (!isLandlineError(error, 'DOCKER_REFUSED')) return error;
+  const { says } = error.details;
+  if (programMissing.test(says)) {
+    const program = container?.entrypoint?.[0] ?? command[0] ?? `of image ${container?.image ?? ''}`;
+    return new LandlineError('COMMAND_MISSING', { environment, service, command: program }, { cause: error });
+  }
+  const [, kind = 'user', user = ''] = userMissing.exec(says) ?? [];
+  if (user !== '')
+    return new LandlineError('USER_UNKNOWN', { environment, service, kind: kind === 'group' ? 'group' : 'user', user }, { cause: error });
+  return error;
+}
