@@ -91,6 +91,9 @@ const samples: { readonly [C in Code]: readonly Details<C>[] } = {
   CONTAINER_UNKNOWN: [{ container: 'web' }],
   IMAGE_MISSING: [{ image: 'shop/web:42' }],
   IMAGE_REFUSED: [{ image: 'shop/web:42', says: 'manifest unknown' }],
+  VOLUME_MISSING: [{ volume: 'shared' }],
+  SANDBOX_NOT_DOCKER: [{ environment: 'shop', joined: 'tools' }],
+  ENGINE_OTHER: [{ name: 'shop', is: 'native', wanted: 'docker' }],
   CREDENTIALS_UNREADABLE: [{ registry: 'registry.office.example', from: '/root/.docker/config.json', reason: 'it is no JSON' }],
   LAB_UNKNOWN: [
     { name: 'a', labs: [] },

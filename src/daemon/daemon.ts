@@ -14,6 +14,7 @@ import { type DownOptions, type Environments, serviceUnknown } from './environme
 import { iterate } from './iterate.ts';
 import { hostAddressesOn } from './leasing.ts';
 import { networksOf } from './networks.ts';
+import { prepareServices } from './prepare.ts';
 import { viewOf } from './sandbox.ts';
 import {
   environmentView,
@@ -96,24 +97,20 @@ export function daemonOn(world: World, environments: Environments): Daemon {
 
 async function up(world: World, environments: Environments, ask: UpAsk): ReturnType<Daemon['up']> {
   const { spec, notes } = parseEnvironment(ask.text, { file: ask.file, directory: ask.directory, overrides: ask.overrides });
-  if (spec.engine === 'docker')
-    throw new LandlineError('USAGE', {
-      problem: 'this version runs commands, not images',
-      advice: "write 'command' without 'image'",
-    });
   if (!fs.existsSync(spec.directory)) {
     throw new LandlineError('USAGE', {
       problem: `there is no directory ${spec.directory} on the daemon's machine`,
       advice: 'give one that is there',
     });
   }
+  const clashes = await prepareServices(world, spec);
   const loop = await environments.up(spec, { wait: ask.wait, timeoutMs: ask.timeoutMs });
   const view = await environmentView(world, loop);
   if (view === undefined) throw new LandlineError('SUPERSEDED', { environment: spec.name, by: '`landline down`' });
   return upView(
     view,
     loop,
-    notes.map((it) => `${ask.file}:${it.line}:${it.column}: ${it.message}`),
+    [...notes.map((it) => `${ask.file}:${it.line}:${it.column}: ${it.message}`), ...clashes],
   );
 }
 

@@ -17,7 +17,7 @@ import { observe } from './observe.ts';
 import { mtuOutwards } from './private-endpoint.ts';
 import { refusal } from './refusals.ts';
 import { runStep } from './run-step.ts';
-import { isOwned, isPlumbed, sandboxMissing, sandboxPath, viewOf } from './sandbox.ts';
+import { isOwned, isPlumbed, lookAtSandbox, sandboxMissing, sandboxPath, viewOf } from './sandbox.ts';
 import { desiredOf, desiredServices } from './wish.ts';
 import { netnsPath, type World } from './world.ts';
 
@@ -78,8 +78,9 @@ export function environmentLoop(world: World, name: string, wakeLater: () => voi
   let lastView = '';
   let lastWaits = new Map<string, string>();
 
-  const look = (): Promise<Observed> => {
+  const look = async (): Promise<Observed> => {
     const spec = world.store.environment(name)?.spec;
+    if (spec !== undefined) await lookAtSandbox(world, spec);
     return observe(world.host, world.engine, world.marked, {
       installation: world.store.installation,
       environment: name,

@@ -11,6 +11,7 @@ import path from 'node:path';
 import { type ApiServer, clearStale, serveApi } from '../api/server.ts';
 import { linkGroup } from '../core/mark.ts';
 import type { Configuration } from '../core/model.ts';
+import { chooseDockerAddress, openDocker, openDockerEngine } from '../engine/docker/index.ts';
 import { openNativeEngine } from '../engine/native/index.ts';
 import { LandlineError } from '../errors.ts';
 import { parseConfiguration } from '../files/index.ts';
@@ -18,6 +19,7 @@ import { openHost } from '../host/index.ts';
 import { openNft } from '../host/nft.ts';
 import { openStore } from '../store/index.ts';
 import { daemonOn } from './daemon.ts';
+import { joinEngines } from './engines.ts';
 import { type Environments, openEnvironments } from './environments.ts';
 import { formatEvent, openEvents } from './events.ts';
 import { openFirewall } from './firewall.ts';
@@ -25,7 +27,7 @@ import { watchForwarding } from './forwarding.ts';
 import { applyFirewall } from './host-firewall.ts';
 import { markedLinks } from './marked-links.ts';
 import { refusal } from './refusals.ts';
-import { sweep } from './sweep.ts';
+import { sweep, sweepServices } from './sweep.ts';
 import { watchWorld } from './triggers.ts';
 import type { World } from './world.ts';
 
@@ -46,13 +48,14 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   // Before anything of this host is touched: a daemon that is refused leaves all as it was.
   await clearStale(options.socket);
   const signals = awaitSignals();
-  const { world, close } = await orRefusal(openWorld(options, configuration));
+  const { world, onDocker, close } = await orRefusal(openWorld(options, configuration));
   const environments = openEnvironments(world);
   let api: ApiServer | undefined;
   try {
     await orRefusal(sweep(world));
     await applyFirewall(world).catch((error: unknown) => world.events.tell('firewall in trouble', { problem: String(error) }));
     const triggers = await orRefusal(watchWorld(world, environments));
+    onDocker(() => void welcomeDocker(world, environments));
     const onInternal = (error: LandlineError): void =>
       console.error(error.cause instanceof Error ? error.cause.stack : error.stack);
     const group = groupId('landline');
@@ -94,7 +97,7 @@ async function orRefusal<T>(work: Promise<T>): Promise<T> {
 async function openWorld(
   options: DaemonOptions,
   configuration: Configuration,
-): Promise<{ world: World; close: () => Promise<void> }> {
+): Promise<{ world: World; onDocker: (listener: () => void) => void; close: () => Promise<void> }> {
   const events = openEvents();
   events.listen((event) => process.stdout.write(`${formatEvent(event)}\n`));
   const { id } = configuration;
@@ -105,7 +108,21 @@ async function openWorld(
   const log = (line: string, fields: Record<string, unknown>): void => events.tell(line, fields as Record<string, string>);
   // The engine hides this folder from services, and can only hide what is there.
   await host.listNetns(netnsFolder);
-  const engine = openNativeEngine({ directory: path.join(options.stateDir, 'services'), hiddenFolder: netnsFolder, log });
+  const native = openNativeEngine({ directory: path.join(options.stateDir, 'services'), hiddenFolder: netnsFolder, log });
+  let connected = (): void => undefined;
+  const client = openDocker(chooseDockerAddress(configuration.docker.socket, process.env));
+  const docker = openDockerEngine({
+    docker: client,
+    installation: store.installation,
+    directory: path.join(options.stateDir, 'docker'),
+    anchorImage: () => world.configuration.docker.anchorImage,
+    pull: (image, platform, onProgress) =>
+      client.images.pull(image, { ...(platform === undefined ? {} : { platform }), onProgress }),
+    onConnect: () => connected(),
+    isWanted: () => store.environments().some(({ spec }) => spec.engine === 'docker'),
+    log,
+  });
+  const engine = joinEngines(native, docker, store);
   await engine.open();
   const world: World = {
     host,
@@ -125,7 +142,17 @@ async function openWorld(
     host.close();
     store.close();
   };
-  return { world, close };
+  return { world, onDocker: (listener) => (connected = listener), close };
+}
+
+/** Docker is there, or there again: what is its own and nobody wishes for ends, and what is wished for is looked at. */
+async function welcomeDocker(world: World, environments: Environments): Promise<void> {
+  try {
+    await sweepServices(world);
+    environments.wakeAll();
+  } catch (error) {
+    world.events.tell('could not look', { problem: String(error) });
+  }
 }
 
 /** What was being made or ended when the last daemon died is finished; all others are looked at. Tells when that is done. */

@@ -40,12 +40,13 @@ export async function runStep(context: StepContext, step: Step): Promise<void> {
   const environment = spec.name;
   switch (step.do) {
     case 'make-sandbox':
-      return makeSandbox(world, netns);
+      return spec.engine === 'docker' ? makeHeldSandbox(world, spec) : makeSandbox(world, netns);
     case 'remove-sandbox':
-      return removeSandbox(world, environment, netns);
+      await (spec.engine === 'docker' ? engine.sandboxes?.remove(environment) : host.deleteNetns(netns));
+      return awaitDeadLinks(world, environment);
     case 'retire-leftovers':
       events.tell('leftover link retired', { environment });
-      return deleteMarked(world, environment);
+      return deleteMarked(world, environment, netns);
     case 'attach':
       return attachEndpoint(context, step.endpoint, netns);
     case 'readdress':
@@ -104,16 +105,29 @@ async function makeSandbox(world: World, netns: string): Promise<void> {
     await world.host.deleteNetns(netns);
     await world.host.addNetns(netns);
   }
+  await furnish(world, netns);
+}
+
+/** One that the engine makes. */
+async function makeHeldSandbox(world: World, spec: EnvironmentSpec): Promise<void> {
+  await world.engine.sandboxes?.make(viewOf(world, spec, world.store.leasesOf(spec.name)));
+  const netns = sandboxPath(world, spec);
+  // It has ended already: the next look tells.
+  if (netns !== undefined) await furnish(world, netns);
+  world.events.tell('anchor started', { environment: spec.name });
+}
+
+async function furnish(world: World, netns: string): Promise<void> {
   await world.host.within(netns, async (inside) => {
     inside.sysctl('ipv6/conf/default/disable_ipv6', '1', { optional: true });
+    inside.sysctl('ipv6/conf/lo/disable_ipv6', '0', { optional: true });
     inside.sysctl('ipv4/ip_unprivileged_port_start', '0', { optional: true });
     await inside.kernel.setLink(1, { up: true });
   });
 }
 
-/** Its links die with it, a moment after the last process; what is still there then is deleted by name. */
-async function removeSandbox(world: World, environment: string, netns: string): Promise<void> {
-  await world.host.deleteNetns(netns);
+/** The links of a sandbox die with it, a moment after the last process; what is still there then is deleted by name. */
+async function awaitDeadLinks(world: World, environment: string): Promise<void> {
   let died = world.marked.died;
   let since = performance.now();
   while (world.marked.of(environment).length > 0 && performance.now() < since + lastLinksMs) {
@@ -123,8 +137,7 @@ async function removeSandbox(world: World, environment: string, netns: string): 
   }
 }
 
-async function deleteMarked(world: World, environment: string): Promise<void> {
-  const netns = netnsPath(world, environment);
+async function deleteMarked(world: World, environment: string, netns: string): Promise<void> {
   const kept = new Set(await hostEndsIn(world, netns));
   for (const link of world.marked.of(environment)) {
     if (!kept.has(link.index)) await deleteLinkIfThere(world.host, link.index);

@@ -4,6 +4,7 @@ import os from 'node:os';
 import type { EnvironmentSpec, Lease, SandboxSpec } from '../core/model.ts';
 import type { SandboxView } from '../engine/index.ts';
 import { LandlineError } from '../errors.ts';
+import { formatIpv4 } from '../net/ipv4.ts';
 import { nearest } from '../net/name.ts';
 import { isPrivate, networksOf, networksWithResolvers } from './networks.ts';
 import { localNames, sandboxView } from './wish.ts';
@@ -30,7 +31,7 @@ export function sandboxPath(world: World, spec: EnvironmentSpec, depth = 0): str
   const { sandbox } = spec;
   switch (sandbox?.kind) {
     case undefined:
-      return netnsPath(world, spec.name);
+      return spec.engine === 'docker' ? world.engine.sandboxes?.path(spec.name) : netnsPath(world, spec.name);
     case 'host':
       return hostNetns;
     case 'environment': {
@@ -42,6 +43,19 @@ export function sandboxPath(world: World, spec: EnvironmentSpec, depth = 0): str
     case 'file':
       return sandbox.path;
   }
+}
+
+/** Has the engine look at a sandbox that it holds: at the environment's own, or at the one that it has joined. @throws LandlineError DOCKER_UNREACHABLE */
+export async function lookAtSandbox(world: World, spec: EnvironmentSpec): Promise<void> {
+  const holder = holderOf(world, spec);
+  if (holder?.engine === 'docker' && holder.sandbox === undefined) await world.engine.sandboxes?.look(holder.name, holder.hostname);
+}
+
+/** The environment whose sandbox it is in the end; undefined where that is gone. */
+function holderOf(world: World, spec: EnvironmentSpec, depth = 0): EnvironmentSpec | undefined {
+  if (spec.sandbox?.kind !== 'environment') return spec;
+  const other = joinedSpec(world, spec.sandbox);
+  return other === undefined || depth >= mostJoins ? undefined : holderOf(world, other, depth + 1);
 }
 
 function joinedSpec(world: World, sandbox: Extract<SandboxSpec, { kind: 'environment' }>): EnvironmentSpec | undefined {
@@ -81,7 +95,36 @@ export function sandboxMissing(world: Pick<World, 'store'>, spec: EnvironmentSpe
 
 /** What the engine needs to know of the sandbox. Who joins another's is told the other's names, and its own services'. */
 export function viewOf(world: World, spec: EnvironmentSpec, leases: readonly Lease[]): SandboxView {
-  const netns = sandboxPath(world, spec);
+  const view = namedView(world, spec, leases);
+  const holder = spec.sandbox?.kind === 'environment' ? sharedHolder(world, spec) : spec.sandbox;
+  return {
+    ...view,
+    ...(holder === undefined ? {} : { holder }),
+    ...(spec.volumes === undefined ? {} : { volumes: spec.volumes }),
+    ...hostAddressFor(world, spec),
+  };
+}
+
+/** By the name of the environment that holds it, unless it is the host's, or somebody's who is no environment. */
+function sharedHolder(world: World, spec: EnvironmentSpec): SandboxSpec | undefined {
+  const holder = holderOf(world, spec);
+  return holder === undefined ? spec.sandbox : (holder.sandbox ?? { kind: 'environment', name: holder.name });
+}
+
+/** Where containers reach the host: on the bridge of their LAN, or at the gateway of the private network. */
+function hostAddressFor(world: World, spec: EnvironmentSpec): Pick<SandboxView, 'hostAddress'> {
+  if (spec.engine !== 'docker') return {};
+  const network = networksOf(world).find((it) => it.name === spec.endpoints[0]?.network);
+  if (network === undefined) return spec.sandbox?.kind === 'host' ? { hostAddress: '127.0.0.1' } : {};
+  const onBridge = (name: string): string | undefined => os.networkInterfaces()[name]?.find((it) => it.family === 'IPv4')?.address;
+  const gateway = network.gateway === undefined ? undefined : formatIpv4(network.gateway);
+  const found = network.bridge === undefined ? gateway : onBridge(network.bridge);
+  return found === undefined ? {} : { hostAddress: found };
+}
+
+function namedView(world: World, spec: EnvironmentSpec, leases: readonly Lease[]): SandboxView {
+  // The engine makes its sandbox, and needs no path before.
+  const netns = sandboxPath(world, spec) ?? (spec.engine === 'docker' && isOwned(spec) ? netnsPath(world, spec.name) : undefined);
   if (netns === undefined) throw sandboxMissing(world, spec);
   const { sandbox } = spec;
   if (sandbox?.kind === 'host')
@@ -95,7 +138,7 @@ export function viewOf(world: World, spec: EnvironmentSpec, leases: readonly Lea
   const other = sandbox?.kind === 'environment' ? joinedSpec(world, sandbox) : undefined;
   const networks = isPrivate(spec) ? networksWithResolvers(world) : networksOf(world);
   if (other === undefined) return sandboxView(networks, spec, leases, netns);
-  const theirs = viewOf(world, other, world.store.leasesOf(other.name));
+  const theirs = namedView(world, other, world.store.leasesOf(other.name));
   return { ...theirs, environment: spec.name, netns, directory: spec.directory, hosts: localNames(spec) + theirs.hosts };
 }
 

@@ -9,13 +9,9 @@ import { netnsPath, type World } from './world.ts';
 
 /** Removes sandboxes, services and links of environments that the ledger does not know, and half-made links. */
 export async function sweep(world: World): Promise<void> {
-  const wished = new Set(world.store.environments().map((it) => it.spec.name));
-  const isSurplus = (name: string): boolean => !wished.has(name);
-  const tell = (what: string) => (name: string) => world.events.tell(what, { environment: name });
-
-  const served = (await world.engine.environments()).filter(isSurplus);
-  await Promise.all(served.map((name) => world.engine.remove(name, 0)));
-  served.forEach(tell('surplus services ended'));
+  const isSurplus = surplusIn(world);
+  const tell = tellIn(world);
+  await sweepServices(world);
 
   const bound = (await world.host.listNetns(world.netnsFolder)).filter(isSurplus);
   for (const name of bound) await world.host.deleteNetns(netnsPath(world, name));
@@ -30,6 +26,20 @@ export async function sweep(world: World): Promise<void> {
   await removeHalfMade(world);
   const halfMade = await removeHalfMadePrivate(world.host, privateLinkGroup(world.store.installation));
   for (const link of halfMade) world.events.tell('half-made link removed', { link });
+}
+
+function surplusIn(world: World): (name: string) => boolean {
+  const wished = new Set(world.store.environments().map((it) => it.spec.name));
+  return (name) => !wished.has(name);
+}
+
+const tellIn = (world: World) => (what: string) => (name: string) => world.events.tell(what, { environment: name });
+
+/** Ends services of environments that the ledger does not know. */
+export async function sweepServices(world: World): Promise<void> {
+  const served = (await world.engine.environments()).filter(surplusIn(world));
+  await Promise.all(served.map((name) => world.engine.remove(name, 0)));
+  served.forEach(tellIn(world)('surplus services ended'));
 }
 
 /** A veth of our group without an alias: its making was cut off between the two. */

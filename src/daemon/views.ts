@@ -29,17 +29,18 @@ function problemView(it: LandlineError): EnvironmentView['problems'][number] {
 }
 
 export async function environmentView(world: World, loop: EnvironmentLoop): Promise<EnvironmentView | undefined> {
-  const observed = await loop.observe();
+  const { observed, trouble } = await observedOr(loop);
   const record = world.store.environment(loop.name);
   if (record === undefined || record.phase === 'removing') return undefined;
   const { spec } = record;
   const leases = world.store.leasesOf(spec.name);
-  const problems = (await problemsOf(world, spec, observed, loop)).map(problemView);
+  const problem = trouble ?? loop.problem;
+  const problems = (await problemsOf(world, spec, observed, problem)).map(problemView);
   const plumbed = record.phase === 'up';
   return {
     name: spec.name,
-    state: stateOf({ plumbed, observed, spec, troubled: loop.problem !== undefined, settled: loop.settled }),
-    engine: world.engine.name,
+    state: stateOf({ plumbed, observed, spec, troubled: problem !== undefined, settled: loop.settled }),
+    engine: spec.engine ?? 'native',
     network: networkOf(spec),
     sandbox: observed.sandbox === undefined ? null : { inode: observed.sandbox.inode },
     endpoints: spec.endpoints.flatMap((it) => endpointView(networksOf(world), it, leases, observed)),
@@ -53,10 +54,10 @@ async function problemsOf(
   world: World,
   spec: EnvironmentSpec,
   observed: Observed,
-  loop: EnvironmentLoop,
+  problem: LandlineError | undefined,
 ): Promise<readonly LandlineError[]> {
   const found = [
-    ...(loop.problem === undefined ? [] : [loop.problem]),
+    ...(problem === undefined ? [] : [problem]),
     ...unknownNetworks(world, spec),
     ...unhealthyServices(spec, observed),
     ...(await failedServices(world, spec, observed)),
@@ -93,6 +94,16 @@ function failedServices(world: World, spec: EnvironmentSpec, observed: Observed)
       return new LandlineError('SERVICE_FAILED', { environment, service: it.name, ended: endOf(it), log });
     }),
   );
+}
+
+/** How it is, or what stands in the way of looking: Docker is away. */
+async function observedOr(loop: EnvironmentLoop): Promise<{ observed: Observed; trouble?: LandlineError }> {
+  try {
+    return { observed: await loop.observe() };
+  } catch (error) {
+    if (!(error instanceof LandlineError)) throw error;
+    return { observed: { endpoints: [], leftovers: [], services: [] }, trouble: error };
+  }
 }
 
 function unhealthyServices(spec: EnvironmentSpec, observed: Observed): LandlineError[] {
@@ -157,7 +168,7 @@ function serviceView(spec: ServiceSpec, stopped: boolean, observed: Observed, lo
     name,
     state: stopped && found?.state !== 'running' ? 'stopped' : serviceState(spec, found, loop),
     health: found?.health?.state ?? null,
-    image: null,
+    image: spec.container?.image ?? null,
     pid: found?.pid ?? null,
     exitStatus: found?.exitStatus ?? null,
     restarts: loop.restarts(name),

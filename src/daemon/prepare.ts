@@ -1,0 +1,36 @@
+/** What is done before a wish is written: whatever cannot be had refuses it while nothing has changed. */
+import type { EnvironmentSpec } from '../core/model.ts';
+import { LandlineError } from '../errors.ts';
+import { sandboxPath, viewOf } from './sandbox.ts';
+import { desiredServices, sandboxView } from './wish.ts';
+import { netnsPath, type World } from './world.ts';
+
+/** Has images pulled. @returns notes on ports that two services say they listen on. @throws LandlineError ENGINE_OTHER, IMAGE_*, DOCKER_UNREACHABLE */
+export async function prepareServices(world: World, spec: EnvironmentSpec): Promise<readonly string[]> {
+  refuseOtherEngine(world, spec);
+  const before = world.store.environment(spec.name);
+  const view =
+    before?.phase === 'up' && sandboxPath(world, spec) !== undefined
+      ? viewOf(world, spec, world.store.leasesOf(spec.name))
+      : sandboxView([], spec, [], netnsPath(world, spec.name));
+  const prepared = await Promise.all(
+    desiredServices(spec).map(async ({ spec: service, digest }) => ({
+      service: service.name,
+      ports: (await world.engine.prepare?.(view, service, digest))?.ports ?? [],
+    })),
+  );
+  const ports = [...new Set(prepared.flatMap((it) => it.ports))].sort();
+  return ports.flatMap((port) => {
+    const [first, second, ...others] = prepared.filter((it) => it.ports.includes(port)).map((it) => `'${it.service}'`);
+    if (first === undefined || second === undefined) return [];
+    const names = [first, second, ...others].join(' and ');
+    return [`the images of ${names} both say that they listen on ${port}, and they share one network: set one of them to another port`];
+  });
+}
+
+/** Its containers or processes would go on beside the new ones. */
+function refuseOtherEngine(world: World, spec: EnvironmentSpec): void {
+  const before = world.store.environment(spec.name)?.spec;
+  const [is, wanted] = [before?.engine ?? 'native', spec.engine ?? 'native'];
+  if (before !== undefined && is !== wanted) throw new LandlineError('ENGINE_OTHER', { name: spec.name, is, wanted });
+}
