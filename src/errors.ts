@@ -553,7 +553,8 @@ export const catalogue = {
     status: 409,
     exit: 1,
     retry: 'after-change',
-    says: (d) => `the containers of environment '${d.environment}' cannot share the network of '${d.joined}', which no container holds`,
+    says: (d) =>
+      `the containers of environment '${d.environment}' cannot share the network of '${d.joined}', which no container holds`,
     next: (d) => `run both with images, or neither; or give '${d.environment}' a network of its own`,
   }),
   ENGINE_OTHER: entry<{ name: string; is: string; wanted: string }>({

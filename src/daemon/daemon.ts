@@ -107,11 +107,7 @@ async function up(world: World, environments: Environments, ask: UpAsk): ReturnT
   const loop = await environments.up(spec, { wait: ask.wait, timeoutMs: ask.timeoutMs });
   const view = await environmentView(world, loop);
   if (view === undefined) throw new LandlineError('SUPERSEDED', { environment: spec.name, by: '`landline down`' });
-  return upView(
-    view,
-    loop,
-    [...notes.map((it) => `${ask.file}:${it.line}:${it.column}: ${it.message}`), ...clashes],
-  );
+  return upView(view, loop, [...notes.map((it) => `${ask.file}:${it.line}:${it.column}: ${it.message}`), ...clashes]);
 }
 
 function addresses(world: World): ReturnType<Daemon['addresses']> {

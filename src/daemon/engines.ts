@@ -29,7 +29,10 @@ export function joinEngines(native: Engine, docker: Engine, store: Pick<Store, '
     environments: async () => {
       // While Docker is away, or only just starts, nobody knows; it is asked again when it listens.
       const found = docker.environments().catch(() => []);
-      const [own, theirs] = await Promise.all([native.environments(), Promise.race([found, sleep(patienceMs, [], { ref: false })])]);
+      const [own, theirs] = await Promise.all([
+        native.environments(),
+        Promise.race([found, sleep(patienceMs, [], { ref: false })]),
+      ]);
       return [...new Set([...own, ...theirs])].sort();
     },
     observe: (name) => of(name).observe(name),

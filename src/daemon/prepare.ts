@@ -24,7 +24,9 @@ export async function prepareServices(world: World, spec: EnvironmentSpec): Prom
     const [first, second, ...others] = prepared.filter((it) => it.ports.includes(port)).map((it) => `'${it.service}'`);
     if (first === undefined || second === undefined) return [];
     const names = [first, second, ...others].join(' and ');
-    return [`the images of ${names} both say that they listen on ${port}, and they share one network: set one of them to another port`];
+    return [
+      `the images of ${names} both say that they listen on ${port}, and they share one network: set one of them to another port`,
+    ];
   });
 }
 

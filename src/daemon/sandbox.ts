@@ -48,7 +48,8 @@ export function sandboxPath(world: World, spec: EnvironmentSpec, depth = 0): str
 /** Has the engine look at a sandbox that it holds: at the environment's own, or at the one that it has joined. @throws LandlineError DOCKER_UNREACHABLE */
 export async function lookAtSandbox(world: World, spec: EnvironmentSpec): Promise<void> {
   const holder = holderOf(world, spec);
-  if (holder?.engine === 'docker' && holder.sandbox === undefined) await world.engine.sandboxes?.look(holder.name, holder.hostname);
+  if (holder?.engine === 'docker' && holder.sandbox === undefined)
+    await world.engine.sandboxes?.look(holder.name, holder.hostname);
 }
 
 /** The environment whose sandbox it is in the end; undefined where that is gone. */
@@ -116,7 +117,8 @@ function hostAddressFor(world: World, spec: EnvironmentSpec): Pick<SandboxView, 
   if (spec.engine !== 'docker') return {};
   const network = networksOf(world).find((it) => it.name === spec.endpoints[0]?.network);
   if (network === undefined) return spec.sandbox?.kind === 'host' ? { hostAddress: '127.0.0.1' } : {};
-  const onBridge = (name: string): string | undefined => os.networkInterfaces()[name]?.find((it) => it.family === 'IPv4')?.address;
+  const onBridge = (name: string): string | undefined =>
+    os.networkInterfaces()[name]?.find((it) => it.family === 'IPv4')?.address;
   const gateway = network.gateway === undefined ? undefined : formatIpv4(network.gateway);
   const found = network.bridge === undefined ? gateway : onBridge(network.bridge);
   return found === undefined ? {} : { hostAddress: found };

@@ -9,7 +9,6 @@ const box = { image: 'test/box:1', init: true };
 /** Says its words to whoever connects. */
 const says = (port: number, text: string): readonly string[] => ['nc', '-ll', '-p', String(port), '-e', 'echo', text];
 
-
 const shop = {
   name: 'shop',
   'x-landline': { network: 'office', address: '192.168.11.101' },
@@ -36,16 +35,27 @@ test('environments on Docker', async (t) => {
       const view = await office.up(shop);
       assert.equal(view.state, 'running');
       assert.equal(view.engine, 'docker');
-      assert.deepEqual(view.endpoints.map((it) => it.addresses), [['192.168.11.101/23']]);
-      assert.deepEqual(view.services.map((it) => [it.name, it.state, it.health, it.image]), [
-        ['db', 'running', 'healthy', 'test/box:1'],
-        ['api', 'running', null, 'test/box:1'],
-        ['web', 'running', null, 'test/box:1'],
-      ]);
+      assert.deepEqual(
+        view.endpoints.map((it) => it.addresses),
+        [['192.168.11.101/23']],
+      );
+      assert.deepEqual(
+        view.services.map((it) => [it.name, it.state, it.health, it.image]),
+        [
+          ['db', 'running', 'healthy', 'test/box:1'],
+          ['api', 'running', null, 'test/box:1'],
+          ['web', 'running', null, 'test/box:1'],
+        ],
+      );
       assert.equal(await ask(office, '192.168.11.101'), 'hello');
       assert.equal(await ask(office, '192.168.11.101', 5432), 'apples=12');
       const names = await office.dockerCommand('ps', '--format', '{{.Names}} {{.Networks}}');
-      assert.deepEqual(names.trim().split('\n').sort(), ['landline.shop none', 'landline.shop.api ', 'landline.shop.db ', 'landline.shop.web ']);
+      assert.deepEqual(names.trim().split('\n').sort(), [
+        'landline.shop none',
+        'landline.shop.api ',
+        'landline.shop.db ',
+        'landline.shop.web ',
+      ]);
     });
 
     await t.test('up again touches no process', async () => {
@@ -57,7 +67,10 @@ test('environments on Docker', async (t) => {
     await t.test('down leaves nothing behind', async () => {
       await office.down('shop');
       assert.equal((await office.dockerCommand('ps', '-a', '--format', '{{.Names}}')).trim(), '');
-      assert.deepEqual((await office.links()).map((it) => it.ifname), ['docker0']);
+      assert.deepEqual(
+        (await office.links()).map((it) => it.ifname),
+        ['docker0'],
+      );
       await until(async () => (await office.holderOf('192.168.11.101')) === undefined, 'nobody answers');
     });
   });

@@ -38,7 +38,8 @@ export function openAnchors({ docker, installation, image, pull, inTurn }: Ancho
       return chosen;
     }
     const { Arch: processor } = await docker.version();
-    if (processor !== 'amd64' && processor !== 'arm64') throw new Error(`there is no anchor for ${processor}: name one as engines.docker.anchorImage`);
+    if (processor !== 'amd64' && processor !== 'arm64')
+      throw new Error(`there is no anchor for ${processor}: name one as engines.docker.anchorImage`);
     return requireImage(processor);
   };
 
@@ -62,7 +63,9 @@ export function openAnchors({ docker, installation, image, pull, inTurn }: Ancho
 
   const path = (environment: string): string | undefined => {
     const it = known.get(environment);
-    return it === undefined || it.startTime === undefined || startTimeOf(it.pid) !== it.startTime ? undefined : `/proc/${it.pid}/ns/net`;
+    return it === undefined || it.startTime === undefined || startTimeOf(it.pid) !== it.startTime
+      ? undefined
+      : `/proc/${it.pid}/ns/net`;
   };
 
   const remove = async (environment: string): Promise<void> => {
@@ -86,7 +89,10 @@ export function openAnchors({ docker, installation, image, pull, inTurn }: Ancho
       const before = await inspect(view.environment);
       const isAsWished = before?.Config.Labels[madeLabel] === madeOf(view.hostname, image());
       if (before !== undefined && !isAsWished) await docker.containers.remove(before.Id, { force: true });
-      const id = before !== undefined && isAsWished ? before.Id : (await docker.containers.create(wishFor(view, await imageName()), { name })).id;
+      const id =
+        before !== undefined && isAsWished
+          ? before.Id
+          : (await docker.containers.create(wishFor(view, await imageName()), { name })).id;
       await inTurn(() => docker.containers.start(id));
       note(view.environment, await docker.containers.inspect(id));
     },

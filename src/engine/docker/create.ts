@@ -62,7 +62,9 @@ function hostConfigOf(service: ServiceSpec, context: CreateContext): HostConfig 
     RestartPolicy: { Name: 'no' },
     Mounts: [
       ...mounts.flatMap((mount) => mountOf(mount, service.name, context)),
-      ...context.files.map(({ source, target, readOnly }): Mount => ({ Type: 'bind', Source: source, Target: target, ReadOnly: readOnly })),
+      ...context.files.map(
+        ({ source, target, readOnly }): Mount => ({ Type: 'bind', Source: source, Target: target, ReadOnly: readOnly }),
+      ),
     ],
     Tmpfs: Object.fromEntries(mounts.flatMap((mount) => (mount.kind === 'tmpfs' ? [[mount.target, mount.options]] : []))),
     CapAdd: it.capAdd,
@@ -121,7 +123,8 @@ export function volumeName(
   mount: Extract<MountSpec, { kind: 'volume' }>,
   volumes: readonly VolumeSpec[],
 ): string {
-  if (mount.volume === undefined) return `${environment}_${service}.${mount.target.replaceAll(/[^a-zA-Z0-9]+/g, '.').replace(/^\./, '')}`;
+  if (mount.volume === undefined)
+    return `${environment}_${service}.${mount.target.replaceAll(/[^a-zA-Z0-9]+/g, '.').replace(/^\./, '')}`;
   return volumes.find((it) => it.volume === mount.volume)?.name ?? `${environment}_${mount.volume}`;
 }
 

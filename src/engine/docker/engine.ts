@@ -8,19 +8,19 @@
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import type { ServiceSpec, ServiceStatus } from '../../core/model.ts';
-import { isLandlineError, LandlineError } from '../../errors.ts';
+import { LandlineError } from '../../errors.ts';
 import type { Engine, SandboxView } from '../index.ts';
 import { openAnchors } from './anchors.ts';
 import type { DockerClient } from './client.ts';
 import { createOf, volumeName } from './create.ts';
 import { containerName, digestLabel, environmentLabel, filterOf, labelsOf, madeLabel, serviceLabel } from './labels.ts';
+import { listenTo } from './listen.ts';
 import { keepLog, readServiceLogs } from './service-logs.ts';
 import { startError } from './start-error.ts';
 import { stateFolder } from './state-folder.ts';
 import { currentOf, endedByItself, generationOf, type Holder, statusOf } from './status.ts';
 import { stopContainer } from './stop.ts';
 import type { Container, ContainerCreate, Mount, Progress } from './types.ts';
-import { listenTo } from './listen.ts';
 
 export interface DockerEngineOptions {
   readonly docker: DockerClient;
@@ -63,7 +63,9 @@ export function openDockerEngine(options: DockerEngineOptions): Engine {
 
   /** Containers of an environment, or of one of its services, without the anchor. */
   const containersOf = async (environment: string, service?: string): Promise<readonly Container[]> => {
-    const found = await docker.containers.list(filterOf({ installation, environment, ...(service === undefined ? {} : { service }) }));
+    const found = await docker.containers.list(
+      filterOf({ installation, environment, ...(service === undefined ? {} : { service }) }),
+    );
     const services = found.filter((it) => it.Labels[serviceLabel] !== undefined);
     const inspected = await Promise.all(services.map((it) => docker.containers.inspect(it.Id)));
     return inspected.filter((it) => it !== undefined);
@@ -93,7 +95,8 @@ export function openDockerEngine(options: DockerEngineOptions): Engine {
       if (current === undefined) return { name: service, state: 'absent' };
       const note = folder.note(environment, service);
       const isNoted = note?.generation === generationOf(current);
-      if (!isNoted && endedByItself(current.State, holder)) folder.setNote(environment, service, { generation: generationOf(current), end: 'own' });
+      if (!isNoted && endedByItself(current.State, holder))
+        folder.setNote(environment, service, { generation: generationOf(current), end: 'own' });
       return statusOf(current, holder, note);
     });
   };
@@ -147,14 +150,20 @@ export function openDockerEngine(options: DockerEngineOptions): Engine {
     const networkMode = await networkModeOf(view);
     const wish = await wishFor(view, service, digest, networkMode, files);
     const fits = existing.find(
-      (it) => it.Config.Labels[madeLabel] === wish.Labels?.[madeLabel] && it.HostConfig.NetworkMode === networkMode && !it.State.Running,
+      (it) =>
+        it.Config.Labels[madeLabel] === wish.Labels?.[madeLabel] &&
+        it.HostConfig.NetworkMode === networkMode &&
+        !it.State.Running,
     );
     if (fits !== undefined) return fits.Id;
     await requireVolumes(view, service);
     const former = currentOf(existing);
     const Mounts = [...(wish.HostConfig?.Mounts ?? []), ...anonymousVolumes(former, wish)];
     const whole: ContainerCreate = { ...wish, HostConfig: { ...wish.HostConfig, Mounts } };
-    const name = existing.length === 0 ? containerName(view.environment, service.name) : `${containerName(view.environment, service.name)}.${Date.now().toString(36)}`;
+    const name =
+      existing.length === 0
+        ? containerName(view.environment, service.name)
+        : `${containerName(view.environment, service.name)}.${Date.now().toString(36)}`;
     const { platform } = service.container ?? {};
     const { id, warnings } = await docker.containers
       .create(whole, { name, ...(platform === undefined ? {} : { platform }) })
@@ -175,11 +184,15 @@ export function openDockerEngine(options: DockerEngineOptions): Engine {
     const { environment } = view;
     const others = /^service:/.test(`${service.container?.pid ?? ''}`) || /^service:/.test(`${service.container?.ipc ?? ''}`);
     const ids = others ? await containersOf(environment) : [];
-    const idOf = (name: string): string => currentOf(ids.filter((it) => nameOf(it) === name))?.Id ?? containerName(environment, name);
+    const idOf = (name: string): string =>
+      currentOf(ids.filter((it) => nameOf(it) === name))?.Id ?? containerName(environment, name);
     const labels = { ...labelsOf({ installation, environment, service: service.name }), [digestLabel]: digest };
     const wish = createOf(service, { environment, volumes: view.volumes ?? [], networkMode, idOf, files, labels });
     const { NetworkMode: _mode, ...host } = wish.HostConfig ?? {};
-    const made = createHash('sha256').update(JSON.stringify({ ...wish, HostConfig: host, replaced: service.replaced })).digest('hex').slice(0, 32);
+    const made = createHash('sha256')
+      .update(JSON.stringify({ ...wish, HostConfig: host, replaced: service.replaced }))
+      .digest('hex')
+      .slice(0, 32);
     return { ...wish, Labels: { ...wish.Labels, [madeLabel]: made } };
   };
 
@@ -210,7 +223,8 @@ export function openDockerEngine(options: DockerEngineOptions): Engine {
       await inTurn(() => docker.containers.start(id));
     } catch (error) {
       // A former one that is kept is started again by whoever kept it; one that was never started is of no use.
-      if ((await docker.containers.inspect(id).catch(() => undefined))?.State.Status === 'created') await docker.containers.remove(id);
+      if ((await docker.containers.inspect(id).catch(() => undefined))?.State.Status === 'created')
+        await docker.containers.remove(id);
       throw startError(error, environment, service);
     }
     folder.setNote(environment, service.name, undefined);
@@ -218,7 +232,11 @@ export function openDockerEngine(options: DockerEngineOptions): Engine {
     changes.dispatchEvent(new Event('change'));
   };
 
-  const stop = async (environment: string, service: string, { signal, graceMs }: { signal: string; graceMs: number }): Promise<void> => {
+  const stop = async (
+    environment: string,
+    service: string,
+    { signal, graceMs }: { signal: string; graceMs: number },
+  ): Promise<void> => {
     const running = (await containersOf(environment, service)).filter((it) => it.State.Running);
     for (const it of running) {
       folder.setNote(environment, service, { generation: generationOf(it), end: 'stopped' });
@@ -294,13 +312,15 @@ export function openDockerEngine(options: DockerEngineOptions): Engine {
     stop,
     forget: async (environment, service) => {
       const current = currentOf(await containersOf(environment, service));
-      if (current !== undefined && !current.State.Running) folder.setNote(environment, service, { generation: generationOf(current), end: 'forgotten' });
+      if (current !== undefined && !current.State.Running)
+        folder.setNote(environment, service, { generation: generationOf(current), end: 'forgotten' });
     },
     remove: async (environment, graceMs) => {
       const containers = await containersOf(environment);
       await Promise.all(
         containers.map(async (it) => {
-          if (it.State.Running && graceMs > 0) await stopContainer(docker, it, { signal: it.Config.StopSignal || 'SIGTERM', graceMs });
+          if (it.State.Running && graceMs > 0)
+            await stopContainer(docker, it, { signal: it.Config.StopSignal || 'SIGTERM', graceMs });
           await docker.containers.remove(it.Id, { force: true, volumes: true });
         }),
       );
@@ -335,7 +355,10 @@ export function openDockerEngine(options: DockerEngineOptions): Engine {
 
 /** Volumes that an image declares and nobody named: their place is taken over by the next container, as Compose does it. */
 function anonymousVolumes(former: Container | undefined, wish: ContainerCreate): Mount[] {
-  const taken = new Set([...(wish.HostConfig?.Mounts ?? []).map((it) => it.Target), ...Object.keys(wish.HostConfig?.Tmpfs ?? {})]);
+  const taken = new Set([
+    ...(wish.HostConfig?.Mounts ?? []).map((it) => it.Target),
+    ...Object.keys(wish.HostConfig?.Tmpfs ?? {}),
+  ]);
   return (former?.Mounts ?? []).flatMap((it): Mount[] =>
     it.Type === 'volume' && it.Name !== undefined && /^[0-9a-f]{64}$/.test(it.Name) && !taken.has(it.Destination)
       ? [{ Type: 'volume', Source: it.Name, Target: it.Destination }]
@@ -377,6 +400,3 @@ function progressLog(image: string, log: DockerEngineOptions['log']): (line: Pro
     log('image pulling', { image, percent: Math.floor((100 * sum('current')) / Math.max(1, sum('total'))) });
   };
 }
-
-export const isDockerAway = (error: unknown): boolean =>
-  isLandlineError(error, 'DOCKER_UNREACHABLE') || isLandlineError(error, 'DOCKER_TOO_OLD');

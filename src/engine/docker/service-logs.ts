@@ -24,7 +24,13 @@ function parseStamped(service: string, line: string): StampedLine {
 const stampNow = (): string => new Date().toISOString().replace('Z', '000000Z');
 
 /** Keeps what a container wrote, before it is removed. */
-export async function keepLog(docker: DockerClient, folder: StateFolder, it: Container, environment: string, service: string): Promise<void> {
+export async function keepLog(
+  docker: DockerClient,
+  folder: StateFolder,
+  it: Container,
+  environment: string,
+  service: string,
+): Promise<void> {
   const lines: string[] = [];
   try {
     const ask = { timestamps: true, tail: mostFormerLines, tty: it.Config.Tty === true };
@@ -35,11 +41,22 @@ export async function keepLog(docker: DockerClient, folder: StateFolder, it: Con
   }
   const file = folder.formerLog(environment, service);
   const before = readFormer(file);
-  fs.writeFileSync(file, [...before, ...lines].slice(-mostFormerLines).map((line) => `${line}\n`).join(''));
+  fs.writeFileSync(
+    file,
+    [...before, ...lines]
+      .slice(-mostFormerLines)
+      .map((line) => `${line}\n`)
+      .join(''),
+  );
 }
 
 function readFormer(file: string): readonly string[] {
-  return fs.existsSync(file) ? fs.readFileSync(file, 'utf8').split('\n').filter((line) => line !== '') : [];
+  return fs.existsSync(file)
+    ? fs
+        .readFileSync(file, 'utf8')
+        .split('\n')
+        .filter((line) => line !== '')
+    : [];
 }
 
 export interface LogSources {

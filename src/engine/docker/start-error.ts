@@ -15,6 +15,10 @@ export function startError(error: unknown, environment: string, { name: service,
   }
   const [, kind = 'user', user = ''] = userMissing.exec(says) ?? [];
   if (user !== '')
-    return new LandlineError('USER_UNKNOWN', { environment, service, kind: kind === 'group' ? 'group' : 'user', user }, { cause: error });
+    return new LandlineError(
+      'USER_UNKNOWN',
+      { environment, service, kind: kind === 'group' ? 'group' : 'user', user },
+      { cause: error },
+    );
   return error;
 }

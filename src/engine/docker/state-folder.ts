@@ -53,7 +53,11 @@ export function stateFolder(directory: string): StateFolder {
         writeInPlace(source, it.text, 0o444);
         return [{ source, target: it.target, readOnly: true }];
       });
-      const own = ['hosts', 'resolv.conf'].map((it) => ({ source: path.join(folder, it), target: `/etc/${it}`, readOnly: false }));
+      const own = ['hosts', 'resolv.conf'].map((it) => ({
+        source: path.join(folder, it),
+        target: `/etc/${it}`,
+        readOnly: false,
+      }));
       return [...own, ...texts];
     },
     refresh: (view) => {
@@ -119,7 +123,9 @@ function hostsOf(view: SandboxView, { extraHosts = [] }: FileWish): string {
 /** resolv.conf(5): what the service says itself goes before. */
 function resolvConfOf(view: SandboxView, { dns, dnsOpt = [], dnsSearch }: FileWish): string {
   const common = view.resolvConf.split('\n').filter((line) => line !== '');
-  const kept = common.filter((line) => !(dns !== undefined && line.startsWith('nameserver')) && !(dnsSearch !== undefined && line.startsWith('search')));
+  const kept = common.filter(
+    (line) => !(dns !== undefined && line.startsWith('nameserver')) && !(dnsSearch !== undefined && line.startsWith('search')),
+  );
   const own = [
     ...(dns ?? []).map((it) => `nameserver ${it}`),
     ...(dnsSearch === undefined || dnsSearch.length === 0 ? [] : [`search ${dnsSearch.join(' ')}`]),

@@ -7,7 +7,9 @@ import type { Container, ContainerState } from './types.ts';
  * What held the network of a service: its sandbox's anchor; or Docker itself, since the moment from which on it is known
  * to have run (milliseconds since 1970), where it shares another's.
  */
-export type Holder = { readonly kind: 'anchor'; readonly state: ContainerState } | { readonly kind: 'engine'; readonly since: number };
+export type Holder =
+  | { readonly kind: 'anchor'; readonly state: ContainerState }
+  | { readonly kind: 'engine'; readonly since: number };
 
 /** What is remembered of the end of one start of a service. */
 export interface EndNote {
@@ -27,7 +29,7 @@ export const generationOf = (it: Container): string => `${it.Id.slice(0, 12)}@${
 const timeOf = (text: string): number => Date.parse(text);
 
 /** Whether it was ever started. */
-export const wasStarted = (it: Container): boolean => it.State.Running || timeOf(it.State.StartedAt) > 0;
+const wasStarted = (it: Container): boolean => it.State.Running || timeOf(it.State.StartedAt) > 0;
 
 /**
  * @param holder undefined where it is gone
@@ -74,7 +76,6 @@ function healthOf({ Health: health }: ContainerState): Health | undefined {
 export function currentOf(containers: readonly Container[]): Container | undefined {
   const started = containers.filter(wasStarted);
   return (
-    started.find((it) => it.State.Running) ??
-    started.toSorted((a, b) => timeOf(b.State.StartedAt) - timeOf(a.State.StartedAt))[0]
+    started.find((it) => it.State.Running) ?? started.toSorted((a, b) => timeOf(b.State.StartedAt) - timeOf(a.State.StartedAt))[0]
   );
 }

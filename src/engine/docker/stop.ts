@@ -5,7 +5,11 @@ import type { DockerClient } from './client.ts';
 import type { Container } from './types.ts';
 
 /** Returns when it has ended. One that is gone is success. */
-export async function stopContainer(docker: DockerClient, it: Container, how: { readonly signal: string; readonly graceMs: number }): Promise<void> {
+export async function stopContainer(
+  docker: DockerClient,
+  it: Container,
+  how: { readonly signal: string; readonly graceMs: number },
+): Promise<void> {
   if (it.State.Paused) await docker.containers.unpause(it.Id);
   if (!(await signalled(docker, it.Id, how.signal))) return;
   if (await endsWithin(docker, it.Id, how.graceMs)) return;

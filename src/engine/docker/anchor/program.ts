@@ -112,7 +112,13 @@ export function anchorProgram(processor: Processor): Uint8Array {
   // Elf64_Phdr: PT_LOAD, readable and executable, all of the file.
   file.writeUInt32LE(1, 64);
   file.writeUInt32LE(5, 68);
-  for (const [at, value] of [[80, base], [88, base], [96, size], [104, size], [112, page]] as const) {
+  for (const [at, value] of [
+    [80, base],
+    [88, base],
+    [96, size],
+    [104, size],
+    [112, page],
+  ] as const) {
     file.writeBigUInt64LE(BigInt(value), at);
   }
   text.copy(file, headers);
