@@ -2,12 +2,14 @@
 import { execFileSync } from 'node:child_process';
 import { captureArp } from './arp.ts';
 import { captureDhcp } from './dhcp.ts';
+import { captureNdp } from './ndp.ts';
 import { captureNetfilter } from './netfilter.ts';
 import { captureNetlink } from './netlink.ts';
 
 const captures: Readonly<Record<string, () => Promise<void>>> = {
   arp: captureArp,
   dhcp: captureDhcp,
+  ndp: captureNdp,
   netfilter: captureNetfilter,
   netlink: captureNetlink,
 };
