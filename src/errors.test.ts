@@ -69,6 +69,18 @@ const samples: { readonly [C in Code]: readonly Details<C>[] } = {
   INSTALLATION_IN_USE: [{ kept: 'a1b2', given: 'c3d4', environments: 3 }],
   STATE_BROKEN: [{ file: '/var/lib/landline/landline.db', reason: 'it is damaged' }],
   STATE_UNWRITABLE: [{ file: '/var/lib/landline/landline.db', reason: 'the disk is full' }],
+  DNS_NAME_HELD: [{ name: 'shop.test.office.example', holder: "environment 'stall' of this host" }],
+  DNS_UNREACHABLE: [{ name: 'shop.test.office.example', server: '192.168.11.2:5353', reason: 'no answer within 4 s' }],
+  DNS_KEY_REFUSED: [{ name: 'shop.test.office.example', server: '192.168.11.2', key: 'landline', reason: 'BADKEY' }],
+  DNS_CLOCK_SKEWED: [{ name: 'shop.test.office.example', server: '192.168.11.2', seconds: 3600 }],
+  DNS_REFUSED: [{ name: 'shop.test.office.example', zone: 'test.office.example', server: '192.168.11.2', rcode: 'NOTAUTH' }],
+  DNS_SECRET_UNUSABLE: [{ name: 'shop.test.office.example', file: '/etc/key', reason: 'it is empty', advice: 'fill it' }],
+  DNS_PRIMARY_UNKNOWN: [
+    { name: 'shop.test.office.example', zone: 'test.office.example', asked: ['192.168.11.2'] },
+    { name: 'shop.test.office.example', zone: 'test.office.example', asked: [] },
+  ],
+  DNS_PORT_TAKEN: [{ zone: 'lab.office.example', listen: '192.168.11.20:53', reason: 'EADDRINUSE' }],
+  NAME_UNKNOWN: [{ name: 'shp' }, { name: 'shp', suggestion: 'shop.test.office.example' }],
   SERVICE_FAILED: [
     { ...service, ended: 'ended with status 1', log: [] },
     { ...service, ended: 'was ended by signal 9', log: ['one', 'two'] },

@@ -445,6 +445,75 @@ export const catalogue = {
     next: () => '`landline host bridge rollback`, then apply again',
   }),
 
+  // Names.
+  DNS_NAME_HELD: entry<{ name: string; holder: string }>({
+    status: 409,
+    exit: 1,
+    retry: 'after-change',
+    says: (d) => `${d.name} is not ours to take: it is held by ${d.holder}`,
+    next: () => 'choose another with --hostname, or have its records removed; then it is taken by itself',
+  }),
+  DNS_UNREACHABLE: entry<{ name: string; server: string; reason: string }>({
+    status: 503,
+    exit: 1,
+    retry: 'later',
+    says: (d) => `${d.name} waits for the DNS server ${d.server}: ${d.reason}`,
+    next: (d) => `\`dig @${d.server.replace(':', ' -p ')} ${d.name}\` asks it; the daemon goes on trying`,
+  }),
+  DNS_KEY_REFUSED: entry<{ name: string; server: string; key: string; reason: string }>({
+    status: 403,
+    exit: 1,
+    retry: 'later',
+    says: (d) =>
+      `${d.name} cannot be registered: with the key '${d.key}' the DNS server ${d.server} and this host do not agree: ${d.reason}`,
+    next: () => 'let name, algorithm and secret of `dns.update.key` be those that the server has',
+  }),
+  DNS_CLOCK_SKEWED: entry<{ name: string; server: string; seconds: number }>({
+    status: 403,
+    exit: 1,
+    retry: 'later',
+    says: (d) =>
+      `${d.name} cannot be registered: the clock of the DNS server ${d.server} is ${Math.abs(d.seconds)} s ${d.seconds > 0 ? 'ahead of' : 'behind'} this host's`,
+    next: () => 'set both clocks (`timedatectl set-ntp true`): signatures are good for five minutes',
+  }),
+  DNS_REFUSED: entry<{ name: string; zone: string; server: string; rcode: string }>({
+    status: 403,
+    exit: 1,
+    retry: 'later',
+    says: (d) => `${d.name} cannot be registered: the DNS server ${d.server} answers an update of zone ${d.zone} with ${d.rcode}`,
+    next: (d) =>
+      `let the server be primary for ${d.zone} and allow updates with this key, or mend \`dns.update\` in landline.yaml`,
+  }),
+  DNS_SECRET_UNUSABLE: entry<{ name: string; file: string; reason: string; advice: string }>({
+    status: 500,
+    exit: 1,
+    retry: 'later',
+    says: (d) => `${d.name} cannot be registered: the secret in ${d.file} is not used: ${d.reason}`,
+    next: (d) => d.advice,
+  }),
+  DNS_PRIMARY_UNKNOWN: entry<{ name: string; zone: string; asked: readonly string[] }>({
+    status: 503,
+    exit: 1,
+    retry: 'later',
+    says: (d) =>
+      `${d.name} cannot be registered: ${d.asked.length === 0 ? 'no resolver is known to ask' : `${list(d.asked)} did not tell`} for the primary server of zone ${d.zone}`,
+    next: () => 'name it as `dns.update.server` in landline.yaml',
+  }),
+  DNS_PORT_TAKEN: entry<{ zone: string; listen: string; reason: string }>({
+    status: 409,
+    exit: 1,
+    retry: 'later',
+    says: (d) => `zone ${d.zone} is not served: ${d.listen} cannot be listened on: ${d.reason}`,
+    next: () => 'give `dns.serve.listen` an address that this host has, and a port that no other program uses',
+  }),
+  NAME_UNKNOWN: entry<{ name: string; suggestion?: string }>({
+    status: 404,
+    exit: 1,
+    retry: 'never',
+    says: (d) => `no environment has the name ${d.name}`,
+    next: (d) => `${didYouMean(d.suggestion)}\`landline name ls\` lists them`,
+  }),
+
   // Running things.
   SERVICE_FAILED: entry<{ environment: string; service: string; ended: string; log: readonly string[] }>({
     status: 500,

@@ -106,6 +106,55 @@ export interface HistoryView {
   readonly to: string | null;
 }
 
+/** A name of an environment in DNS. */
+export interface NameView {
+  /** Without final dot. */
+  readonly name: string;
+  readonly zone: string;
+  readonly environment: string;
+  /** `A 192.168.11.101` */
+  readonly records: readonly string[];
+  /** Registered in the company's DNS, or answered for by this host. */
+  readonly source: 'update' | 'serve';
+  /** `held`: somebody else has it. `leaving`: it is still to be taken back. */
+  readonly state: 'registered' | 'pending' | 'held' | 'leaving';
+  readonly problem: Pick<ErrorBody, 'code' | 'message' | 'next'> | null;
+}
+
+/** All names, and what has been done with them since the daemon started. */
+export interface NamesView {
+  readonly names: readonly NameView[];
+  readonly counters: {
+    readonly registered: number;
+    readonly removed: number;
+    readonly refreshed: number;
+    readonly held: number;
+    readonly failures: number;
+    readonly served: { readonly udp: number; readonly tcp: number; readonly dropped: number };
+  };
+}
+
+/** What one server says of one name. */
+export interface NameAnswerView {
+  readonly server: string;
+  readonly name: string;
+  readonly records: readonly { readonly record: string; readonly ttl: number }[];
+  readonly owner: { readonly installation: string; readonly environment: string } | null;
+  /** Why there is no answer. */
+  readonly error: string | null;
+}
+
+export interface NameCheckView {
+  readonly name: string;
+  readonly environment: string;
+  readonly state: NameView['state'];
+  /** What is wished for: name and record. */
+  readonly records: readonly string[];
+  readonly answers: readonly NameAnswerView[];
+  /** What is not as it is wished for; empty: all is well. */
+  readonly differences: readonly string[];
+}
+
 export interface EndpointRow extends EndpointView {
   readonly environment: string;
 }

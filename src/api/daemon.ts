@@ -7,6 +7,8 @@ import type {
   ExecView,
   HistoryView,
   LogView,
+  NameCheckView,
+  NamesView,
   NetworkView,
   SandboxView,
   UpView,
@@ -101,6 +103,8 @@ export interface Daemon {
   detach(name: string, network: string | undefined): Promise<void>;
   networks(): Promise<readonly NetworkView[]>;
   endpoints(): Promise<readonly EndpointRow[]>;
+  names(): NamesView;
+  checkName(name: string): Promise<NameCheckView>;
   addresses(): readonly AddressView[];
   history(ask: HistoryAsk): readonly HistoryView[];
   reserve(ask: ReserveAsk): Promise<AddressView>;

@@ -118,6 +118,8 @@ const cases: readonly (readonly [request: string, status: number, call: readonly
   ['DELETE /v1/attachments/pid-4711?network=office', 200, ['detach', 'pid-4711', 'office'], { detached: 'pid-4711' }],
   ['GET /v1/networks', 200, ['networks'], [view]],
   ['GET /v1/endpoints', 200, ['endpoints'], [view]],
+  ['GET /v1/names', 200, ['names'], view],
+  ['GET /v1/names/shop.test.office.example', 200, ['checkName', 'shop.test.office.example'], view],
   ['GET /v1/addresses', 200, ['addresses'], [view]],
   ['GET /v1/addresses/history', 200, ['history', {}], [view]],
   [
@@ -141,6 +143,8 @@ const script: Script = {
   ...Object.fromEntries(
     ['version', 'environment', 'up', 'exec', 'start', 'stop', 'restart', 'sandbox', 'attach', 'reserve'].map((it) => [it, view]),
   ),
+  names: view,
+  checkName: view,
   ...Object.fromEntries(['environments', 'networks', 'endpoints', 'addresses', 'history'].map((it) => [it, [view]])),
   downAll: ['shop', 'crm'],
   logs: () => list({ text: 'a' }, { text: 'b' }),

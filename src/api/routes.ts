@@ -40,6 +40,8 @@ export const routes: readonly (readonly [method: string, path: string, handle: H
   ['DELETE', '/v1/attachments/:name', detach],
   ['GET', '/v1/networks', async (daemon) => json(await daemon.networks())],
   ['GET', '/v1/endpoints', async (daemon) => json(await daemon.endpoints())],
+  ['GET', '/v1/names', (daemon) => json(daemon.names())],
+  ['GET', '/v1/names/:name', async (daemon, call) => json(await daemon.checkName(nameIn(call)))],
   ['GET', '/v1/addresses', (daemon) => json(daemon.addresses())],
   ['GET', '/v1/addresses/history', (daemon, call) => json(daemon.history(historyAsk(call)))],
   ['PUT', '/v1/addresses/:address', reserve],

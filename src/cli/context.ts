@@ -24,9 +24,11 @@ export interface LabDoor {
     readonly plainNic: boolean;
     readonly docker: boolean;
     readonly secondLan: boolean;
+    readonly dns: boolean;
     readonly onProgress?: (line: string) => void;
   }): Promise<LabStatus>;
   isDockerInstalled(): boolean;
+  isBindInstalled(): boolean;
   labDown(options: { readonly name: string }): Promise<void>;
   labStatus(options: { readonly name?: string }): Promise<readonly LabStatus[]>;
   labExec(options: { readonly name: string; readonly host: string; readonly command: readonly string[] }): Promise<number>;

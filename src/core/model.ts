@@ -6,6 +6,7 @@ import type { Ipv4 } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
 import type { Prefix } from '../net/prefix.ts';
 import type { Range } from '../net/range.ts';
+import type { TsigAlgorithm } from '../wire/dns/tsig.ts';
 
 /** How an address is probed before use: three probes within 300 ms, RFC 5227's own times, or not at all. */
 export type ProbeProfile = 'fast' | 'rfc5227' | 'off';
@@ -38,6 +39,48 @@ export interface Configuration {
   /** Subnet of the built-in private network, `bridge`. */
   readonly privateSubnet: Prefix;
   readonly docker: DockerConfiguration;
+  readonly dns: DnsConfiguration;
+}
+
+/** Whom to ask, or where to listen. */
+export interface DnsServerAddress {
+  readonly address: Ipv4;
+  readonly port: number;
+}
+
+/** The key that updates are signed with (RFC 8945). */
+export interface DnsKeySpec {
+  readonly name: string;
+  readonly algorithm: TsigAlgorithm;
+  /** File with the bare base64 secret. */
+  readonly secretFile: string;
+}
+
+/** The company's DNS, that names are registered in. */
+export interface DnsUpdateSpec {
+  /** In the order in which they are tried; empty: the zone's primary server, as its SOA record names it. */
+  readonly servers: readonly DnsServerAddress[];
+  readonly zone: string;
+  readonly reverse: readonly string[];
+  /** Left out: nothing is signed, and no answer can be verified. */
+  readonly key?: DnsKeySpec;
+  /** Seconds. */
+  readonly ttl: number;
+}
+
+/** A zone that this host answers for itself. */
+export interface DnsServeSpec {
+  readonly listen: DnsServerAddress;
+  readonly zone: string;
+  /** Left out: those that the networks' subnets lie in. */
+  readonly reverse?: readonly string[];
+  /** Seconds. */
+  readonly ttl: number;
+}
+
+export interface DnsConfiguration {
+  readonly update?: DnsUpdateSpec;
+  readonly serve?: DnsServeSpec;
 }
 
 /** How the Docker Engine is reached and used. */

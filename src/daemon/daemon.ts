@@ -13,6 +13,7 @@ import type { EnvironmentLoop } from './environment.ts';
 import { type DownOptions, type Environments, serviceUnknown } from './environments.ts';
 import { iterate } from './iterate.ts';
 import { hostAddressesOn } from './leasing.ts';
+import { checkName } from './name-check.ts';
 import { networksOf } from './networks.ts';
 import { prepareServices } from './prepare.ts';
 import { viewOf } from './sandbox.ts';
@@ -21,6 +22,7 @@ import {
   environmentViews,
   historyView,
   leaseAddressView,
+  nameView,
   networkView,
   noneView,
   reservationView,
@@ -74,6 +76,8 @@ export function daemonOn(world: World, environments: Environments): Daemon {
     networks: async () => [...(await Promise.all(networksOf(world).map((it) => networkView(world, it)))), noneView(world)],
     endpoints: async () =>
       (await views()).flatMap((it) => it.endpoints.map((endpoint): EndpointRow => ({ environment: it.name, ...endpoint }))),
+    names: () => ({ names: world.names.list().map(nameView), counters: world.names.counters }),
+    checkName: (name) => checkName(world, name),
     addresses: () => addresses(world),
     history: ({ address, ...filter }) =>
       world.store

@@ -29,6 +29,19 @@ const office: LanNetwork = {
   probe: 'fast',
 };
 
+/** DNS is for the tests of labs, with real servers. */
+const noNames: World['names'] = {
+  of: () => [],
+  problemsOf: () => [],
+  standing: [],
+  list: () => [],
+  counters: { registered: 0, removed: 0, refreshed: 0, held: 0, failures: 0, served: { udp: 0, tcp: 0, dropped: 0 } },
+  client: undefined,
+  wake: () => undefined,
+  reconfigure: () => undefined,
+  close: () => undefined,
+};
+
 export interface FakeWorld {
   readonly world: World;
   readonly host: FakeHost;
@@ -65,6 +78,7 @@ export async function fakeWorld(t: TestContext, { probe = false }: { readonly pr
     events,
     forwarding,
     marked,
+    names: noNames,
     firewall: { apply: async () => undefined, check: async () => undefined, problems: [], close: () => undefined },
     linkGroup: linkGroup(store.installation),
     netnsFolder: '/run/landline/netns/a1b2',
@@ -72,6 +86,7 @@ export async function fakeWorld(t: TestContext, { probe = false }: { readonly pr
       networks: [{ ...office, probe: probe ? 'fast' : 'off' }],
       privateSubnet: prefix('10.88.0.0/16'),
       docker: {},
+      dns: {},
     },
   };
   t.after(() => {

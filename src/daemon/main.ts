@@ -26,6 +26,7 @@ import { openFirewall } from './firewall.ts';
 import { watchForwarding } from './forwarding.ts';
 import { applyFirewall } from './host-firewall.ts';
 import { markedLinks } from './marked-links.ts';
+import { keepNames } from './names.ts';
 import { refusal } from './refusals.ts';
 import { sweep, sweepServices } from './sweep.ts';
 import { watchWorld } from './triggers.ts';
@@ -124,7 +125,7 @@ async function openWorld(
   });
   const engine = joinEngines(native, docker, store);
   await engine.open();
-  const world: World = {
+  const parts = {
     host,
     engine,
     store,
@@ -136,7 +137,10 @@ async function openWorld(
     firewall: openFirewall(host, openNft(), (line, fields) => events.tell(line, fields)),
     linkGroup: linkGroup(store.installation),
   };
+  // The same object, so that the names see a configuration that is read again.
+  const world: World = Object.assign(parts, { names: keepNames(parts) });
   const close = async (): Promise<void> => {
+    world.names.close();
     await engine.close();
     world.firewall.close();
     host.close();
@@ -181,6 +185,7 @@ function readConfiguration(options: DaemonOptions): Configuration {
 function reload(world: World, options: DaemonOptions): void {
   try {
     world.configuration = readConfiguration(options);
+    world.names.reconfigure();
     world.events.tell('configuration read', { file: options.config });
   } catch (error) {
     world.events.tell('configuration kept, the new one is wrong', { problem: (error as Error).message });

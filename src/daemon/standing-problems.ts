@@ -13,7 +13,7 @@ export async function networkProblems(world: World, network: Network): Promise<L
   const { problems: firewall } = world.firewall;
   return network.bridge === undefined
     ? [...firewall]
-    : [...(await bridgeProblems(world, { ...network, bridge: network.bridge })), ...firewall];
+    : [...(await bridgeProblems(world, { ...network, bridge: network.bridge })), ...firewall, ...world.names.standing];
 }
 
 async function bridgeProblems(world: World, network: LanNetwork): Promise<LandlineError[]> {

@@ -4,6 +4,7 @@ import type {
   EndpointView,
   EnvironmentView,
   HistoryView,
+  NameView,
   NetworkView,
   ServiceView,
   UpView,
@@ -18,6 +19,7 @@ import { addressesOf, formatRange, rangeContains } from '../net/range.ts';
 import type { HistoryEntry, Reservation } from '../store/index.ts';
 import type { EnvironmentLoop } from './environment.ts';
 import { logTail } from './log-tail.ts';
+import type { NameStatus } from './names.ts';
 import { networksOf } from './networks.ts';
 import { endOf, lastLines } from './ready.ts';
 import { networkProblems } from './standing-problems.ts';
@@ -43,7 +45,7 @@ export async function environmentView(world: World, loop: EnvironmentLoop): Prom
     engine: spec.engine ?? 'native',
     network: networkOf(spec),
     sandbox: observed.sandbox === undefined ? null : { inode: observed.sandbox.inode },
-    endpoints: spec.endpoints.flatMap((it) => endpointView(networksOf(world), it, leases, observed)),
+    endpoints: spec.endpoints.flatMap((it) => endpointView(world, it, leases, observed)),
     services: spec.services.map((it) => serviceView(it, spec.stopped?.includes(it.name) === true, observed, loop)),
     problems,
   };
@@ -61,6 +63,7 @@ async function problemsOf(
     ...unknownNetworks(world, spec),
     ...unhealthyServices(spec, observed),
     ...(await failedServices(world, spec, observed)),
+    ...world.names.problemsOf(spec.name),
   ];
   return found.filter((it, at) => found.findIndex(({ message }) => message === it.message) === at);
 }
@@ -132,13 +135,9 @@ export function upView(view: EnvironmentView, loop: EnvironmentLoop, notes: read
   return { ...view, attachMs: loop.times?.attachMs ?? null, probeMs: loop.times?.probeMs ?? null, notes };
 }
 
-function endpointView(
-  networks: readonly Network[],
-  endpoint: EndpointSpec,
-  leases: readonly Lease[],
-  observed: Observed,
-): EndpointView[] {
+function endpointView(world: World, endpoint: EndpointSpec, leases: readonly Lease[], observed: Observed): EndpointView[] {
   const lease = leases.find((it) => it.interface === endpoint.interface);
+  const networks = networksOf(world);
   const network = networks.find((it) => it.name === endpoint.network);
   if (lease === undefined) return [];
   const gateway = network === undefined ? undefined : routerOf(networks, endpoint);
@@ -150,7 +149,7 @@ function endpointView(
       addresses: [formatPrefix({ address: lease.address, length: network?.subnet.length ?? lengthOf(lease, observed) })],
       gateway: gateway === undefined ? null : formatIpv4(gateway),
       lease: { source: lease.source, state: 'bound', expiresAt: null },
-      names: [],
+      names: world.names.of(lease.environment, lease.address),
     },
   ];
 }
@@ -259,6 +258,10 @@ export function historyView(it: HistoryEntry): HistoryView {
     from: isoTime(it.from),
     to: it.to === undefined ? null : isoTime(it.to),
   };
+}
+
+export function nameView({ problem, ...it }: NameStatus): NameView {
+  return { ...it, problem: problem === undefined ? null : problemView(problem) };
 }
 
 const isoTime = (ms: number): string => new Date(ms).toISOString();

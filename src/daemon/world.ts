@@ -7,6 +7,7 @@ import type { Events } from './events.ts';
 import type { Firewall } from './firewall.ts';
 import type { Forwarding } from './forwarding.ts';
 import type { MarkedLinks } from './marked-links.ts';
+import type { Names } from './names.ts';
 
 export interface World {
   readonly host: Host;
@@ -16,6 +17,7 @@ export interface World {
   readonly forwarding: Forwarding;
   readonly marked: MarkedLinks;
   readonly firewall: Firewall;
+  readonly names: Names;
   /** Group of the links of this installation. */
   readonly linkGroup: number;
   /** Folder in which sandboxes are bound, as `ip netns` does in /run/netns. */

@@ -49,6 +49,14 @@ networks:
     probe: rfc5227
 engines:
   docker: { socket: unix:///run/docker.sock, anchorImage: registry.office.example/pause:3 }
+dns:
+  update:
+    server: [192.168.11.2, 192.168.11.3:5353]
+    zone: Test.Office.Example
+    reverse: [11.168.192.in-addr.arpa]
+    key: { name: landline, algorithm: hmac-sha512, secretFile: /etc/landline/tsig.key }
+    ttl: 30
+  serve: { listen: 192.168.11.20, zone: lab.office.example }
 `;
   const expected: Configuration = {
     id: 'office-host-1',
@@ -66,6 +74,19 @@ engines:
       },
     ],
     privateSubnet: prefix('10.88.0.0/16'),
+    dns: {
+      update: {
+        servers: [
+          { address: ipv4('192.168.11.2'), port: 53 },
+          { address: ipv4('192.168.11.3'), port: 5353 },
+        ],
+        zone: 'test.office.example',
+        reverse: ['11.168.192.in-addr.arpa'],
+        key: { name: 'landline', algorithm: 'hmac-sha512', secretFile: '/etc/landline/tsig.key' },
+        ttl: 30,
+      },
+      serve: { listen: { address: ipv4('192.168.11.20'), port: 53 }, zone: 'lab.office.example', ttl: 60 },
+    },
     docker: { socket: '/run/docker.sock', anchorImage: 'registry.office.example/pause:3' },
   };
   assert.deepEqual(parseConfiguration(text, 'landline.yaml'), expected);
@@ -78,6 +99,7 @@ test('a network needs a bridge and a subnet; all else has a default', () => {
     ],
     privateSubnet: prefix('10.88.0.0/16'),
     docker: {},
+    dns: {},
   });
 });
 
@@ -123,7 +145,7 @@ test('a pool may hold the network and broadcast addresses, the gateway and resol
 test('the shape is a JSON schema for editors', () => {
   const schema = z.toJSONSchema(configurationSchema, { io: 'input' });
   const network = Object(schema.properties?.networks).additionalProperties;
-  assert.deepEqual(Object.keys(schema.properties ?? {}), ['id', 'networks', 'bridge', 'engines']);
+  assert.deepEqual(Object.keys(schema.properties ?? {}), ['id', 'networks', 'bridge', 'engines', 'dns']);
   assert.deepEqual(network.required, ['bridge', 'subnet']);
   assert.equal(network.additionalProperties, false);
   assert.equal(network.properties.subnet.description, 'subnet of the LAN');
@@ -139,14 +161,19 @@ const malformed: readonly Malformed[] = [
   {
     title: 'an unknown key far from any known',
     text: 'zebra: {}\n',
-    says: ["landline.yaml:1:1: 'zebra' is no key of landline.yaml → write one of id, bridge, engines, networks, or remove it"],
+    says: [
+      "landline.yaml:1:1: 'zebra' is no key of landline.yaml → write one of id, bridge, engines, dns, networks, or remove it",
+    ],
   },
   {
-    title: 'capabilities that this version does not have',
+    title: 'a zone to answer for that is not named',
     text: `
 dns: { serve: {} }
 `,
-    says: ["landline.yaml:1:1: 'dns' is not part of this version → remove it"],
+    says: [
+      "landline.yaml:1:8: 'serve' has no 'listen' → add 'listen: 192.168.11.20:53'",
+      "landline.yaml:1:8: 'serve' has no 'zone' → add 'zone: lab.office.example'",
+    ],
   },
   {
     title: 'an engine that is elsewhere, or none',
@@ -642,7 +669,7 @@ networks:
     subnet: 192.168.10.0/23
     probe: 5
   lab: { bridge: a b, subnett: 10.0.0.0/8 }
-dns: {}
+dnss: {}
 `,
     says: [
       "landline.yaml:2:3: 'office' has no 'bridge' → add 'bridge: br0'",
@@ -650,7 +677,7 @@ dns: {}
       "landline.yaml:5:12: '5' is no probe → write one of fast, rfc5227, off, or remove it",
       "landline.yaml:6:18: 'a b' cannot be the name of a link → choose one of at most 15 bytes, without space, '/' or ':', and not '.', '..' or 'lo'",
       "landline.yaml:6:23: 'subnett' is no key of a network → did you mean 'subnet'?",
-      "landline.yaml:7:1: 'dns' is not part of this version → remove it",
+      "landline.yaml:7:1: 'dnss' is no key of landline.yaml → did you mean 'dns'?",
     ],
   },
   {

@@ -5,6 +5,7 @@ import { formatIpv4, type Ipv4 } from '../net/ipv4.ts';
 import { broadcastOf, containsAddress, formatPrefix, overlaps, type Prefix, prefix } from '../net/prefix.ts';
 import { formatRange, type Range } from '../net/range.ts';
 import { parseImage } from './container-schema.ts';
+import { dnsOf, dnsSchema } from './dns.ts';
 import {
   parseAddress,
   parseDomain,
@@ -85,6 +86,7 @@ export const configurationSchema = z
       })
       .meta({ title: 'engines', examples: [{ docker: { socket: defaultSocket } }] })
       .optional(),
+    dns: dnsSchema.optional(),
   })
   .meta(about);
 
@@ -109,7 +111,7 @@ export function parseConfiguration(input: string | Uint8Array, file: string): Co
   const { root, report } = yaml;
   if (root === undefined) {
     report.refuseIfWrong();
-    return { networks: [], privateSubnet: freePrivateSubnet([]), docker: {} };
+    return { networks: [], privateSubnet: freePrivateSubnet([]), docker: {}, dns: {} };
   }
   const top = configurationSchema.omit({ networks: true }).extend({ networks: z.unknown() }).meta(about);
   if (root.kind === 'map') reportNotYet('configuration', root, report);
@@ -134,6 +136,7 @@ export function parseConfiguration(input: string | Uint8Array, file: string): Co
     networks: networks.map(({ name, fields }) => complete(name, fields)),
     privateSubnet: chosen ?? freePrivateSubnet(lans),
     docker: dockerOf(fields.engines?.docker),
+    dns: dnsOf(fields.dns),
   };
 }
 

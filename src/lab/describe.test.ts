@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { containsAddress, type Prefix, prefix, subnetOf } from '../net/prefix.ts';
 import { describeOffice, type Machine, type Office } from './describe.ts';
 
-const office = describeOffice({ plainNic: false, daemon: true, docker: true });
+const office = describeOffice({ plainNic: false, daemon: true, docker: true, dns: true });
 const twoLans = describeOffice({ plainNic: false, daemon: true, docker: false, secondLan: true });
 const rehearsal = describeOffice({ plainNic: true, daemon: false, docker: false });
 
@@ -89,9 +89,13 @@ for (const it of [office, twoLans, rehearsal]) {
   });
 }
 
-test('Docker and the daemon run in the host, and nowhere when they are not wanted', () => {
+test('BIND runs on the server, Docker and the daemon in the host, and nowhere when they are not wanted', () => {
   const programs = (of: Office): readonly string[] =>
     of.machines.flatMap((it) => it.programs.map((one) => `${it.name}: ${one.command.join(' ')}`));
-  assert.deepEqual(programs(office), [`host: sh ${import.meta.dirname}/dockerd.sh`, 'host: landline daemon']);
+  assert.deepEqual(
+    programs(office).filter((it) => !it.startsWith('server: ')),
+    [`host: sh ${import.meta.dirname}/dockerd.sh`, 'host: landline daemon'],
+  );
+  assert.match(programs(office)[0] ?? '', /^server: .* exec named /);
   assert.deepEqual(programs(rehearsal), []);
 });

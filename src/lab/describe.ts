@@ -8,6 +8,7 @@
  */
 import path from 'node:path';
 import type { Mac } from '../net/mac.ts';
+import { bindFiles, bindProgram, dnsYaml, labSecret } from './bind.ts';
 
 /** One end of a cable, or a bridge over some of the machine's NICs. Addresses carry their prefix. */
 export type MachineLink =
@@ -29,6 +30,8 @@ export interface Program {
   readonly log: string;
   /** Path inside the machine of a unix socket that speaks HTTP once the program is ready. */
   readonly socket?: string;
+  /** TCP port that the program listens on once it is ready. */
+  readonly port?: number;
 }
 
 export interface Machine {
@@ -40,6 +43,8 @@ export interface Machine {
   readonly forwards: boolean;
   /** Text files that shadow the machine's own, by absolute path below /etc. */
   readonly files: Readonly<Record<string, string>>;
+  /** The same for files that nobody but root may read. */
+  readonly secrets: Readonly<Record<string, string>>;
   readonly programs: readonly Program[];
 }
 
@@ -64,6 +69,8 @@ export interface OfficeOptions {
   readonly docker: boolean;
   /** Whether there is a second LAN: the router's eth2, depot-pc, and a bridge br1 over another NIC of the host. */
   readonly secondLan?: boolean;
+  /** Whether BIND runs on the server, and the host's names are registered there. */
+  readonly dns?: boolean;
 }
 
 /** Folders of which each machine has its own, empty at first. */
@@ -73,7 +80,7 @@ export const ownFolders = ['/var/lib/landline', '/var/log', '/etc/landline'] as 
 const mac = (number: string): Mac => `52:54:00:00:00:${number}`;
 
 export function describeOffice(options: OfficeOptions): Office {
-  const stations = [router(options), server(), pc(), host(options)];
+  const stations = [router(options), server(options), pc(), host(options)];
   const second = options.secondLan === true ? secondLan() : { machines: [], cables: [] };
   return {
     machines: [lanSwitch(stations.map((it) => it.name)), ...stations, branchPc(), ...second.machines],
@@ -120,7 +127,14 @@ const router = ({ secondLan }: OfficeOptions): Machine => ({
 });
 
 /** Where the company's DHCP and DNS belong: its list of programs. */
-const server = (): Machine => station('server', { kind: 'nic', name: 'eth0', mac: mac('02'), address: '192.168.11.2/23' });
+function server(options: OfficeOptions): Machine {
+  const base = station('server', { kind: 'nic', name: 'eth0', mac: mac('02'), address: '192.168.11.2/23' });
+  return {
+    ...base,
+    files: { ...base.files, ...(options.dns === true ? bindFiles : {}) },
+    programs: options.dns === true ? [bindProgram] : [],
+  };
+}
 
 const pc = (): Machine => station('pc', { kind: 'nic', name: 'eth0', mac: mac('10'), address: '192.168.10.20/23' });
 
@@ -138,7 +152,8 @@ function host(options: OfficeOptions): Machine {
   const configuration = options.secondLan === true ? landlineYaml + depotYaml : landlineYaml;
   return {
     ...base,
-    files: { ...base.files, '/etc/landline/landline.yaml': configuration },
+    files: { ...base.files, '/etc/landline/landline.yaml': options.dns === true ? configuration + dnsYaml : configuration },
+    secrets: options.dns === true ? { '/etc/landline/tsig.key': `${labSecret}\n` } : {},
     programs: [...(options.docker ? [dockerProgram] : []), ...(options.daemon ? [daemonProgram] : [])],
   };
 }
@@ -187,7 +202,7 @@ const station = (name: string, ...links: readonly MachineLink[]): Machine => ({
 });
 
 function machine(name: string, links: readonly MachineLink[]): Machine {
-  return { name, links, forwards: false, files: ownNames(name, links), programs: [] };
+  return { name, links, forwards: false, files: ownNames(name, links), secrets: {}, programs: [] };
 }
 
 function ownNames(name: string, links: readonly MachineLink[]): Readonly<Record<string, string>> {

@@ -32,6 +32,11 @@ export async function labUp(wish: LabWish): Promise<LabUp> {
   return (await import('./up.ts')).bringUp(wish);
 }
 
+/** Whether this machine has a BIND that can run on the office's server. */
+export function isBindInstalled(): boolean {
+  return foldersOfPrograms.some((folder) => fs.existsSync(`${folder}/named`));
+}
+
 /** Whether this machine has a dockerd that can run in the office's host. */
 export function isDockerInstalled(): boolean {
   return foldersOfPrograms.some((folder) => fs.existsSync(`${folder}/dockerd`));

@@ -51,12 +51,17 @@ function layOut(machine: Machine, folder: string): void {
     fs.chmodSync(path.join(folder, name), 0o755);
   };
   for (const name of ['', 'etc', 'etc.work', 'lib', 'lib.work', ...ownFolders.map((it) => `own${it}`)]) makeFolder(name);
-  for (const [file, text] of Object.entries(machine.files)) {
-    const inOwn = ownFolders.some((own) => file.startsWith(`${own}/`));
-    const target = path.join(folder, inOwn ? `own${file}` : file);
-    fs.writeFileSync(target, text);
-    fs.chmodSync(target, 0o644);
-  }
+  const write = (files: Readonly<Record<string, string>>, mode: number): void => {
+    for (const [file, text] of Object.entries(files)) {
+      const inOwn = ownFolders.some((own) => file.startsWith(`${own}/`));
+      const target = path.join(folder, inOwn ? `own${file}` : file);
+      fs.mkdirSync(path.dirname(target), { recursive: true });
+      fs.writeFileSync(target, text, { mode });
+      fs.chmodSync(target, mode);
+    }
+  };
+  write(machine.files, 0o644);
+  write(machine.secrets, 0o600);
 }
 
 async function hearReady(child: Child, machine: string): Promise<Pick<MachineRecord, 'init' | 'holder'>> {

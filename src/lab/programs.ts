@@ -37,6 +37,7 @@ async function startProgram(machine: MachineRecord, program: Program): Promise<P
   if (process === undefined) throw ended(machine, program);
   const record = { name: program.name, process, ...(program.socket === undefined ? {} : { socket: program.socket }) };
   await untilAnswered(machine, program, record);
+  await untilListening(machine, program, record);
   return record;
 }
 
@@ -66,6 +67,24 @@ async function untilAnswered(machine: MachineRecord, program: Program, { socket,
     if (performance.now() > end) throw failed(machine, program, `nothing answers at ${socket} after ${patienceMs / 1000} s`);
     await sleep(10);
   }
+}
+
+async function untilListening(machine: MachineRecord, program: Program, record: ProgramRecord): Promise<void> {
+  const { port } = program;
+  const end = performance.now() + patienceMs;
+  while (port !== undefined && !isListening(machine, port)) {
+    if (!isAlive(machine, record)) throw ended(machine, program);
+    if (performance.now() > end) throw failed(machine, program, `nothing listens on port ${port} after ${patienceMs / 1000} s`);
+    await sleep(10);
+  }
+}
+
+/** proc_net_tcp: local address and port in hex, state 0A is LISTEN; in the machine's own network namespace. */
+function isListening(machine: MachineRecord, port: number): boolean {
+  const hex = port.toString(16).toUpperCase().padStart(4, '0');
+  return new RegExp(`^ *\\d+: [0-9A-F]{8}:${hex} [0-9A-F:]+ 0A `, 'm').test(
+    fs.readFileSync(`/proc/${machine.init.pid}/net/tcp`, 'utf8'),
+  );
 }
 
 /** Any answer of HTTP is one: whatever the program says of itself, it is there. */

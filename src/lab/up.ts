@@ -21,13 +21,21 @@ type Say = (line: string) => void;
 
 /** See index.ts. */
 export async function bringUp(wish: LabWish): Promise<LabUp> {
-  const { name, plainNic = false, daemon = true, docker = false, secondLan = false, onProgress: say = () => {} } = wish;
+  const {
+    name,
+    plainNic = false,
+    daemon = true,
+    docker = false,
+    secondLan = false,
+    dns = false,
+    onProgress: say = () => {},
+  } = wish;
   const host = openHost();
   try {
     return await withLock(name, waiting(name, say), async () => {
       const record = readRecord(name);
       const made = record === undefined || stateOf(record) !== 'running';
-      const options = { plainNic, daemon, docker, secondLan };
+      const options = { plainNic, daemon, docker, secondLan, dns };
       if (made) await buildAnew(host, name, options, say);
       else await keep(name, record, options, say);
       return { ...(await describeLab(host, name)), made };
@@ -65,4 +73,4 @@ async function allProgramsRun({ machines }: LabRecord): Promise<boolean> {
 }
 
 const describeOptions = (it: OfficeOptions): string =>
-  `${it.plainNic ? "the host's address on ens33" : 'br0 on the host'}, ${it.daemon ? 'the' : 'no'} daemon and ${it.docker ? 'a' : 'no'} Docker${it.secondLan === true ? ', a second LAN' : ''}`;
+  `${it.plainNic ? "the host's address on ens33" : 'br0 on the host'}, ${it.daemon ? 'the' : 'no'} daemon and ${it.docker ? 'a' : 'no'} Docker${it.secondLan === true ? ', a second LAN' : ''}${it.dns === true ? ', a DNS server' : ''}`;

@@ -5,6 +5,7 @@
  * changed nothing; no address is ever two endpoints'. It never looks at the clock or the kernel: `now` is handed in,
  * in milliseconds since 1970. Every call that writes may throw STATE_BROKEN or STATE_UNWRITABLE when the file fails it.
  */
+import type { DesiredName } from '../core/dns/desired.ts';
 import type { EnvironmentSpec, Lease, LeaseSource, Network } from '../core/model.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
@@ -65,6 +66,19 @@ export interface Ask {
   readonly now: number;
 }
 
+/** A name in DNS that may have records of ours. */
+export interface NameRecord {
+  /** Lower case, absolute, without final dot. */
+  readonly name: string;
+  readonly zone: string;
+  readonly environment: string;
+  /** All of ours that may stand there, without the owner's record. */
+  readonly data: DesiredName['data'];
+  /** `registered` once the server has said so. */
+  readonly state: 'claiming' | 'registered';
+  readonly since: number;
+}
+
 export interface Store {
   /** Random id of this installation, made once. */
   readonly installation: string;
@@ -110,5 +124,10 @@ export interface Store {
   quarantined(now: number): readonly Quarantine[];
   /** Newest first. `at`: only what was held at that moment. */
   history(filter: { network?: string; address?: Ipv4; environment?: string; at?: number; most: number }): readonly HistoryEntry[];
+  /** What may stand in DNS of ours, by name. */
+  names(): ReadonlyMap<string, NameRecord>;
+  putName(record: NameRecord): void;
+  /** Nothing of it is left in DNS. */
+  deleteName(name: string): void;
   close(): void;
 }

@@ -57,8 +57,23 @@ CREATE TABLE quarantine (
 ) STRICT, WITHOUT ROWID;
 `;
 
+/**
+ * Names in DNS: what stands there of ours, or may. A row is written before its first update is sent, and goes when the
+ * server has said that nothing of it is left, so that no name is forgotten whatever ends the daemon.
+ */
+const names = `
+CREATE TABLE names (
+  name TEXT PRIMARY KEY,
+  zone TEXT NOT NULL,
+  environment TEXT NOT NULL,
+  data TEXT NOT NULL CHECK (json_valid(data)),
+  state TEXT NOT NULL CHECK (state IN ('claiming', 'registered')),
+  since INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+`;
+
 /** In order; the number of a step is its place, from 1, and the file's `user_version` is the last one it has seen. */
-export const migrations: readonly string[] = [ledger];
+export const migrations: readonly string[] = [ledger, names];
 
 /** "LL" twice: tells a file of ours from any other SQLite file (https://sqlite.org/fileformat.html, offset 68). */
 export const applicationId = 0x4c4c4c4c;

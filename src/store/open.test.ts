@@ -9,6 +9,7 @@ import { type TestContext, test } from 'node:test';
 import { isLandlineError } from '../errors.ts';
 import { ask, at, everything, spec, temporaryFolder } from './fixture.ts';
 import { openStore, type Store } from './index.ts';
+import { migrations } from './migrations.ts';
 
 const index = new URL('./index.ts', import.meta.url).href;
 
@@ -209,7 +210,7 @@ test('a schema newer than ours is refused and left alone, in its write-ahead log
     process.kill(process.pid, 'SIGKILL');`;
   spawnSync(process.execPath, ['-e', script]);
   assert.ok(statSync(`${file}-wal`).size > 0);
-  const reason = 'the state in FILE cannot be used: it has schema 9, and this version of Landline knows 1';
+  const reason = `the state in FILE cannot be used: it has schema 9, and this version of Landline knows ${migrations.length}`;
   assert.equal(broken(file), reason);
   assert.equal(broken(file), reason);
 });

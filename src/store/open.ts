@@ -8,6 +8,7 @@ import { openEnvironments } from './environments.ts';
 import { pruneHistory, readHistory } from './history.ts';
 import type { Store } from './index.ts';
 import { lockState } from './lock.ts';
+import { openNames } from './names.ts';
 import { openPages } from './pages.ts';
 import { firstRow } from './rows.ts';
 import { asStateError } from './sqlite-error.ts';
@@ -88,12 +89,14 @@ function assembleOpen(database: DatabaseSync, { attempt, unlock, now, id }: Part
   });
   const { giveBack, ...addresses } = openAddresses(database, pages, write);
   const { deleteEnvironment, dropEnvironment, forgetEnvironments, ...environments } = openEnvironments(database, write);
-  forget.push(forgetEnvironments);
+  const { forgetNames, ...names } = openNames(database, write);
+  forget.push(forgetEnvironments, forgetNames);
   const { together, flush } = openGroup(write, () => database.isTransaction);
   return {
     installation,
     ...environments,
     ...addresses,
+    ...names,
     removeEnvironment: (it) => {
       write(() => {
         deleteEnvironment(it.name);

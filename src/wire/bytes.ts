@@ -205,6 +205,14 @@ export class ByteWriter {
     return this;
   }
 
+  /** The same in network order. */
+  patch16(at: number, value: number): this {
+    fits(value, 0xffff);
+    this.#bytes[at] = value >>> 8;
+    this.#bytes[at + 1] = value;
+    return this;
+  }
+
   patch32le(at: number, value: number): this {
     fits(value, 0xffffffff);
     for (let byte = 0; byte < 4; byte += 1) this.#bytes[at + byte] = value >>> (8 * byte);

@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { captureArp } from './arp.ts';
 import { captureDhcp } from './dhcp.ts';
+import { captureDns } from './dns.ts';
 import { captureNdp } from './ndp.ts';
 import { captureNetfilter } from './netfilter.ts';
 import { captureNetlink } from './netlink.ts';
@@ -10,6 +11,7 @@ const captures: Readonly<Record<string, () => Promise<void>>> = {
   arp: captureArp,
   dhcp: captureDhcp,
   ndp: captureNdp,
+  dns: captureDns,
   netfilter: captureNetfilter,
   netlink: captureNetlink,
 };

@@ -14,6 +14,9 @@ const askVersion: Readonly<Record<string, () => string>> = {
   kea: () => `Kea ${firstLine('kea-dhcp4', '-v')}`,
   dhcpd: () => `ISC dhcpd ${lastWord('dhcpd', '--version')}`,
   dhclient: () => `ISC dhclient ${lastWord('dhclient', '--version')}`,
+  dig: () => `BIND's dig ${/[\d.]+/.exec(firstLine('named', '-V'))?.[0]}`,
+  nsupdate: () => `BIND's nsupdate ${/[\d.]+/.exec(firstLine('named', '-V'))?.[0]}`,
+  named: () => `BIND's named ${/[\d.]+/.exec(firstLine('named', '-V'))?.[0]}`,
   busybox: () => /BusyBox v[^ ]*/.exec(firstLine('busybox'))?.[0] ?? 'BusyBox',
 };
 

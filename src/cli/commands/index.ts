@@ -18,6 +18,7 @@ const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   detach: async () => (await import('./attach.ts')).addDetach,
   network: async () => (await import('./network.ts')).addNetwork,
   endpoint: async () => (await import('./endpoint.ts')).addEndpoint,
+  name: async () => (await import('./name.ts')).addName,
   address: async () => (await import('./address.ts')).addAddress,
   events: async () => (await import('./events.ts')).addEvents,
   config: async () => (await import('./config.ts')).addConfig,

@@ -7,6 +7,15 @@ import { withoutDashes } from '../target.ts';
 
 const nameOption = ['--name <name>', 'name of the lab', 'office'] as const;
 
+interface LabUpOptions {
+  readonly name: string;
+  readonly plainNic?: true;
+  readonly docker: boolean;
+  readonly dns: boolean;
+  readonly secondLan?: true;
+  readonly json?: true;
+}
+
 export const addLab: AddCommand = (root, { doors, setStatus }) => {
   const lab = root
     .command('lab')
@@ -18,14 +27,16 @@ export const addLab: AddCommand = (root, { doors, setStatus }) => {
     .option(...nameOption)
     .option('--plain-nic', "leave the host's NIC without a bridge")
     .option('--no-docker', "no Docker of the host's own, though Docker is installed on this machine")
+    .option('--no-dns', 'no BIND on the server, though BIND is installed on this machine')
     .option('--second-lan', 'a second LAN, with a bridge of its own on the host')
     .option('--json', 'print one JSON document')
-    .action(async (options: { name: string; plainNic?: true; docker: boolean; secondLan?: true; json?: true }) => {
-      const { labUp, isDockerInstalled } = await doors.lab();
+    .action(async (options: LabUpOptions) => {
+      const { labUp, isBindInstalled, isDockerInstalled } = await doors.lab();
       const onProgress = options.json ? {} : { onProgress: (line: string) => void process.stderr.write(`${line}\n`) };
       const docker = options.docker && isDockerInstalled();
+      const dns = options.dns && isBindInstalled();
       const { name, plainNic = false, secondLan = false } = options;
-      const status = await labUp({ name, plainNic, docker, secondLan, ...onProgress });
+      const status = await labUp({ name, plainNic, docker, dns, secondLan, ...onProgress });
       if (options.json) printJson(status);
       else process.stdout.write(`lab ${status.name} is up: ${status.machines.map((it) => it.name).join(', ')}\n`);
     });

@@ -1,0 +1,272 @@
+/**
+ * The names of environments: wished for as the ledger's leases say, registered in the company's DNS zone by zone, and
+ * served by this host itself where it is told to. Nothing waits for it, and nothing fails because of it.
+ */
+import { type Clash, type DesiredName, desiredNames, type NamedEndpoint } from '../core/dns/desired.ts';
+import { formatData } from '../core/dns/format.ts';
+import { reverseZones } from '../core/dns/reverse.ts';
+import { buildZones, nameServerOf } from '../core/dns/zone.ts';
+import type { DnsServerAddress, DnsServeSpec, DnsUpdateSpec, EnvironmentSpec } from '../core/model.ts';
+import type { LandlineError } from '../errors.ts';
+import { isWithin } from '../wire/dns/name.ts';
+import { type DnsClient, openDnsClient } from './dns/client.ts';
+import { type DnsServer, serveDns } from './dns/serve.ts';
+import { troubleOf } from './dns/trouble.ts';
+import { type Counters, heldError, keepZone, type ZoneKeeper } from './dns/zone-keeper.ts';
+import { hostResolvers } from './networks.ts';
+import type { World } from './world.ts';
+
+/** What changes comes in bursts: a look is put off by so many milliseconds. */
+const gatherMs = 10;
+
+/** A name of an environment and how it stands. */
+export interface NameStatus {
+  readonly name: string;
+  readonly zone: string;
+  readonly environment: string;
+  /** `A 192.168.11.101` */
+  readonly records: readonly string[];
+  readonly source: 'update' | 'serve';
+  readonly state: 'registered' | 'pending' | 'held' | 'leaving';
+  readonly problem: LandlineError | undefined;
+}
+
+export interface Names {
+  /** Names under which an address of an environment is known now, without final dot. */
+  of(environment: string, address: number): readonly string[];
+  problemsOf(environment: string): readonly LandlineError[];
+  /** What stands in the way of zones as a whole. */
+  readonly standing: readonly LandlineError[];
+  list(): readonly NameStatus[];
+  readonly counters: Readonly<Counters> & { readonly served: DnsServer['counters'] };
+  /** The servers that names are registered with, for who wants to ask them; undefined where there are none. */
+  readonly client: DnsClient | undefined;
+  /** The ledger or the configuration has changed. */
+  wake(): void;
+  /** The configuration was read again. */
+  reconfigure(): void;
+  close(): void;
+}
+
+/** What happens to leases; whatever else does is found within a minute. */
+const isAboutNames = (what: string): boolean =>
+  /^(address|lease|environment|endpoint) /.test(what) || what === 'environments looked at';
+const slowMs = 60_000;
+
+type Desired = ReturnType<typeof desiredNames>;
+const nobody: Desired = { names: new Map(), clashes: [] };
+
+/** @param world its names are this, and are not asked for here */
+export function keepNames(world: Omit<World, 'names'>): Names {
+  const { store, events } = world;
+  const counters: Counters = { registered: 0, removed: 0, refreshed: 0, held: 0, failures: 0 };
+  /** Environments that are being made, and whose address is on the wire already. */
+  const bound = new Set<string>();
+  let keepers: readonly ZoneKeeper[] = [];
+  let client: DnsClient | undefined;
+  let server: { readonly spec: DnsServeSpec; readonly it: DnsServer } | undefined;
+  let registered: Desired = nobody;
+  let served: Desired = nobody;
+  let byZone: ReadonlyMap<string, Desired['names']> = new Map();
+  let serial = 0;
+  let timer: NodeJS.Timeout | undefined;
+  let configured = '';
+
+  const specs = (): EnvironmentSpec[] =>
+    store
+      .environments()
+      .filter(({ phase, spec }) => phase === 'up' || (phase === 'creating' && bound.has(spec.name)))
+      .sort((a, b) => a.createdAt - b.createdAt)
+      .map((it) => it.spec);
+
+  /** @param domainFor the domain of an endpoint's name, by that of its network; undefined: it has none */
+  const endpoints = (domainFor: (domain: string | undefined) => string | undefined): NamedEndpoint[] =>
+    specs().flatMap((spec) =>
+      store.leasesOf(spec.name).flatMap((lease) => {
+        const endpoint = spec.endpoints.find((it) => it.interface === lease.interface);
+        const network = world.configuration.networks.find((it) => it.name === lease.network);
+        const domain = network === undefined ? undefined : domainFor(network.domain);
+        if (endpoint === undefined || domain === undefined) return [];
+        const name = `${endpoint.hostname ?? spec.hostname}.${domain}`.toLowerCase();
+        return [{ environment: spec.name, interface: lease.interface, name, address: lease.address }];
+      }),
+    );
+
+  const look = (): void => {
+    timer = undefined;
+    const { update, serve } = world.configuration.dns;
+    if (update !== undefined) {
+      const wishes = endpoints((domain) => (domain !== undefined && isWithin(domain, update.zone) ? domain : undefined));
+      registered = desiredNames(wishes, zonesOf(update), (name) => store.names().get(name)?.environment);
+    } else registered = nobody;
+    byZone = zoneByZone(registered);
+    for (const it of keepers) it.wake();
+    if (serve !== undefined) lookAtServed(serve);
+  };
+
+  const lookAtServed = (serve: DnsServeSpec): void => {
+    const wishes = endpoints((domain) => (domain !== undefined && isWithin(domain, serve.zone) ? domain : serve.zone));
+    const holder = nameServerOf(serve.zone);
+    const before = served;
+    served = desiredNames(
+      wishes.filter((it) => it.name !== holder),
+      servedZones(serve),
+      (name) => before.names.get(name)?.environment,
+    );
+    const own = wishes
+      .filter((it) => it.name === holder)
+      .map((it): Clash => ({ name: it.name, environment: it.environment, holder: '' }));
+    served = { ...served, clashes: [...served.clashes, ...own] };
+    if (server !== undefined && textOf(before) === textOf(served)) return;
+    serial = Math.max(Math.floor(Date.now() / 1000), serial + 1);
+    const { address } = serve.listen;
+    const zones = buildZones({
+      origins: servedZones(serve),
+      address: address === 0 ? undefined : address,
+      ttl: serve.ttl,
+      serial,
+      installation: store.installation,
+      names: served.names.values(),
+    });
+    if (server === undefined) server = { spec: serve, it: serveDns(serve, zones) };
+    else server.it.swap(zones);
+  };
+
+  const servedZones = (serve: DnsServeSpec): readonly string[] => [
+    serve.zone,
+    ...(serve.reverse ?? new Set(world.configuration.networks.flatMap((it) => reverseZones(it.subnet)))),
+  ];
+
+  const resolvers = (): readonly DnsServerAddress[] => {
+    const own = world.configuration.networks.flatMap((it) => it.resolvers);
+    return [...new Set([...own, ...hostResolvers().resolvers])].map((address) => ({ address, port: 53 }));
+  };
+
+  const reconfigure = (): void => {
+    const { networks, dns } = world.configuration;
+    const now = JSON.stringify([networks, dns]);
+    if (now === configured) {
+      // Whoever asks for it may have mended something that stands in no file of ours.
+      for (const it of keepers) it.renew();
+      return wake();
+    }
+    configured = now;
+    for (const it of keepers) it.close();
+    const { update, serve } = dns;
+    client = update === undefined ? undefined : openDnsClient(update, resolvers);
+    keepers = update === undefined || client === undefined ? [] : keepersOf(update, client);
+    if (server !== undefined && JSON.stringify(server.spec) !== JSON.stringify(serve)) {
+      server.it.close();
+      server = undefined;
+      served = nobody;
+    }
+    wake();
+  };
+
+  const keepersOf = (update: DnsUpdateSpec, its: DnsClient): readonly ZoneKeeper[] => {
+    // Names of a zone that was configured once are still to be taken back.
+    const former = [...store.names().values()].map((it) => it.zone);
+    return [...new Set([...zonesOf(update), ...former])].map((zone) => {
+      const desired = (): ReadonlyMap<string, DesiredName> => byZone.get(zone) ?? new Map();
+      return keepZone(zone, { world, client: its, ttl: update.ttl, counters, desired });
+    });
+  };
+
+  const wake = (): void => {
+    timer ??= setTimeout(look, gatherMs);
+  };
+
+  const deaf = events.listen(({ what, fields: { environment } }) => {
+    if (what === 'address bound') bound.add(String(environment));
+    if (what === 'environment gone') bound.delete(String(environment));
+    if (isAboutNames(what)) wake();
+  });
+  const slow = setInterval(wake, slowMs);
+  reconfigure();
+
+  const keeperOf = (zone: string): ZoneKeeper | undefined => keepers.find((it) => it.zone === zone);
+
+  const problemOf = ({ name, zone }: Pick<DesiredName, 'name' | 'zone'>): LandlineError | undefined => {
+    const keeper = keeperOf(zone);
+    const holder = keeper?.holderOf(name);
+    if (holder !== undefined) return heldError(name, holder);
+    return keeper?.trouble !== undefined && keeper.isPending(name) ? troubleOf(name, keeper.trouble) : undefined;
+  };
+
+  const clashError = ({ name, holder }: Clash): LandlineError =>
+    heldError(name, holder === '' ? 'the name server of this zone' : `environment '${holder}' of this host`);
+
+  const clashes = (): readonly Clash[] => [...registered.clashes, ...served.clashes];
+
+  const statusOf = (it: DesiredName): NameStatus => {
+    const { name, zone, environment } = it;
+    const problem = problemOf(it);
+    const record = store.names().get(name);
+    const isRegistered = record?.state === 'registered' && record.environment === environment;
+    const state = problem?.code === 'DNS_NAME_HELD' ? 'held' : isRegistered ? 'registered' : 'pending';
+    return { name, zone, environment, records: it.data.map(formatData), source: 'update', state, problem };
+  };
+
+  const leaving = (): NameStatus[] =>
+    [...store.names().values()]
+      .filter((it) => registered.names.get(it.name)?.environment !== it.environment)
+      .map(({ name, zone, environment, data }): NameStatus => {
+        const trouble = keeperOf(zone)?.trouble;
+        const problem = trouble === undefined ? undefined : troubleOf(name, trouble);
+        return { name, zone, environment, records: data.map(formatData), source: 'update', state: 'leaving', problem };
+      });
+
+  const servedStatus = (it: DesiredName): NameStatus => {
+    const { name, zone, environment } = it;
+    const problem = server?.it.problem;
+    const state = problem === undefined ? 'registered' : 'pending';
+    return { name, zone, environment, records: it.data.map(formatData), source: 'serve', state, problem };
+  };
+
+  return {
+    of: (environment, address) => {
+      const isIt = (it: Pick<DesiredName, 'environment' | 'data'>): boolean =>
+        it.environment === environment && it.data.some((data) => data.kind === 'A' && data.address === address);
+      const own = [...store.names().values()].filter(
+        (it) => it.state === 'registered' && isIt(it) && keeperOf(it.zone)?.holderOf(it.name) === undefined,
+      );
+      const answered = server?.it.problem === undefined ? [...served.names.values()].filter(isIt) : [];
+      return [...new Set([...own, ...answered].map((it) => it.name))];
+    },
+    problemsOf: (environment) => [
+      ...clashes().flatMap((it) => (it.environment === environment ? [clashError(it)] : [])),
+      ...[...registered.names.values()].flatMap((it) => (it.environment === environment ? (problemOf(it) ?? []) : [])),
+    ],
+    get standing() {
+      const zones = keepers.flatMap((it) => (it.trouble === undefined ? [] : [troubleOf(it.zone, it.trouble)]));
+      return server?.it.problem === undefined ? zones : [...zones, server.it.problem];
+    },
+    list: () => [...[...registered.names.values()].map(statusOf), ...leaving(), ...[...served.names.values()].map(servedStatus)],
+    get counters() {
+      return { ...counters, served: server?.it.counters ?? { udp: 0, tcp: 0, dropped: 0 } };
+    },
+    get client() {
+      return client;
+    },
+    wake,
+    reconfigure,
+    close: () => {
+      deaf();
+      clearTimeout(timer);
+      clearInterval(slow);
+      for (const it of keepers) it.close();
+      server?.it.close();
+    },
+  };
+}
+
+const zonesOf = ({ zone, reverse }: DnsUpdateSpec): readonly string[] => [zone, ...reverse];
+
+function zoneByZone({ names }: Desired): ReadonlyMap<string, Desired['names']> {
+  const groups = Map.groupBy(names.values(), (it) => it.zone);
+  return new Map([...groups].map(([zone, those]) => [zone, new Map(those.map((it) => [it.name, it]))]));
+}
+
+/** What a zone holds, as text that is the same when nothing has changed. */
+const textOf = ({ names }: Desired): string =>
+  [...names.values()].map((it) => `${it.name} ${it.environment} ${it.data.map(formatData).join(',')}`).join('\n');
