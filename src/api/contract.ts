@@ -178,6 +178,8 @@ export interface ExecView {
   readonly variables: Readonly<Record<string, string>>;
   /** What stands before the command, so that root runs it as the user of the service; empty where that is root. */
   readonly become: readonly string[];
+  /** Of a service that is a container: its id, and where its Docker listens; `docker exec` runs commands in it. */
+  readonly container?: { readonly id: string; readonly address: string };
 }
 
 /** What `exec --sandbox` needs to run a program of the host in the network of an environment. */

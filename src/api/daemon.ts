@@ -97,6 +97,8 @@ export interface Daemon {
   start(name: string, service: string | undefined, options: WaitAsk): Promise<EnvironmentView>;
   /** Stops and starts. */
   restart(name: string, service: string | undefined, options: WaitAsk): Promise<EnvironmentView>;
+  /** One service anew, of another image where one is named; the former one is put back when it does not stand. */
+  replace(name: string, service: string, image: string | undefined, options: WaitAsk): Promise<EnvironmentView>;
   /** @returns the names of what was ended */
   downAll(options: DownAsk): Promise<readonly string[]>;
   attach(ask: AttachAsk): Promise<UpView>;

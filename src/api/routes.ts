@@ -35,6 +35,7 @@ export const routes: readonly (readonly [method: string, path: string, handle: H
   ['POST', '/v1/environments/:name/start', async (daemon, call) => json(await daemon.start(...startAsk(call)))],
   ['POST', '/v1/environments/:name/stop', async (daemon, call) => json(await daemon.stop(nameIn(call), word(call, 'service')))],
   ['POST', '/v1/environments/:name/restart', async (daemon, call) => json(await daemon.restart(...startAsk(call)))],
+  ['POST', '/v1/environments/:name/replace', replace],
   ['GET', '/v1/environments/:name/sandbox', (daemon, call) => json(daemon.sandbox(nameIn(call)))],
   ['POST', '/v1/attachments', async (daemon, call) => json(await daemon.attach(attachAsk(call)), 201)],
   ['DELETE', '/v1/attachments/:name', detach],
@@ -156,6 +157,12 @@ const downOptions = (call: Call): DownAsk => ({
   keepAddress: flag(call, 'keep-address', false),
   volumes: flag(call, 'volumes', false),
 });
+
+async function replace(daemon: Daemon, call: Call): Promise<Response> {
+  const [name, service, options] = startAsk(call);
+  if (service === undefined) throw usage('no service is named', 'add service=NAME');
+  return json(await daemon.replace(name, service, word(call, 'image'), options));
+}
 
 async function down(daemon: Daemon, call: Call): Promise<Response> {
   const name = call.path['name'] ?? '';

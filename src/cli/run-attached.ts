@@ -4,7 +4,12 @@ import os from 'node:os';
 import { LandlineError } from '../errors.ts';
 
 /** @returns its exit status, 128 + the signal's number when a signal ended it. @throws LandlineError PROGRAM_MISSING */
-export function runAttached(program: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
+export function runAttached(
+  program: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  purpose = 'to join namespaces',
+): Promise<number> {
   const child = spawn(program, args, { stdio: 'inherit', env });
   // The terminal sends Ctrl-C to the child too: it decides, and we wait for what it says.
   const ignore = (): void => undefined;
@@ -13,7 +18,7 @@ export function runAttached(program: string, args: readonly string[], env: NodeJ
   process.on('SIGTERM', pass);
   return new Promise((resolve, reject) => {
     child.once('error', (error: NodeJS.ErrnoException) => {
-      reject(error.code === 'ENOENT' ? new LandlineError('PROGRAM_MISSING', { program, purpose: 'to join namespaces' }) : error);
+      reject(error.code === 'ENOENT' ? new LandlineError('PROGRAM_MISSING', { program, purpose }) : error);
     });
     child.once('exit', (code, signal) => {
       process.off('SIGINT', ignore);

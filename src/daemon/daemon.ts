@@ -66,6 +66,7 @@ export function daemonOn(world: World, environments: Environments): Daemon {
     stop: async (name, service) => viewOfLoop(await environments.stop(name, service)),
     start: async (name, service, options) => viewOfLoop(await environments.start(name, service, options)),
     restart: async (name, service, options) => viewOfLoop(await environments.restart(name, service, options)),
+    replace: async (name, service, image, options) => viewOfLoop(await environments.replace(name, service, image, options)),
     sandbox: (name) => sandboxOf(world, environments, name),
     downAll: async (options) => {
       const names = world.store.environments().map((it) => it.spec.name);
@@ -179,11 +180,13 @@ async function execTarget(
   const status = (await world.engine.observe(name)).find((it) => it.name === service);
   const spec = record.spec.services.find((it) => it.name === service);
   if (status?.pid === undefined || spec === undefined) throw new LandlineError('SERVICE_STOPPED', { environment: name, service });
+  const container = await world.engine.containerOf?.(name, service);
   const view = viewOf(world, record.spec, world.store.leasesOf(name));
   const variables = world.engine.variables(view, spec);
   const become = world.engine.becoming(name, spec);
   const workingDir = spec.workingDir ?? record.spec.directory;
-  return { environment: name, service, pid: status.pid, workingDir, variables, become };
+  const about = { environment: name, service, pid: status.pid, workingDir, variables, become };
+  return container === undefined ? about : { ...about, container };
 }
 
 /** @throws LandlineError SERVICE_UNKNOWN, SERVICE_UNCLEAR */

@@ -1,6 +1,6 @@
 /** All environments: bringing up, ending, looking, and what triggers their loops. */
 import { restMs } from '../core/ipam/index.ts';
-import type { EnvironmentSpec } from '../core/model.ts';
+import type { EnvironmentSpec, ServiceSpec } from '../core/model.ts';
 import { asLandlineError, isLandlineError, LandlineError } from '../errors.ts';
 import { nearest } from '../net/name.ts';
 import type { EnvironmentRecord } from '../store/index.ts';
@@ -11,6 +11,7 @@ import { hostAddressesOn, putWithLeases } from './leasing.ts';
 import { logTail } from './log-tail.ts';
 import { isPrivate, networksOf } from './networks.ts';
 import { awaitReady } from './ready.ts';
+import { prepareService } from './prepare.ts';
 import { sandboxPath } from './sandbox.ts';
 import type { World } from './world.ts';
 
@@ -38,6 +39,11 @@ export interface Environments {
   start(name: string, service: string | undefined, options: UpOptions): Promise<EnvironmentLoop>;
   /** Stops services and starts them again: one wish, that is fulfilled whole or not at all. @throws LandlineError those of `start` */
   restart(name: string, service: string | undefined, options: UpOptions): Promise<EnvironmentLoop>;
+  /**
+   * One service anew, the others as they are; when the new one does not stand, the former one is put back.
+   * @throws LandlineError ENVIRONMENT_UNKNOWN, SERVICE_UNKNOWN, IMAGE_*, and those of `up`
+   */
+  replace(name: string, service: string, image: string | undefined, options: UpOptions): Promise<EnvironmentLoop>;
   /** @throws LandlineError ENVIRONMENT_UNKNOWN */
   require(name: string): { readonly record: EnvironmentRecord; readonly loop: EnvironmentLoop };
   loop(name: string): EnvironmentLoop;
@@ -208,6 +214,47 @@ export function openEnvironments(world: World): Environments {
     return loop(name);
   };
 
+  const replace: Environments['replace'] = async (name, service, image, options) => {
+    chosen(require(name).record.spec, service);
+    await inTurn(name, async () => {
+      const { record } = require(name);
+      const spec = withStopped(replacedIn(record.spec, service, image), (record.spec.stopped ?? []).filter((it) => it !== service));
+      await prepareService(world, spec, service);
+      world.engine.keepFormer?.(name, service);
+      try {
+        await standIn(spec, service, options);
+      } catch (error) {
+        if (!isLandlineError(error, 'SUPERSEDED')) await putBackService(record.spec, record.phase, service);
+        throw error;
+      } finally {
+        await world.engine.dropFormer?.(name, service).catch(() => undefined);
+      }
+    });
+    world.events.tell('service replaced', { environment: name, service });
+    return loop(name);
+  };
+
+  /** Writes the wish and waits until the one service stands. */
+  const standIn = async (spec: EnvironmentSpec, service: string, options: UpOptions): Promise<void> => {
+    world.store.putEnvironment(spec, 'up', Date.now());
+    loop(spec.name).renew([service]);
+    await loop(spec.name).converge();
+    const alone = { ...spec, services: spec.services.filter((it) => it.name === service).map((it) => ({ ...it, dependsOn: [] })) };
+    const overtakenBy = (): string | undefined => newerWish(world, spec);
+    await awaitReady(alone, loop(spec.name), { timeoutMs: options.timeoutMs, overtakenBy, logTail: logTail(world, spec.name) });
+  };
+
+  const putBackService = async (spec: EnvironmentSpec, phase: EnvironmentRecord['phase'], service: string): Promise<void> => {
+    world.store.putEnvironment(spec, phase, Date.now());
+    loop(spec.name).renew([service]);
+    await loop(spec.name)
+      .converge()
+      .catch((error: unknown) => {
+        world.events.tell('could not put back', { environment: spec.name, problem: asLandlineError(error).message });
+      });
+    world.events.tell('former service put back', { environment: spec.name, service });
+  };
+
   const ready = async (spec: EnvironmentSpec, { wait, timeoutMs }: UpOptions): Promise<void> => {
     const overtakenBy = (): string | undefined => newerWish(world, spec);
     if (wait) await awaitReady(spec, loop(spec.name), { timeoutMs, overtakenBy, logTail: logTail(world, spec.name) });
@@ -235,6 +282,7 @@ export function openEnvironments(world: World): Environments {
     stop,
     start,
     restart,
+    replace,
     wakeAll: () => world.store.environments().forEach(wakeOne),
     close: async () => {
       await Promise.all([...loops.values()].map((it) => it.close()));
@@ -263,9 +311,28 @@ function restarted(spec: EnvironmentSpec, names: readonly string[]): Environment
 }
 
 /** A wish that says nothing of restarts, with those that were asked for before: they are no reason for another. */
-function withFormerRestarts(spec: EnvironmentSpec, before: EnvironmentSpec | undefined): EnvironmentSpec {
+function withFormerRestarts(wish: EnvironmentSpec, before: EnvironmentSpec | undefined): EnvironmentSpec {
+  const spec = { ...wish, services: wish.services.map((it) => withFormerReplacements(it, before)) };
   const kept = Object.entries(before?.restarted ?? {}).filter(([name]) => spec.services.some((it) => it.name === name));
   return kept.length === 0 ? spec : { ...spec, restarted: Object.fromEntries(kept) };
+}
+
+function withFormerReplacements(service: ServiceSpec, before: EnvironmentSpec | undefined): ServiceSpec {
+  const replaced = before?.services.find((it) => it.name === service.name)?.replaced;
+  return replaced === undefined ? service : { ...service, replaced };
+}
+
+/** The wish with this service anew, of another image where one is named. @throws LandlineError USAGE */
+function replacedIn(spec: EnvironmentSpec, name: string, image: string | undefined): EnvironmentSpec {
+  const services = spec.services.map((it): ServiceSpec => {
+    if (it.name !== name) return it;
+    const replaced = (it.replaced ?? 0) + 1;
+    if (image === undefined) return { ...it, replaced };
+    if (it.container !== undefined) return { ...it, replaced, container: { ...it.container, image } };
+    const problem = `service '${name}' of '${spec.name}' is a command, and has no image`;
+    throw new LandlineError('USAGE', { problem, advice: 'leave out --image' });
+  });
+  return { ...spec, services };
 }
 
 /** @throws LandlineError SERVICE_UNKNOWN */

@@ -1,5 +1,6 @@
 /** What is done before a wish is written: whatever cannot be had refuses it while nothing has changed. */
 import type { EnvironmentSpec } from '../core/model.ts';
+import type { SandboxView } from '../engine/index.ts';
 import { LandlineError } from '../errors.ts';
 import { sandboxPath, viewOf } from './sandbox.ts';
 import { desiredServices, sandboxView } from './wish.ts';
@@ -8,11 +9,7 @@ import { netnsPath, type World } from './world.ts';
 /** Has images pulled. @returns notes on ports that two services say they listen on. @throws LandlineError ENGINE_OTHER, IMAGE_*, DOCKER_UNREACHABLE */
 export async function prepareServices(world: World, spec: EnvironmentSpec): Promise<readonly string[]> {
   refuseOtherEngine(world, spec);
-  const before = world.store.environment(spec.name);
-  const view =
-    before?.phase === 'up' && sandboxPath(world, spec) !== undefined
-      ? viewOf(world, spec, world.store.leasesOf(spec.name))
-      : sandboxView([], spec, [], netnsPath(world, spec.name));
+  const view = viewToPrepare(world, spec);
   const prepared = await Promise.all(
     desiredServices(spec).map(async ({ spec: service, digest }) => ({
       service: service.name,
@@ -28,6 +25,18 @@ export async function prepareServices(world: World, spec: EnvironmentSpec): Prom
       `the images of ${names} both say that they listen on ${port}, and they share one network: set one of them to another port`,
     ];
   });
+}
+
+/** The same for one service of an environment that is up. */
+export async function prepareService(world: World, spec: EnvironmentSpec, name: string): Promise<void> {
+  const found = desiredServices(spec).find((it) => it.spec.name === name);
+  if (found !== undefined) await world.engine.prepare?.(viewToPrepare(world, spec), found.spec, found.digest);
+}
+
+/** As it is now; one that is not up yet has no services either whose files it could change. */
+function viewToPrepare(world: World, spec: EnvironmentSpec): SandboxView {
+  const isUp = world.store.environment(spec.name)?.phase === 'up' && sandboxPath(world, spec) !== undefined;
+  return isUp ? viewOf(world, spec, world.store.leasesOf(spec.name)) : sandboxView([], spec, [], netnsPath(world, spec.name));
 }
 
 /** Its containers or processes would go on beside the new ones. */

@@ -37,9 +37,10 @@ const tellIn = (world: World) => (what: string) => (name: string) => world.event
 
 /** Ends services of environments that the ledger does not know. */
 export async function sweepServices(world: World): Promise<void> {
+  const tell = tellIn(world);
   const served = (await world.engine.environments()).filter(surplusIn(world));
   await Promise.all(served.map((name) => world.engine.remove(name, 0)));
-  served.forEach(tellIn(world)('surplus services ended'));
+  served.forEach(tell('surplus services ended'));
 }
 
 /** A veth of our group without an alias: its making was cut off between the two. */

@@ -28,10 +28,18 @@ export const addExec: AddCommand = (root, { setStatus }) => {
       if (options.sandbox === true) return setStatus(await runInSandbox(environment, service, words));
       const url = `/v1/environments/${encodeURIComponent(environment)}/exec`;
       const view = await client().call<ExecView>('GET', url, { query: { service } });
+      if (view.container !== undefined) return setStatus(await runInContainer(view.container, words));
       if (process.getuid?.() !== 0) throw new LandlineError('NOT_ROOT', { command: `landline exec ${target}` });
       setStatus(await runAttached('nsenter', [...joining(view), ...view.become, ...words], environmentOf(view)));
     });
 };
+
+/** As its user, within its limits, and with its variables: Docker's own command knows how. */
+function runInContainer({ id, address }: NonNullable<ExecView['container']>, words: readonly string[]): Promise<number> {
+  const host = address.startsWith('/') ? `unix://${address}` : address;
+  const terminal = process.stdin.isTTY && process.stdout.isTTY ? ['--tty'] : [];
+  return runAttached('docker', ['--host', host, 'exec', '--interactive', ...terminal, id, ...words], process.env, 'to run commands in containers');
+}
 
 /** With the hosts and resolv.conf of the environment in place of the host's, for this program alone. */
 async function runInSandbox(environment: string, service: string | undefined, words: readonly string[]): Promise<number> {

@@ -11,6 +11,7 @@ const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   start: async () => (await import('./stop.ts')).addStart,
   stop: async () => (await import('./stop.ts')).addStop,
   restart: async () => (await import('./stop.ts')).addRestart,
+  replace: async () => (await import('./replace.ts')).addReplace,
   run: async () => (await import('./run.ts')).addRun,
   exec: async () => (await import('./exec.ts')).addExec,
   logs: async () => (await import('./logs.ts')).addLogs,

@@ -14,9 +14,10 @@ const collect = (value: string, before: readonly string[] | undefined): string[]
 export const addRun: AddCommand = (root, { argv }) => {
   root
     .command('run')
-    .usage('--name NAME --network NETWORK [options] -- COMMAND [ARGUMENT...]')
+    .usage('--name NAME --network NETWORK [options] (IMAGE [ARGUMENT...] | -- COMMAND [ARGUMENT...])')
     .description('bring up an environment of one service')
     .argument('[command...]')
+    .passThroughOptions()
     .requiredOption('--name <name>', "the environment's name, and its service's")
     .requiredOption('--network <network>', 'the network to join')
     .option('--address <address>', "a fixed address, or 'pool'")
@@ -31,23 +32,24 @@ export const addRun: AddCommand = (root, { argv }) => {
     .option('--timeout <seconds>', 'the longest wait', '60')
     .option('--json', 'print one JSON document')
     .action(async (command: string[], options: RunOptions) => {
-      requireCommand(argv, command);
-      const text = JSON.stringify(environmentOf(command, options));
+      const text = JSON.stringify(environmentOf(serviceOf(argv, command), options));
       await checkWords(text);
       const { name } = options;
       printUp(await up(text, process.cwd(), 'run', { ...options, environment: name, services: [name] }), options.json);
     });
 };
 
-function requireCommand(argv: readonly string[], command: readonly string[]): void {
-  const dashed = argv.indexOf('--') !== -1 && argv.length - argv.indexOf('--') - 1 === command.length;
-  if (command.length > 0 && dashed) return;
-  const problem =
-    command.length === 0 ? 'there is no command to run' : `'${command[0]}' would be an image, and this version runs commands`;
-  throw new LandlineError('USAGE', {
-    problem,
-    advice: 'write the command behind two dashes: `landline run --name N --network NET -- COMMAND`',
-  });
+/** Behind two dashes stands a command of the host; an image stands alone, with the arguments of its program. */
+function serviceOf(argv: readonly string[], words: readonly string[]): object {
+  const dashed = argv.indexOf('--') !== -1 && argv.length - argv.indexOf('--') - 1 === words.length;
+  const [image, ...rest] = words;
+  if (image === undefined) {
+    throw new LandlineError('USAGE', {
+      problem: 'there is nothing to run',
+      advice: 'name an image, or write a command behind two dashes: `landline run --name N --network NET -- COMMAND`',
+    });
+  }
+  return dashed ? { command: words } : { image, ...(rest.length === 0 ? {} : { command: rest }) };
 }
 
 /** What is wrong with the words of the command line has no line and column. @throws LandlineError USAGE */
@@ -62,11 +64,11 @@ async function checkWords(text: string): Promise<void> {
   }
 }
 
-function environmentOf(command: readonly string[], options: RunOptions): object {
+function environmentOf(service: object, options: RunOptions): object {
   const { name, network, address, hostname } = options;
   return {
     name,
     'x-landline': { network, ...(address === undefined ? {} : { address }), ...(hostname === undefined ? {} : { hostname }) },
-    services: { [name]: { command, ...(options.publish === undefined ? {} : { ports: options.publish }) } },
+    services: { [name]: { ...service, ...(options.publish === undefined ? {} : { ports: options.publish }) } },
   };
 }

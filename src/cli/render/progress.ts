@@ -84,6 +84,10 @@ function turnOf({ what, fields }: EventView): Turn | undefined {
       return { phase: 'working', says: `attaching ${fields['address']}` };
     case 'address bound':
       return { phase: 'done', says: String(fields['address']) };
+    case 'image pulling':
+      return { phase: 'working', says: `pulling ${fields['image']}${fields['percent'] === undefined ? '' : `, ${fields['percent']} %`}` };
+    case 'image pulled':
+      return { phase: 'waiting', says: `has pulled ${fields['image']}` };
     case 'service waiting':
       return { phase: 'waiting', says: `waits for ${fields['on']}` };
     case 'service starting':

@@ -17,7 +17,7 @@ export interface AnchorOptions {
   readonly installation: string;
   /** Instead of Landline's own. */
   readonly image: () => string | undefined;
-  readonly pull: (image: string) => Promise<void>;
+  readonly pull: (image: string, environment: string) => Promise<void>;
   /** So that not all of them are started at once. */
   readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>;
 }
@@ -31,10 +31,10 @@ interface Known {
 export function openAnchors({ docker, installation, image, pull, inTurn }: AnchorOptions): Anchors {
   const known = new Map<string, Known>();
 
-  const imageName = async (): Promise<string> => {
+  const imageName = async (environment: string): Promise<string> => {
     const chosen = image();
     if (chosen !== undefined) {
-      if ((await docker.images.inspect(chosen)) === undefined) await pull(chosen);
+      if ((await docker.images.inspect(chosen)) === undefined) await pull(chosen, environment);
       return chosen;
     }
     const { Arch: processor } = await docker.version();
@@ -92,7 +92,7 @@ export function openAnchors({ docker, installation, image, pull, inTurn }: Ancho
       const id =
         before !== undefined && isAsWished
           ? before.Id
-          : (await docker.containers.create(wishFor(view, await imageName()), { name })).id;
+          : (await docker.containers.create(wishFor(view, await imageName(view.environment)), { name })).id;
       await inTurn(() => docker.containers.start(id));
       note(view.environment, await docker.containers.inspect(id));
     },

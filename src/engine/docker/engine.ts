@@ -54,12 +54,16 @@ export function openDockerEngine(options: DockerEngineOptions): Engine {
   let connectedAt = Date.now();
   let watching: Promise<void> | undefined;
 
-  const pull = async (image: string, platform?: string): Promise<void> => {
-    log('image pulling', { image });
-    await options.pull(image, platform, progressLog(image, log));
-    log('image pulled', { image });
+  const pull = async (image: string, environment: string, service: string, platform?: string): Promise<void> => {
+    log('image pulling', { environment, service, image });
+    await options.pull(
+      image,
+      platform,
+      progressLog((percent) => log('image pulling', { environment, service, image, percent })),
+    );
+    log('image pulled', { environment, service, image });
   };
-  const anchors = openAnchors({ docker, installation, image: options.anchorImage, pull, inTurn });
+  const anchors = openAnchors({ docker, installation, image: options.anchorImage, pull: (image, environment) => pull(image, environment, 'anchor'), inTurn });
 
   /** Containers of an environment, or of one of its services, without the anchor. */
   const containersOf = async (environment: string, service?: string): Promise<readonly Container[]> => {
@@ -97,7 +101,8 @@ export function openDockerEngine(options: DockerEngineOptions): Engine {
       const isNoted = note?.generation === generationOf(current);
       if (!isNoted && endedByItself(current.State, holder))
         folder.setNote(environment, service, { generation: generationOf(current), end: 'own' });
-      return statusOf(current, holder, note);
+      const started = folder.digest(environment, service);
+      return statusOf(current, holder, note, started?.container === current.Id ? started.digest : undefined);
     });
   };
 
@@ -113,12 +118,16 @@ export function openDockerEngine(options: DockerEngineOptions): Engine {
     return `container:${anchor.Id}`;
   };
 
-  const requireImage = async (service: ServiceSpec, policy = service.container?.pullPolicy): Promise<readonly string[]> => {
+  const requireImage = async (
+    environment: string,
+    service: ServiceSpec,
+    policy = service.container?.pullPolicy,
+  ): Promise<readonly string[]> => {
     const { image = '', platform } = service.container ?? {};
     const there = await docker.images.inspect(image);
     if (policy === 'always' || there === undefined) {
       if (policy === 'never') throw new LandlineError('IMAGE_MISSING', { image });
-      await pull(image, platform);
+      await pull(image, environment, service.name, platform);
     }
     const found = there !== undefined && policy !== 'always' ? there : await docker.images.inspect(image);
     return Object.keys(found?.Config?.ExposedPorts ?? {});
@@ -150,10 +159,7 @@ export function openDockerEngine(options: DockerEngineOptions): Engine {
     const networkMode = await networkModeOf(view);
     const wish = await wishFor(view, service, digest, networkMode, files);
     const fits = existing.find(
-      (it) =>
-        it.Config.Labels[madeLabel] === wish.Labels?.[madeLabel] &&
-        it.HostConfig.NetworkMode === networkMode &&
-        !it.State.Running,
+      (it) => it.Config.Labels[madeLabel] === wish.Labels?.[madeLabel] && it.HostConfig.NetworkMode === networkMode,
     );
     if (fits !== undefined) return fits.Id;
     await requireVolumes(view, service);
@@ -186,14 +192,12 @@ export function openDockerEngine(options: DockerEngineOptions): Engine {
     const ids = others ? await containersOf(environment) : [];
     const idOf = (name: string): string =>
       currentOf(ids.filter((it) => nameOf(it) === name))?.Id ?? containerName(environment, name);
-    const labels = { ...labelsOf({ installation, environment, service: service.name }), [digestLabel]: digest };
+    const labels = labelsOf({ installation, environment, service: service.name });
     const wish = createOf(service, { environment, volumes: view.volumes ?? [], networkMode, idOf, files, labels });
     const { NetworkMode: _mode, ...host } = wish.HostConfig ?? {};
-    const made = createHash('sha256')
-      .update(JSON.stringify({ ...wish, HostConfig: host, replaced: service.replaced }))
-      .digest('hex')
-      .slice(0, 32);
-    return { ...wish, Labels: { ...wish.Labels, [madeLabel]: made } };
+    const text = JSON.stringify({ ...wish, HostConfig: host, replaced: service.replaced });
+    const made = createHash('sha256').update(text).digest('hex').slice(0, 32);
+    return { ...wish, Labels: { ...wish.Labels, [madeLabel]: made, [digestLabel]: digest } };
   };
 
   /** Once a service runs: what it took the place of goes, unless it is to be kept; and its name is its own. */
@@ -217,7 +221,7 @@ export function openDockerEngine(options: DockerEngineOptions): Engine {
     const { environment } = view;
     const running = (await containersOf(environment, service.name)).find((it) => it.State.Running);
     if (running !== undefined) throw new Error(`${environment}/${service.name} runs already`);
-    await requireImage(service, service.container?.pullPolicy === 'never' ? 'never' : 'missing');
+    await requireImage(environment, service, service.container?.pullPolicy === 'never' ? 'never' : 'missing');
     const id = await requireContainer(view, service, digest);
     try {
       await inTurn(() => docker.containers.start(id));
@@ -228,6 +232,7 @@ export function openDockerEngine(options: DockerEngineOptions): Engine {
       throw startError(error, environment, service);
     }
     folder.setNote(environment, service.name, undefined);
+    folder.setDigest(environment, service.name, { container: id, digest });
     await clearFormer(environment, service.name);
     changes.dispatchEvent(new Event('change'));
   };
@@ -291,10 +296,8 @@ export function openDockerEngine(options: DockerEngineOptions): Engine {
     observe,
     refresh: async (view) => folder.refresh(view),
     prepare: async (view, service, digest) => {
-      const ports = await requireImage(service);
-      const existing = await containersOf(view.environment, service.name);
-      const isNew = !existing.some((it) => it.Config.Labels[digestLabel] === digest);
-      if (existing.length > 0 && isNew) await requireContainer(view, service, digest);
+      const ports = await requireImage(view.environment, service);
+      if ((await containersOf(view.environment, service.name)).length > 0) await requireContainer(view, service, digest);
       return { ports };
     },
     keepFormer: (environment, service) => void kept.add(`${environment}/${service}`),
@@ -384,7 +387,7 @@ function atMost(most: number): <T>(work: () => Promise<T>) => Promise<T> {
 }
 
 /** Tells how far a pull is, now and then. */
-function progressLog(image: string, log: DockerEngineOptions['log']): (line: Progress) => void {
+function progressLog(tell: (percent: number) => void): (line: Progress) => void {
   const layers = new Map<string, { current: number; total: number }>();
   let toldAt = performance.now();
   return ({ id, status, progressDetail }) => {
@@ -397,6 +400,6 @@ function progressLog(image: string, log: DockerEngineOptions['log']): (line: Pro
     if (performance.now() < toldAt + 1000 || layers.size === 0) return;
     toldAt = performance.now();
     const sum = (of: 'current' | 'total'): number => [...layers.values()].reduce((so, it) => so + it[of], 0);
-    log('image pulling', { image, percent: Math.floor((100 * sum('current')) / Math.max(1, sum('total'))) });
+    tell(Math.floor((100 * sum('current')) / Math.max(1, sum('total'))));
   };
 }

@@ -15,6 +15,9 @@ export interface StateFolder {
   refresh(view: SandboxView): void;
   note(environment: string, service: string): EndNote | undefined;
   setNote(environment: string, service: string, note: EndNote | undefined): void;
+  /** What the start of a container was told to stand for, where that is not what its label says. */
+  digest(environment: string, service: string): { readonly container: string; readonly digest: string } | undefined;
+  setDigest(environment: string, service: string, it: { readonly container: string; readonly digest: string }): void;
   /** Where lines of former containers are kept. */
   formerLog(environment: string, service: string): string;
   remove(environment: string): void;
@@ -73,6 +76,8 @@ export function stateFolder(directory: string): StateFolder {
       fs.mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
       writeAnew(file, JSON.stringify(note));
     },
+    digest: (environment, service) => readJson(path.join(folderOf(environment, service), 'started.json')),
+    setDigest: (environment, service, it) => writeAnew(path.join(folderOf(environment, service), 'started.json'), JSON.stringify(it)),
     formerLog: (environment, service) => path.join(folderOf(environment, service), 'former.log'),
     remove: (environment) => fs.rmSync(path.join(directory, environment), { recursive: true, force: true }),
   };

@@ -34,12 +34,17 @@ const wasStarted = (it: Container): boolean => it.State.Running || timeOf(it.Sta
 /**
  * @param holder undefined where it is gone
  * @param note of its last end, if there is one
+ * @param digest of what it was started with; left out: as its label says
  */
-export function statusOf(it: Container, holder: Holder | undefined, note: EndNote | undefined): ServiceStatus {
+export function statusOf(
+  it: Container,
+  holder: Holder | undefined,
+  note: EndNote | undefined,
+  digest = it.Config.Labels[digestLabel],
+): ServiceStatus {
   const name = it.Config.Labels[serviceLabel] ?? '';
   if (!wasStarted(it)) return { name, state: 'absent' };
   const generation = generationOf(it);
-  const digest = it.Config.Labels[digestLabel];
   const about = { startedAt: timeOf(it.State.StartedAt), generation, ...(digest === undefined ? {} : { digest }) };
   if (it.State.Running) {
     const health = healthOf(it.State);
