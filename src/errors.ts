@@ -41,7 +41,12 @@ const list = (items: readonly string[], most = 8): string =>
   items.length <= most ? items.join(', ') : `${items.slice(0, most).join(', ')} and ${items.length - most} more`;
 
 /** Where a program comes from whose package has another name. */
-const debianPackage: Readonly<Record<string, string>> = { docker: 'docker.io', nft: 'nftables', nsenter: 'util-linux', unshare: 'util-linux' };
+const debianPackage: Readonly<Record<string, string>> = {
+  docker: 'docker.io',
+  nft: 'nftables',
+  nsenter: 'util-linux',
+  unshare: 'util-linux',
+};
 
 const didYouMean = (suggestion: string | undefined): string => (suggestion === undefined ? '' : `did you mean '${suggestion}'? `);
 

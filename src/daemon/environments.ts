@@ -10,8 +10,8 @@ import { applyFirewall, requireFreePorts } from './host-firewall.ts';
 import { hostAddressesOn, putWithLeases } from './leasing.ts';
 import { logTail } from './log-tail.ts';
 import { isPrivate, networksOf } from './networks.ts';
-import { awaitReady } from './ready.ts';
 import { prepareService } from './prepare.ts';
+import { awaitReady } from './ready.ts';
 import { sandboxPath } from './sandbox.ts';
 import type { World } from './world.ts';
 
@@ -218,7 +218,10 @@ export function openEnvironments(world: World): Environments {
     chosen(require(name).record.spec, service);
     await inTurn(name, async () => {
       const { record } = require(name);
-      const spec = withStopped(replacedIn(record.spec, service, image), (record.spec.stopped ?? []).filter((it) => it !== service));
+      const spec = withStopped(
+        replacedIn(record.spec, service, image),
+        (record.spec.stopped ?? []).filter((it) => it !== service),
+      );
       await prepareService(world, spec, service);
       world.engine.keepFormer?.(name, service);
       try {
@@ -239,7 +242,10 @@ export function openEnvironments(world: World): Environments {
     world.store.putEnvironment(spec, 'up', Date.now());
     loop(spec.name).renew([service]);
     await loop(spec.name).converge();
-    const alone = { ...spec, services: spec.services.filter((it) => it.name === service).map((it) => ({ ...it, dependsOn: [] })) };
+    const alone = {
+      ...spec,
+      services: spec.services.filter((it) => it.name === service).map((it) => ({ ...it, dependsOn: [] })),
+    };
     const overtakenBy = (): string | undefined => newerWish(world, spec);
     await awaitReady(alone, loop(spec.name), { timeoutMs: options.timeoutMs, overtakenBy, logTail: logTail(world, spec.name) });
   };

@@ -29,7 +29,11 @@ const containers = async (office: DockerOffice): Promise<readonly string[]> =>
   (await office.dockerCommand('ps', '-a', '--format', '{{.Names}}')).trim().split('\n').sort();
 
 /** What the pc hears of an address that it pings every 20 ms while something is done. */
-async function pinging(office: DockerOffice, address: string, work: () => Promise<void>): Promise<{ sent: number; lost: number }> {
+async function pinging(
+  office: DockerOffice,
+  address: string,
+  work: () => Promise<void>,
+): Promise<{ sent: number; lost: number }> {
   const ping = office.start('pc', ['sh', '-c', `echo $$ >/tmp/ping.pid; exec ping -i 0.02 ${address}`]);
   let said = '';
   ping.stdout.setEncoding('utf8').on('data', (text: string) => (said += text));
@@ -119,11 +123,15 @@ test('environments on Docker', async (t) => {
       assert.equal(exec.status, 7, exec.stderr);
       assert.match(exec.stdout, /127\.0\.0\.1 db\n/);
       assert.match(exec.stdout, /192\.168\.11\.101 shop\.test\.office\.example shop\n/);
-      assert.equal((await office.landline('exec', '--sandbox', 'shop', '--', 'ip', '-br', 'link')).stdout.match(/eth0@/g)?.length, 1);
+      assert.equal(
+        (await office.landline('exec', '--sandbox', 'shop', '--', 'ip', '-br', 'link')).stdout.match(/eth0@/g)?.length,
+        1,
+      );
     });
 
     await t.test('stop, start and restart are of the container, which stays', async () => {
-      const id = async (): Promise<string> => (await office.dockerCommand('inspect', '-f', '{{.Id}}', 'landline.shop.api')).trim();
+      const id = async (): Promise<string> =>
+        (await office.dockerCommand('inspect', '-f', '{{.Id}}', 'landline.shop.api')).trim();
       const before = await id();
       await office.dockerCommand('exec', 'landline.shop.api', 'touch', '/written');
       assert.equal((await office.landline('stop', 'shop/api')).stdout, 'shop/api is stopped\n');

@@ -38,7 +38,12 @@ export const addExec: AddCommand = (root, { setStatus }) => {
 function runInContainer({ id, address }: NonNullable<ExecView['container']>, words: readonly string[]): Promise<number> {
   const host = address.startsWith('/') ? `unix://${address}` : address;
   const terminal = process.stdin.isTTY && process.stdout.isTTY ? ['--tty'] : [];
-  return runAttached('docker', ['--host', host, 'exec', '--interactive', ...terminal, id, ...words], process.env, 'to run commands in containers');
+  return runAttached(
+    'docker',
+    ['--host', host, 'exec', '--interactive', ...terminal, id, ...words],
+    process.env,
+    'to run commands in containers',
+  );
 }
 
 /** With the hosts and resolv.conf of the environment in place of the host's, for this program alone. */

@@ -85,7 +85,10 @@ function turnOf({ what, fields }: EventView): Turn | undefined {
     case 'address bound':
       return { phase: 'done', says: String(fields['address']) };
     case 'image pulling':
-      return { phase: 'working', says: `pulling ${fields['image']}${fields['percent'] === undefined ? '' : `, ${fields['percent']} %`}` };
+      return {
+        phase: 'working',
+        says: `pulling ${fields['image']}${fields['percent'] === undefined ? '' : `, ${fields['percent']} %`}`,
+      };
     case 'image pulled':
       return { phase: 'waiting', says: `has pulled ${fields['image']}` };
     case 'service waiting':

@@ -63,7 +63,13 @@ export function openDockerEngine(options: DockerEngineOptions): Engine {
     );
     log('image pulled', { environment, service, image });
   };
-  const anchors = openAnchors({ docker, installation, image: options.anchorImage, pull: (image, environment) => pull(image, environment, 'anchor'), inTurn });
+  const anchors = openAnchors({
+    docker,
+    installation,
+    image: options.anchorImage,
+    pull: (image, environment) => pull(image, environment, 'anchor'),
+    inTurn,
+  });
 
   /** Containers of an environment, or of one of its services, without the anchor. */
   const containersOf = async (environment: string, service?: string): Promise<readonly Container[]> => {

@@ -77,7 +77,8 @@ export function stateFolder(directory: string): StateFolder {
       writeAnew(file, JSON.stringify(note));
     },
     digest: (environment, service) => readJson(path.join(folderOf(environment, service), 'started.json')),
-    setDigest: (environment, service, it) => writeAnew(path.join(folderOf(environment, service), 'started.json'), JSON.stringify(it)),
+    setDigest: (environment, service, it) =>
+      writeAnew(path.join(folderOf(environment, service), 'started.json'), JSON.stringify(it)),
     formerLog: (environment, service) => path.join(folderOf(environment, service), 'former.log'),
     remove: (environment) => fs.rmSync(path.join(directory, environment), { recursive: true, force: true }),
   };
