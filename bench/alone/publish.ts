@@ -3,6 +3,7 @@
  * of iptables as Docker makes them, in turns on the same host, to the same server.
  */
 import { type ChildProcessByStdio, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { type PublishedPort, privateGateway } from '../../src/core/firewall/wish.ts';
@@ -92,7 +93,7 @@ async function prepare(office: Office): Promise<string> {
   await attachPrivate(office.host, { endpoint, mark, group, netns: '/run/netns/server', target: 'server' });
   // As Docker sets it.
   office.host.sysctl('ipv4/ip_forward', '1');
-  startInside('server', serve);
+  await once(startInside('server', serve).stdout, 'data');
   const link = (await office.host.kernel.listLinks()).find((it) => it.group === group);
   if (link === undefined) throw new Error('the server has no link');
   return link.name;
@@ -101,6 +102,7 @@ async function prepare(office: Office): Promise<string> {
 const serve = `
 import socket
 listener = socket.create_server(('', ${containerPort}), backlog=1000)
+print('ready', flush=True)
 while True: listener.accept()[0].close()`;
 
 /** The median of three hundred connections, each ended by a reset, so that none is left to wait. In seconds. */
@@ -127,6 +129,9 @@ function openClient(): (address: string, port: number) => Promise<number> {
   const child = startInside('pc', connectMany);
   const waiting: ((seconds: string) => void)[] = [];
   createInterface(child.stdout).on('line', (line) => waiting.shift()?.(line));
+  child.once('exit', (status) => {
+    throw new Error(`the client ended with status ${status}`);
+  });
   return async (address, port) => {
     const answer = new Promise<string>((resolve) => waiting.push(resolve));
     child.stdin.write(`${address} ${port}\n`);
