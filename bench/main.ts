@@ -17,7 +17,7 @@ import {
 const help = `Usage: bench/run [--short] [--write] [--only SECTION]
 Measures Landline beside its peers, side by side in one run, in namespaces made for it. Needs root.
 
-  --short          fewer rounds: three minutes instead of ten
+  --short          fewer rounds: four minutes instead of twelve
   --write          put the table into docs/benchmarks.md
   --only SECTION   attach, growth, start, publish, throughput, many or house
 `;
