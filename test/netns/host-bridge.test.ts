@@ -1,0 +1,184 @@
+/** The host's NIC goes under a bridge, and back, while a colleague looks on. */
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { BridgeStatus } from '../../src/prepare/index.ts';
+import { type TestLab, withLab } from '../lab.ts';
+import { networkOf, settled, watched } from '../support/host-network.ts';
+
+const interfaces = `auto lo
+iface lo inet loopback
+
+auto ens33
+iface ens33 inet static
+    address 192.168.11.20/23 # the host
+    gateway 192.168.11.1
+`;
+
+interface Host extends TestLab {
+  landline(...args: readonly string[]): Promise<string>;
+  /** Shell on the host. */
+  sh(script: string): Promise<string>;
+  status(): Promise<BridgeStatus>;
+  /** Waits until the host is in this state. */
+  until(state: BridgeStatus['state'], withinMs: number): Promise<void>;
+}
+
+async function withPlainHost(t: TestContext, body: (host: Host) => Promise<void>): Promise<void> {
+  await withLab(t, { plainNic: true, daemon: false, docker: false }, async (lab) => {
+    const sh = (script: string): Promise<string> => lab.read('host', ['sh', '-c', script]);
+    const status = async (): Promise<BridgeStatus> => JSON.parse(await sh('landline host bridge status --json')) as BridgeStatus;
+    await sh(`mkdir -p /etc/network && cat >/etc/network/interfaces <<'END'\n${interfaces}END\n`);
+    await body({
+      ...lab,
+      sh,
+      status,
+      landline: (...args) => lab.read('host', ['landline', ...args]),
+      until: async (state, withinMs) => {
+        const end = Date.now() + withinMs;
+        while ((await status()).state !== state) {
+          assert.ok(Date.now() < end, `the host is not ${state} after ${withinMs} ms`);
+          await sleep(100);
+        }
+      },
+    });
+  });
+}
+
+test('apply and confirm: a colleague notices nothing, and the files of the next boot are written', async (t) => {
+  await withPlainHost(t, async (host) => {
+    const before = await networkOf(host, 'host');
+    const notices = await watched(host, '192.168.11.20', async () => {
+      await host.landline('host', 'bridge', 'apply', '--interface', 'ens33');
+      assert.equal(await host.sh('cat /etc/network/interfaces'), interfaces, 'before the confirmation');
+      await host.landline('host', 'bridge', 'confirm');
+    });
+    t.diagnostic(JSON.stringify(notices));
+    assert.ok(notices.pings.gap < 1000 && notices.pings.answered > 50, JSON.stringify(notices));
+    assert.ok(notices.session.lived && notices.session.gap < 1000 && notices.session.echoed > 30, JSON.stringify(notices));
+    const written = await host.sh('cat /etc/network/interfaces');
+    assert.match(written, /^iface ens33 inet manual$/m);
+    assert.match(written, /^ {4}address 192\.168\.11\.20\/23 # the host$/m);
+    assert.match(await host.sh('ip -d link show br0'), /52:54:00:00:00:20.*stp_state 0/s);
+    const again = await host.landline('host', 'bridge', 'apply', '--interface', 'ens33');
+    assert.match(again, /is under br0/, 'a second one does nothing');
+
+    await t.test('rollback long after takes what is there by then back to the NIC, and the files as they were', async () => {
+      await host.sh('ip address add 192.168.11.22/23 dev br0');
+      const back = await watched(host, '192.168.11.20', async () => void (await host.landline('host', 'bridge', 'rollback')));
+      assert.ok(back.session.lived && back.pings.gap < 1000, JSON.stringify(back));
+      assert.match(await host.sh('ip -br address show ens33'), /192\.168\.11\.20\/23 192\.168\.11\.22\/23/);
+      await host.sh('ip address delete 192.168.11.22/23 dev ens33');
+      assert.deepEqual(await networkOf(host, 'host'), before);
+      assert.equal(await host.sh('cat /etc/network/interfaces'), interfaces);
+    });
+  });
+});
+
+/** Shapes of a host's network, each as commands on a host whose ens33 has 192.168.11.20/23 and the default route. */
+const shapes: Readonly<Record<string, { readonly make: string; readonly colleague?: string; readonly address?: string }>> = {
+  'one address': { make: ':' },
+  'two addresses, one with a label, and routes with metrics, sources and an MTU': {
+    make: `ip address add 192.168.11.21/23 dev ens33 label ens33:1
+      ip address add 192.168.30.1/24 dev ens33 noprefixroute
+      ip route add 192.168.30.0/24 dev ens33 proto kernel scope link src 192.168.30.1 metric 70
+      ip route replace default via 192.168.11.1 dev ens33 proto dhcp src 192.168.11.21 metric 100 mtu 1400
+      ip route add 10.50.0.0/24 via 192.168.30.9 dev ens33
+      ip route add 10.60.0.0/16 nexthop via 192.168.11.1 dev ens33 weight 2 nexthop via 192.168.11.2 dev ens33
+      ip route add unreachable 10.70.0.0/16
+      ip neighbour add 192.168.11.99 lladdr 02:00:00:00:00:99 dev ens33 nud permanent
+      ip neighbour add proxy 192.168.11.98 dev ens33`,
+  },
+  'policy routes': {
+    make: `ip route add default via 192.168.11.1 dev ens33 table 100
+      ip route add 192.168.10.0/23 dev ens33 table 100
+      ip rule add iif ens33 lookup 100 priority 1000
+      ip rule add from 192.168.11.20 fwmark 7/0xff lookup 100 priority 1001
+      ip -6 rule add oif ens33 lookup 200 priority 1002`,
+  },
+  'a default route through another NIC, of the same metric': {
+    make: `ip link add ens34 type veth peer name far
+      ip link set far up; ip link set ens34 up
+      ip address add 192.168.10.77/23 dev ens34
+      ip route delete default
+      ip route add default via 192.168.11.1 dev ens34
+      ip route append default via 192.168.11.1 dev ens33`,
+  },
+  'IPv6 alone, with a router': {
+    make: `sysctl -qw net.ipv6.conf.ens33.disable_ipv6=0
+      ip address flush dev ens33 scope global; ip -4 route flush dev ens33
+      ip -6 address add 2001:db8:10::20/64 dev ens33
+      ip -6 address add 2001:db8:10::21/64 dev ens33 preferred_lft 1000 valid_lft 2000
+      ip -6 route add default via 2001:db8:10::1 dev ens33 metric 1024
+      ip -6 route add 2001:db8:50::/64 via 2001:db8:10::1 dev ens33 expires 600`,
+    colleague: `sysctl -qw net.ipv6.conf.eth0.disable_ipv6=0; ip -6 address add 2001:db8:10::10/64 dev eth0 nodad`,
+    address: '2001:db8:10::20',
+  },
+};
+
+for (const [shape, { make, colleague, address = '192.168.11.20' }] of Object.entries(shapes)) {
+  test(`without a confirmation everything is as it was: ${shape}`, async (t) => {
+    await withPlainHost(t, async (host) => {
+      await host.sh(make);
+      if (colleague !== undefined) {
+        await host.read('pc', ['sh', '-c', colleague]);
+        await host.read('router', [
+          'sh',
+          '-c',
+          'sysctl -qw net.ipv6.conf.eth0.disable_ipv6=0; ip -6 address add 2001:db8:10::1/64 dev eth0 nodad',
+        ]);
+      }
+      await settled(host, 'host');
+      await host.read('pc', ['ping', '-c', '1', '-W', '2', address]);
+      const before = await networkOf(host, 'host');
+      const notices = await watched(host, address, async () => {
+        await host.landline('host', 'bridge', 'apply', '--interface', 'ens33', '--timeout', '1');
+      });
+      t.diagnostic(JSON.stringify(notices));
+      assert.ok(notices.session.lived && notices.pings.gap < 1000, JSON.stringify(notices));
+      await host.until('rolled back', 4000);
+      await settled(host, 'host');
+      assert.deepEqual(await networkOf(host, 'host'), before);
+    });
+  });
+}
+
+test('a router that is gone when it is looked for again: everything goes back at once', async (t) => {
+  await withPlainHost(t, async (host) => {
+    // Nobody answers for this one, so the command waits for it before it changes anything.
+    await host.sh('ip route add 10.99.0.0/24 via 192.168.11.77');
+    const before = await networkOf(host, 'host');
+    const apply = host.exec('host', ['landline', 'host', 'bridge', 'apply', '--interface', 'ens33']);
+    await sleep(1000);
+    await host.read('router', ['ip', 'link', 'set', 'eth0', 'down']);
+    const { status, stderr } = await apply;
+    assert.equal(status, 1);
+    assert.match(
+      stderr,
+      /BRIDGE_FAILED: the network was changed and put back: 192\.168\.11\.1 answered before, and does not over br0/,
+    );
+    assert.deepEqual(await networkOf(host, 'host'), before);
+    assert.equal((await host.status()).state, 'rolled back');
+  });
+});
+
+/** Milliseconds after its start at which the command is killed, with every process of its own but the watchdog. */
+const moments = process.env['LANDLINE_SOAK'] === '1' ? [50, 150, 250, 300, 350, 400, 450, 500, 700, 1200] : [250, 400, 800];
+
+test('kill -9 of the command, its shell and the daemon, at any moment: everything is as it was in time', async (t) => {
+  await withPlainHost(t, async (host) => {
+    await host.sh('ip route add 10.50.0.0/24 via 192.168.11.1; setsid landline daemon >/var/log/landline.log 2>&1 </dev/null &');
+    const before = await networkOf(host, 'host');
+    for (const moment of moments) {
+      const run = host.start('host', ['sh', '-c', 'landline host bridge apply --interface ens33 --timeout 2; true']);
+      await sleep(moment);
+      await host.exec('host', ['pkill', '-KILL', '-f', 'host bridge apply|landline daemon']);
+      run.kill('SIGKILL');
+      await sleep(2600);
+      // Where it was killed before the watchdog ran, nothing was changed either.
+      assert.deepEqual(await networkOf(host, 'host'), before, `killed after ${moment} ms`);
+      await host.exec('host', ['landline', 'host', 'bridge', 'rollback']);
+      assert.deepEqual(await networkOf(host, 'host'), before, `killed after ${moment} ms, and mended`);
+    }
+  });
+});
