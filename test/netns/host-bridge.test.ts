@@ -149,7 +149,7 @@ test('a router that is gone when it is looked for again: everything goes back at
     await host.sh('ip route add 10.99.0.0/24 via 192.168.11.77');
     const before = await networkOf(host, 'host');
     const apply = host.exec('host', ['landline', 'host', 'bridge', 'apply', '--interface', 'ens33']);
-    await sleep(1000);
+    await host.sh('until ip neighbour show 192.168.11.77 | grep -q INCOMPLETE; do sleep 0.02; done; sleep 0.2');
     await host.read('router', ['ip', 'link', 'set', 'eth0', 'down']);
     const { status, stderr } = await apply;
     assert.equal(status, 1);

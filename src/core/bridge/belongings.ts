@@ -2,7 +2,7 @@
 import type { AddressMessage } from '../../wire/netlink/address.ts';
 import type { LinkMessage } from '../../wire/netlink/link.ts';
 import { type NeighbourMessage, NUD_PERMANENT } from '../../wire/netlink/neighbour.ts';
-import { type RouteMessage, RTN_UNICAST, RTPROT_KERNEL } from '../../wire/netlink/route.ts';
+import { AF_INET, type RouteMessage, RTN_UNICAST, RTPROT_KERNEL } from '../../wire/netlink/route.ts';
 import type { RuleMessage } from '../../wire/netlink/rule.ts';
 import type { Tables } from '../../wire/netlink/tables.ts';
 import { numberOf, rawOf, textOf } from './raw.ts';
@@ -16,11 +16,15 @@ export interface LinkRef {
 export interface Belongings {
   readonly addresses: readonly AddressMessage[];
   readonly routes: readonly RouteMessage[];
+  /** Those of them that come before one over another link with the same target and metric: the first is taken. */
+  readonly first: ReadonlySet<RouteMessage>;
   readonly rules: readonly RuleMessage[];
   readonly neighbours: readonly NeighbourMessage[];
 }
 
+const RTA_DST = 1;
 const RTA_OIF = 4;
+const RTA_PRIORITY = 6;
 const RTA_GATEWAY = 5;
 const RTA_VIA = 18;
 const RTA_TABLE = 15;
@@ -35,15 +39,30 @@ const IFLA_IFNAME = 3;
 export const nameOfLink = (it: LinkMessage): string => textOf(it.attributes, IFLA_IFNAME) ?? String(it.index);
 
 export function belongingsOf(tables: Tables, link: LinkRef): Belongings {
+  const first = firstOf(tables.routes, link.index);
   return {
     addresses: tables.addresses.filter((it) => it.link === link.index),
     // Those that lead to gateways come after the ones that gateways are reached by.
     routes: tables.routes
-      .filter((it) => leadsThrough(it, link.index) && !comesByItself(it))
+      .filter((it) => leadsThrough(it, link.index) && (first.has(it) || !comesByItself(it)))
       .toSorted((a, b) => rank(a) - rank(b)),
+    first,
     rules: tables.rules.filter((it) => [FRA_IIFNAME, FRA_OIFNAME].some((type) => textOf(it.attributes, type) === link.name)),
     neighbours: tables.neighbours.filter((it) => it.link === link.index && isWorthTelling(it)),
   };
+}
+
+/** IPv6 keeps no such order: equal routes are ways of one. */
+function firstOf(routes: readonly RouteMessage[], index: number): ReadonlySet<RouteMessage> {
+  const key = (it: RouteMessage): string => {
+    const table = numberOf(it.attributes, RTA_TABLE) ?? it.table;
+    const to = rawOf(it.attributes, RTA_DST) ?? [];
+    return [table, it.toLength, [...to].join('.'), it.tos, numberOf(it.attributes, RTA_PRIORITY) ?? 0].join(' ');
+  };
+  const others = new Map<string, number>();
+  const ofFour = routes.filter((it) => it.family === AF_INET);
+  for (const [at, it] of ofFour.entries()) if (!leadsThrough(it, index)) others.set(key(it), at);
+  return new Set(ofFour.filter((it, at) => leadsThrough(it, index) && (others.get(key(it)) ?? -1) > at));
 }
 
 const rank = (it: RouteMessage): number =>

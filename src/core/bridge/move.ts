@@ -48,7 +48,7 @@ export function planMove(it: Belongings, from: LinkRef, to: LinkRef, nameOf: Nam
     ...inOrder.map((a) => addAddress(a, to, rename)),
     ...it.routes.toReversed().map((route) => deleteRoute(route, named)),
     ...inOrder.toReversed().map((a) => deleteAddress(a, from)),
-    ...it.routes.map((route) => addRoute(onLink(route, from, to), named)),
+    ...it.routes.flatMap((route) => addRoute(onLink(route, from, to), it.first.has(route), named)),
     ...it.rules.flatMap((rule) => moveRule(rule, rename)),
     ...it.neighbours.map((neighbour) => addNeighbour(neighbour, to)),
   ];
@@ -105,10 +105,13 @@ function hopsOnLink(bytes: Uint8Array, from: LinkRef, to: LinkRef): Uint8Array {
   return copy;
 }
 
-/** Appended, never replaced: a route over another link with the same target and metric is not to go. */
-function addRoute(it: RouteMessage, nameOf: NameOf): KernelChange {
-  const says = spellRoute(it, nameOf) ?? '';
-  return { says, type: RTM_NEWROUTE, flags: NLM_F_CREATE | NLM_F_APPEND, payload: encodeRoute(it), tolerates: ['EEXIST'] };
+/** Never replaced: a route over another link with the same target and metric is not to go, nor to change its place. */
+function addRoute(it: RouteMessage, isFirst: boolean, nameOf: NameOf): readonly KernelChange[] {
+  const says = spellRoute(it, nameOf, isFirst ? 'prepend' : 'append') ?? '';
+  const flags = isFirst ? NLM_F_CREATE : NLM_F_CREATE | NLM_F_APPEND;
+  const add = { says, type: RTM_NEWROUTE, flags, payload: encodeRoute(it), tolerates: ['EEXIST'] };
+  // One that came with its address stands behind the others.
+  return isFirst ? [deleteRoute(it, nameOf), add] : [add];
 }
 
 function deleteRoute(it: RouteMessage, nameOf: NameOf): KernelChange {

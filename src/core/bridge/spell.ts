@@ -127,7 +127,7 @@ export type NameOf = (index: number) => string;
 export function spellRoute(
   it: RouteMessage,
   nameOf: NameOf,
-  verb: 'append' | 'delete' = 'append',
+  verb: 'append' | 'prepend' | 'delete' = 'append',
   time: SpellTime = asItIs,
 ): string | undefined {
   const list = it.attributes;

@@ -3,6 +3,7 @@
  * the machine with nothing else left. It may be run more than once, and from any half-way.
  */
 
+import type { RouteMessage } from '../../wire/netlink/route.ts';
 import type { Belongings } from './belongings.ts';
 import type { BootChange } from './boot.ts';
 import { type NameOf, type SpellTime, spellAddress, spellNeighbour, spellRoute, spellRule } from './spell.ts';
@@ -134,7 +135,7 @@ function linkLines(before: Before, bootId: string): readonly string[] {
     ...quickly,
     `try ip link set dev ${owner} ${before.up ? 'up' : 'down'}`,
     ...inOrder.map((it) => `try ${spellAddress(it, owner, renamedBack, left)}`),
-    ...owned.routes.map((it) => `try ${spellRoute(it, before.nameOf, 'append', left) ?? ''}`),
+    ...owned.routes.flatMap((it) => spellBack(it, owned.first.has(it), before.nameOf)),
     ...owned.rules.flatMap((it) => [
       `try ${spellRule(it, otherName, 'delete') ?? ''}`,
       `try ${spellRule(it, renamedBack) ?? ''}`,
@@ -153,6 +154,12 @@ function linkLines(before: Before, bootId: string): readonly string[] {
     ...commands.map((it) => `  ${it}`),
     'fi',
   ];
+}
+
+/** One that came with its address, and is to be the first of its like, is put before the others. */
+function spellBack(it: RouteMessage, isFirst: boolean, nameOf: NameOf): readonly string[] {
+  const verbs = isFirst ? (['delete', 'prepend'] as const) : (['append'] as const);
+  return verbs.map((verb) => `try ${spellRoute(it, nameOf, verb, left) ?? ''}`);
 }
 
 const removeBridge = ({ bridge, port }: Before): readonly string[] => [
