@@ -1,6 +1,6 @@
 /** What every {@link Host} does, as one suite: the fake is held to it in the unit tests, the real one where there is root. */
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ipv4 } from '../net/ipv4.ts';
 import { formatPrefix, prefix } from '../net/prefix.ts';
@@ -79,11 +79,11 @@ interface Sandbox {
 
 /** `options` are those of node:test, for a reason to skip. */
 export function testHost(name: string, makeCandidate: () => Promise<Candidate>, options: { readonly skip?: string } = {}): void {
-  const story = (title: string, body: (host: Host, it: Candidate) => Promise<void>): void => {
-    test(`${name}: ${title}`, options, async () => {
+  const story: Story = (title, body) => {
+    test(`${name}: ${title}`, options, async (t) => {
       const candidate = await makeCandidate();
       try {
-        await body(candidate.host, candidate);
+        await body(candidate.host, candidate, t);
       } finally {
         candidate.host.close();
         await candidate.dispose();
@@ -111,13 +111,14 @@ export function testHost(name: string, makeCandidate: () => Promise<Candidate>, 
   };
 
   linkStories(story, addSandbox);
+  childStories(story);
   addressStories(story, addSandbox);
   netnsStories(story, addSandbox);
   arpStories(story, addRunning);
   watchStories(story, addSandbox);
 }
 
-type Story = (title: string, body: (host: Host, it: Candidate) => Promise<void>) => void;
+type Story = (title: string, body: (host: Host, it: Candidate, t: TestContext) => Promise<void>) => void;
 type AddSandbox = (host: Host, it: Candidate, shop: string, bridge: number, number?: number) => Promise<Sandbox>;
 type AddRunning = (host: Host, it: Candidate, bridge: number, number: number, address: string) => Promise<Sandbox>;
 
@@ -335,6 +336,147 @@ function linkStories(story: Story, addSandbox: AddSandbox): void {
     assert.equal((await host.kernel.listLinks()).length, 2 + 2 * 1023);
     await host.kernel.deleteLinkGroup(76);
     assert.deepEqual(namesOf(await host.kernel.listLinks()), ['br0', 'lo']);
+  });
+}
+
+/** A NIC with a cable to a switch. */
+async function addNic(host: Host, { folder }: Candidate): Promise<number> {
+  const netns = `${folder}/switch`;
+  await host.addNetns(netns);
+  const peer = { name: 'ens33', netns };
+  const spec = { kind: 'veth', name: 'ens33', mac: '02:4c:4c:00:00:20', mtu: 1400, up: true, peer } as const;
+  const added = await host.kernel.addLink(spec);
+  await host.within(netns, ({ kernel }) => kernel.setLink(added.peer ?? 0, { up: true }));
+  return added.index;
+}
+
+function childStories(story: Story): void {
+  const mac = '02:4c:4c:00:00:01';
+
+  story('a macvlan is born in another namespace, with its alias and group, and the MTU of its parent', async (host, it) => {
+    const path = `${it.folder}/shop`;
+    await host.addNetns(path);
+    const parent = await addNic(host, it);
+    const spec = { kind: 'macvlan', name: 'eth0', parent, mac, group: 76, alias: 'landline:shop', netns: path } as const;
+    const { index, peer } = await host.kernel.addLink(spec);
+    assert.equal(peer, undefined);
+    assert.equal(await host.kernel.getLink('eth0'), undefined, 'it never was here');
+    await host.within(path, async ({ kernel }) => {
+      const { carrier: _, ...link } = await linkNamed(kernel, 'eth0');
+      const made = { name: 'eth0', mac, mtu: 1400, up: false, group: 76, kind: 'macvlan', alias: 'landline:shop' };
+      assert.deepEqual(link, { ...made, index, peer: parent });
+      await kernel.setLink(index, { up: true });
+      assert.equal((await linkNamed(kernel, 'eth0')).carrier, true);
+      await host.kernel.setLink(parent, { up: false });
+      assert.deepEqual(await upAndCarrier(kernel), { up: true, carrier: false }, 'without the parent it passes nothing');
+    });
+    await host.kernel.deleteLink(parent);
+    await eventually('it goes with its parent', () =>
+      host.within(path, async ({ kernel }) => (await kernel.listLinks()).length === 1),
+    );
+  });
+
+  const upAndCarrier = async (kernel: Kernel): Promise<unknown> => {
+    const { up, carrier } = await linkNamed(kernel, 'eth0');
+    return { up, carrier };
+  };
+
+  story('the parent of a macvlan is no port of a bridge, and none becomes one', async (host, it) => {
+    const { kernel } = host;
+    const parent = await addNic(host, it);
+    const bridge = await addBridge(kernel);
+    await kernel.setLink(parent, { controller: bridge });
+    const add = (): Promise<unknown> => kernel.addLink({ kind: 'macvlan', name: 'mv0', parent });
+    await assert.rejects(add(), refusedWith('EBUSY'));
+    await kernel.setLink(parent, { controller: 0 });
+    await add();
+    await assert.rejects(kernel.setLink(parent, { controller: bridge }), refusedWith('EBUSY'));
+    await assert.rejects(kernel.addLink({ kind: 'macvlan', name: 'mv1', parent: 1 }), refusedWith('EINVAL'));
+    await assert.rejects(kernel.addLink({ kind: 'macvlan', name: 'mv1', parent: 4711 }), refusedWith('ENODEV'));
+    await assert.rejects(kernel.addLink({ kind: 'macvlan', name: 'mv1', parent, mtu: 1500 }), refusedWith('EINVAL'));
+    await assert.rejects(kernel.addLink({ kind: 'macvlan', name: 'mv0', parent }), refusedWith('EEXIST'));
+  });
+
+  story('of two macvlans with one MAC the second does not come up, wherever each lives', async (host, it) => {
+    const path = `${it.folder}/shop`;
+    await host.addNetns(path);
+    const parent = await addNic(host, it);
+    await host.kernel.addLink({ kind: 'macvlan', name: 'mv0', parent, mac, up: true });
+    const { index } = await host.kernel.addLink({ kind: 'macvlan', name: 'eth0', parent, mac, netns: path });
+    await host.within(path, async ({ kernel }) => {
+      await assert.rejects(kernel.setLink(index, { up: true }), refusedWith('EADDRINUSE'));
+      await assert.rejects(kernel.configure(index, { up: true, routes: [] }), refusedWith('EADDRINUSE'));
+      await host.kernel.deleteLink((await linkNamed(host.kernel, 'mv0')).index);
+      await kernel.setLink(index, { up: true });
+    });
+  });
+
+  story('macvlans of one NIC hear each other, and the NIC’s own host hears neither', async (host, it) => {
+    const parent = await addNic(host, it);
+    const paths = [`${it.folder}/shop1`, `${it.folder}/shop2`] as const;
+    const macs = ['02:4c:4c:00:00:01', '02:4c:4c:00:00:02'] as const;
+    for (const [at, path] of paths.entries()) {
+      await host.addNetns(path);
+      const { index } = await host.kernel.addLink({ kind: 'macvlan', name: 'eth0', parent, mac: macs[at] ?? mac, netns: path });
+      await host.within(path, ({ kernel }) =>
+        kernel.configure(index, { up: true, address: prefix(`192.168.11.10${at + 1}/23`), routes: [] }),
+      );
+    }
+    await host.kernel.addAddress({ link: parent, address: prefix('192.168.11.20/23') });
+    await host.within(paths[0], async (inside) => {
+      const { index } = await linkNamed(inside.kernel, 'eth0');
+      const heard: Arp[] = [];
+      const socket = inside.openArp(index, (frame) => void heard.push(decodeArp(frame)));
+      socket.send(encodeArp(arpProbe(macs[0], ipv4('192.168.11.20'))));
+      socket.send(encodeArp(arpProbe(macs[0], ipv4('192.168.11.102'))));
+      await eventually('the other answers', () => heard.some((one) => one.senderMac === macs[1]));
+      assert.ok(!heard.some((one) => one.operation === 'reply' && one.senderAddress === ipv4('192.168.11.20')));
+      socket.close();
+    });
+  });
+
+  story('a watch hears of a namespace that a child was made in', async (host, it) => {
+    const path = `${it.folder}/shop`;
+    await host.addNetns(path);
+    const parent = await addNic(host, it);
+    const { index } = await host.kernel.addLink({ kind: 'macvlan', name: 'eth0', parent, netns: path });
+    const heard: KernelEvent[] = [];
+    await host.watch((event) => void heard.push(event));
+    await host.within(path, async ({ kernel }) => {
+      await kernel.configure(index, { up: true, address: prefix('192.168.11.101/23'), routes: [] });
+      await kernel.deleteAddress({ link: index, address: prefix('192.168.11.101/23') });
+    });
+    await eventually('the address goes', () =>
+      heard.some((event) => event.kind === 'address' && event.change === 'deleted' && event.address.link === index),
+    );
+  });
+
+  story('an ipvlan has the MAC of its parent', async (host, it, t) => {
+    const path = `${it.folder}/shop`;
+    await host.addNetns(path);
+    const parent = await addNic(host, it);
+    try {
+      await host.kernel.addLink({ kind: 'ipvlan', name: 'eth0', parent, group: 76, alias: 'landline:shop', netns: path });
+    } catch (error) {
+      if (!isKernelError(error, 'EOPNOTSUPP')) throw error;
+      return t.skip('this kernel has no ipvlan');
+    }
+    const { mac: own, kind, alias } = await host.within(path, ({ kernel }) => linkNamed(kernel, 'eth0'));
+    assert.deepEqual({ own, kind, alias }, { own: '02:4c:4c:00:00:20', kind: 'ipvlan', alias: 'landline:shop' });
+    await assert.rejects(host.kernel.addLink({ kind: 'macvlan', name: 'mv0', parent }), refusedWith('EBUSY'));
+  });
+
+  story('a neighbour that is set by hand stays, until it is deleted or its link goes down', async (host, it) => {
+    const { kernel } = host;
+    const link = await addNic(host, it);
+    const address = ipv4('192.168.11.101');
+    await kernel.addNeighbour({ link, address, mac: '02:4c:4c:00:00:09' });
+    await kernel.addNeighbour({ link, address, mac });
+    assert.deepEqual(await kernel.listNeighbours(), [{ link, address, mac, state: 'permanent' }]);
+    await kernel.deleteNeighbour({ link, address });
+    await kernel.addNeighbour({ link, address, mac });
+    await kernel.setLink(link, { up: false });
+    assert.deepEqual(await kernel.listNeighbours(), []);
   });
 }
 

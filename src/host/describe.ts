@@ -15,9 +15,12 @@ const settings = (it: { readonly mac?: string; readonly mtu?: number; readonly g
 const state = (up: boolean | undefined): string | undefined => (up === undefined ? undefined : up ? 'up' : 'down');
 
 export function describeAddLink(spec: LinkSpec): string {
-  const { name, kind } = spec;
-  const head = words('ip link add', name, settings(spec), spec.up === true ? 'up' : undefined);
-  if (kind === 'bridge') return words(head, 'type bridge');
+  const head = words('ip link add', spec.name, settings(spec), spec.up === true ? 'up' : undefined);
+  if (spec.kind === 'bridge') return words(head, 'type bridge');
+  if (spec.kind !== 'veth') {
+    const mode = spec.kind === 'macvlan' ? 'bridge' : 'l2';
+    return words(head, option('link', spec.parent), option('netns', spec.netns), 'type', spec.kind, 'mode', mode);
+  }
   const { peer, controller } = spec;
   const other = words('peer name', peer.name, settings(peer), option('netns', peer.netns));
   return words(head, option('master', controller), 'type veth', other);
@@ -55,6 +58,9 @@ export function describeRoute(verb: 'replace' | 'delete', route: Route): string 
 
 export const describeRule = (verb: 'add' | 'delete', { from, table, priority }: Rule): string =>
   `ip rule ${verb} from ${from === undefined ? 'all' : formatPrefix(from)} lookup ${table} priority ${priority}`;
+
+export const describeAddNeighbour = ({ link, address, mac }: Pick<Neighbour, 'link' | 'address' | 'mac'>): string =>
+  `ip neighbour replace ${formatIpv4(address)} lladdr ${mac} dev ${link} nud permanent`;
 
 export const describeDeleteNeighbour = (it: Pick<Neighbour, 'link' | 'address'>): string =>
   `ip neighbour delete ${formatIpv4(it.address)} dev ${it.link}`;

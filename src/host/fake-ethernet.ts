@@ -2,7 +2,7 @@
 import { broadcastMac } from '../net/mac.ts';
 import { type Arp, decodeArp, encodeArp } from '../wire/arp/arp.ts';
 import { portsOf } from './fake-kernel.ts';
-import { type FakeLink, type FakeNetns, forwards, requireLink } from './fake-tables.ts';
+import { childrenOf, type FakeLink, type FakeNetns, forwards, requireLink } from './fake-tables.ts';
 import type { ArpSocket } from './index.ts';
 import { KernelError } from './kernel-error.ts';
 
@@ -19,11 +19,30 @@ export function fakeEthernet(lan: Lan): FakeEthernet {
 
   /** Out of a link, and into its other end. */
   const transmit = (link: FakeLink, frame: Uint8Array): void => {
+    if (link.up && link.parent !== undefined) return leaveChild(link, link.parent, frame);
     if (link.up && link.peer?.up === true) receive(link.peer, frame);
+  };
+
+  /** To the other children of the NIC, never to the NIC's own host, and out of it. */
+  const leaveChild = (link: FakeLink, parent: FakeLink, frame: Uint8Array): void => {
+    const known = toChildren(parent, frame, link);
+    if (known || !parent.up) return;
+    transmit(parent, frame);
+    for (const reply of lan(decodeArp(frame), parent.name)) toChildren(parent, encodeArp(reply));
+  };
+
+  /** @returns whether one of them is the one whom it is for */
+  const toChildren = (parent: FakeLink, frame: Uint8Array, from?: FakeLink): boolean => {
+    const { destination } = decodeArp(frame);
+    const others = childrenOf(parent).filter((it) => it !== from && it.up);
+    const found = others.filter((it) => destination === broadcastMac || it.mac === destination);
+    for (const it of found) receive(it, frame);
+    return destination !== broadcastMac && found.length > 0;
   };
 
   const receive = (link: FakeLink, frame: Uint8Array): void => {
     deliver(link, frame);
+    if (toChildren(link, frame)) return;
     if (link.bridge === undefined) answer(link, frame, (reply) => transmit(link, reply));
     else if (forwards(link)) enterBridge(link.bridge, link, frame);
   };

@@ -3,6 +3,7 @@ import { isMulticast } from '../net/mac.ts';
 import { formatPrefix, subnetOf } from '../net/prefix.ts';
 import {
   describeAddLink,
+  describeAddNeighbour,
   describeAddress,
   describeDeleteLink,
   describeDeleteLinkGroup,
@@ -13,6 +14,8 @@ import {
 } from './describe.ts';
 import {
   addAddress,
+  adopt,
+  childrenOf,
   describeLink,
   type FakeLink,
   type FakeNetns,
@@ -29,7 +32,7 @@ import {
   type Tell,
   takeOut,
 } from './fake-tables.ts';
-import type { ForwardingEntry, Kernel, LinkChange, LinkSpec, Route, Rule } from './index.ts';
+import type { ChildSpec, ForwardingEntry, Kernel, LinkChange, LinkSpec, Neighbour, Route, Rule } from './index.ts';
 import { KernelError } from './kernel-error.ts';
 
 const mostPorts = 1023;
@@ -49,6 +52,7 @@ export function fakeKernel({ netns, tell, find }: FakeKernelParts): Kernel {
 
   const addLink = (spec: LinkSpec): FakeLink => {
     const doing = describeAddLink(spec);
+    if (spec.kind !== 'veth' && spec.kind !== 'bridge') return addChild(spec, doing);
     const there = spec.kind === 'veth' && spec.peer.netns !== undefined ? find(spec.peer.netns) : netns;
     checkName(netns, spec.name, doing);
     checkSettings(spec, doing);
@@ -64,13 +68,40 @@ export function fakeKernel({ netns, tell, find }: FakeKernelParts): Kernel {
     return link;
   };
 
+  const addChild = (spec: ChildSpec, doing: string): FakeLink => {
+    const there = spec.netns === undefined ? netns : find(spec.netns);
+    checkName(there, spec.name, doing);
+    checkSettings(spec, doing);
+    const parent = requireLink(netns, spec.parent, doing);
+    if (parent.name === 'lo') throw new KernelError(doing, 'EINVAL');
+    const isOther = childrenOf(parent).some((it) => it.kind !== spec.kind);
+    if (parent.bridge !== undefined || isOther) throw new KernelError(doing, 'EBUSY');
+    if (spec.mtu !== undefined && spec.mtu > parent.mtu) throw new KernelError(doing, 'EINVAL');
+    const { mac: _, ...rest } = spec;
+    const child = make(there, { mtu: parent.mtu, ...(spec.kind === 'macvlan' ? spec : { ...rest, mac: parent.mac }) });
+    adopt(parent, child);
+    return child;
+  };
+
+  /** Two of one NIC cannot be up with one MAC. */
+  const checkUp = (link: FakeLink, doing: string): void => {
+    const { parent, mac } = link;
+    if (link.kind !== 'macvlan' || link.up || parent === undefined) return;
+    if (parent.mac === mac || childrenOf(parent).some((it) => it !== link && it.up && it.mac === mac))
+      throw new KernelError(doing, 'EADDRINUSE');
+  };
+
   const setLink = (index: number, change: LinkChange): void => {
     const doing = describeSetLink(index, change);
     const link = requireLink(netns, index, doing);
     const there = change.netns === undefined ? netns : find(change.netns);
     if (change.name !== undefined && change.name !== link.name) checkName(there, change.name, doing);
     checkSettings(change, doing);
-    if (change.controller !== undefined) link.bridge = bridgeFor(netns, change.controller, doing);
+    if (change.up === true) checkUp(link, doing);
+    if (change.controller !== undefined) {
+      if (change.controller !== 0 && childrenOf(link).length > 0) throw new KernelError(doing, 'EBUSY');
+      link.bridge = bridgeFor(netns, change.controller, doing);
+    }
     const { name = link.name, mac = link.mac, mtu = link.mtu, alias = link.alias, group = link.group } = change;
     Object.assign(link, { name, mac, mtu, alias, group });
     if (there !== netns) return move(link, there);
@@ -80,8 +111,9 @@ export function fakeKernel({ netns, tell, find }: FakeKernelParts): Kernel {
 
   const move = (link: FakeLink, there: FakeNetns): void => {
     takeOut(link, tell);
-    const { name, kind, mac, mtu, group, alias, peer } = link;
+    const { name, kind, mac, mtu, group, alias, peer, parent } = link;
     const moved = makeLink(there, { name, kind, mac, mtu, group, alias });
+    if (parent !== undefined) adopt(parent, moved);
     if (peer !== undefined) {
       moved.peer = peer;
       peer.peer = moved;
@@ -126,6 +158,12 @@ export function fakeKernel({ netns, tell, find }: FakeKernelParts): Kernel {
       throw new KernelError(doing, 'EEXIST', 'ipv4: Address already assigned');
   };
 
+  const removeNeighbour = (it: Pick<Neighbour, 'link' | 'address'>): boolean => {
+    const at = netns.neighbours.findIndex((one) => one.link === it.link && one.address === it.address);
+    if (at >= 0) netns.neighbours.splice(at, 1);
+    return at >= 0;
+  };
+
   const make = (where: FakeNetns, spec: LinkSpec): FakeLink => {
     const { name, kind, mac, mtu, group, alias } = spec;
     const given = Object.fromEntries(Object.entries({ mac, mtu, group, alias }).filter(([, value]) => value !== undefined));
@@ -141,7 +179,10 @@ export function fakeKernel({ netns, tell, find }: FakeKernelParts): Kernel {
     addLink: async (spec) => {
       const link = addLink(spec);
       tellOf(link);
-      if (spec.up === true) setUp(link, true, tell);
+      if (spec.up === true) {
+        checkUp(link, describeAddLink(spec));
+        setUp(link, true, tell);
+      }
       return { index: link.index, ...(link.peer === undefined ? {} : { peer: link.peer.index }) };
     },
     setLink: async (index, change) => setLink(index, change),
@@ -186,10 +227,14 @@ export function fakeKernel({ netns, tell, find }: FakeKernelParts): Kernel {
       netns.rules.splice(at, 1);
       tell({ kind: 'rule', change: 'deleted' });
     },
-    // Nobody's cache is kept.
-    listNeighbours: async () => [],
+    listNeighbours: async () => [...netns.neighbours],
+    addNeighbour: async (it) => {
+      requireLink(netns, it.link, describeAddNeighbour(it));
+      removeNeighbour(it);
+      netns.neighbours.push({ ...it, state: 'permanent' });
+    },
     deleteNeighbour: async (it) => {
-      throw new KernelError(describeDeleteNeighbour(it), 'ENOENT');
+      if (!removeNeighbour(it)) throw new KernelError(describeDeleteNeighbour(it), 'ENOENT');
     },
     listForwarding: async (bridge) => forwardingOf(requireLink(netns, bridge, 'bridge fdb show')),
     configure: async (link, { up, address, routes }) => {

@@ -1,7 +1,7 @@
 /** What the fake host keeps: namespaces, and in each its links, addresses and routes, by the kernel's rules. */
 import { macFromDigest } from '../net/mac.ts';
 import { containsAddress, type Prefix, prefix, subnetOf } from '../net/prefix.ts';
-import type { KernelEvent, Link, LinkAddress, Route, Rule } from './index.ts';
+import type { KernelEvent, Link, LinkAddress, LinkSpec, Neighbour, Route, Rule } from './index.ts';
 import { KernelError } from './kernel-error.ts';
 
 /** A link with its namespace and its relations; changed in place. */
@@ -14,10 +14,12 @@ export interface FakeLink {
   up: boolean;
   group: number;
   alias: string;
-  readonly kind: 'veth' | 'bridge' | undefined;
+  readonly kind: LinkSpec['kind'] | undefined;
   bridge: FakeLink | undefined;
   /** The other end of a veth. */
   peer: FakeLink | undefined;
+  /** The NIC of a macvlan or ipvlan. */
+  parent: FakeLink | undefined;
   /** A bridge's memory: behind which port a MAC was last seen. */
   readonly learned: Map<string, FakeLink>;
 }
@@ -28,6 +30,8 @@ export interface FakeNetns {
   readonly addresses: LinkAddress[];
   readonly routes: Route[];
   readonly rules: Rule[];
+  /** Permanent ones; nobody else's cache is kept. */
+  readonly neighbours: Neighbour[];
   readonly sysctls: Map<string, string>;
   /** Paths it is bound at, and windows that are open into it: with the last of them it ends. */
   holders: number;
@@ -48,7 +52,8 @@ let digests = 0;
 
 export function makeNetns(): FakeNetns {
   inodes += 1;
-  const shared = { inode: inodes, links: new Map(), addresses: [], routes: [], rules: kernelsRules(), sysctls: new Map() };
+  const tables = { addresses: [], routes: [], rules: kernelsRules(), neighbours: [] };
+  const shared = { ...tables, inode: inodes, links: new Map(), sysctls: new Map() };
   const netns: FakeNetns = { ...shared, holders: 0, nextIndex: 1 };
   makeLink(netns, { name: 'lo', mac: '00:00:00:00:00:00', mtu: 65_536, kind: undefined });
   return netns;
@@ -67,7 +72,7 @@ export function makeLink(
     group: 0,
     alias: '',
     ...it,
-    ...{ netns, index, up: false, bridge: undefined, peer: undefined, learned: new Map() },
+    ...{ netns, index, up: false, bridge: undefined, peer: undefined, parent: undefined, learned: new Map() },
   };
   netns.links.set(index, link);
   return link;
@@ -85,7 +90,17 @@ export function requireLink(netns: FakeNetns, index: number, doing: string): Fak
   return link;
 }
 
-const hasCarrier = (link: FakeLink): boolean => link.up && (link.kind !== 'veth' || link.peer?.up === true);
+const hasCarrier = (link: FakeLink): boolean =>
+  link.up && (link.kind !== 'veth' || link.peer?.up === true) && (link.parent === undefined || hasCarrier(link.parent));
+
+/** The children of a NIC, wherever they live; a set of its own for each. */
+const children = new WeakMap<FakeLink, Set<FakeLink>>();
+export const childrenOf = (parent: FakeLink): readonly FakeLink[] => [...(children.get(parent) ?? [])];
+
+export function adopt(parent: FakeLink, child: FakeLink): void {
+  child.parent = parent;
+  children.set(parent, (children.get(parent) ?? new Set()).add(child));
+}
 /** There is no spanning tree, and no delay. */
 export const forwards = (link: FakeLink): boolean => hasCarrier(link) && link.bridge?.up === true;
 
@@ -96,6 +111,7 @@ export function describeLink(link: FakeLink): Link {
     ...(link.kind === undefined ? {} : { kind: link.kind }),
     ...(link.alias === '' ? {} : { alias: link.alias }),
     ...(link.peer === undefined ? {} : { peer: link.peer.index }),
+    ...(link.parent === undefined ? {} : { peer: link.parent.index }),
     ...(link.bridge === undefined
       ? {}
       : { controller: link.bridge.index, portState: forwards(link) ? 'forwarding' : 'disabled' }),
@@ -106,8 +122,10 @@ export function setUp(link: FakeLink, up: boolean, tell: Tell): void {
   if (link.up === up) return;
   link.up = up;
   for (const it of [link, link.peer]) if (it !== undefined) tell({ kind: 'link', change: 'new', link: describeLink(it) });
-  if (!up) removeRoutes(link.netns, (route) => route.link === link.index, tell);
-  else if (link.name === 'lo') addAddress(link, prefix('127.0.0.1/8'), tell);
+  if (!up) {
+    removeRoutes(link.netns, (route) => route.link === link.index, tell);
+    removeFrom(link.netns.neighbours, (it) => it.link === link.index);
+  } else if (link.name === 'lo') addAddress(link, prefix('127.0.0.1/8'), tell);
   else for (const it of link.netns.addresses) if (it.link === link.index) addSubnetRoute(link, it.address, tell);
 }
 
@@ -157,12 +175,15 @@ export const linkTowards = (netns: FakeNetns, address: number): number | undefin
 export function removeLink(link: FakeLink, tell: Tell): void {
   if (!takeOut(link, tell)) return;
   if (link.peer !== undefined) removeLink(link.peer, tell);
+  for (const child of childrenOf(link)) removeLink(child, tell);
 }
 
 /** Takes a link out of its namespace with everything that hangs on it, but not its other end. */
 export function takeOut(link: FakeLink, tell: Tell): boolean {
   const { netns, index } = link;
   if (!netns.links.delete(index)) return false;
+  if (link.parent !== undefined) children.get(link.parent)?.delete(link);
+  removeFrom(netns.neighbours, (it) => it.link === index);
   for (const port of netns.links.values()) if (port.bridge === link) port.bridge = undefined;
   for (const it of netns.links.values()) removeValue(it.learned, link);
   removeRoutes(netns, (route) => route.link === index, tell);

@@ -33,7 +33,7 @@ export interface Link {
   readonly group: number;
   /** Index of the bridge whose port this is (IFLA_MASTER). */
   readonly controller?: number;
-  /** Index of the other end of a veth (IFLA_LINK), in its own namespace. */
+  /** IFLA_LINK, an index in that link's own namespace: the other end of a veth, the parent of a macvlan or ipvlan. */
   readonly peer?: number;
   /** State of a bridge port (BR_STATE_* of linux/if_bridge.h): `forwarding` is the only one that passes frames. */
   readonly portState?: 'disabled' | 'listening' | 'learning' | 'forwarding' | 'blocking';
@@ -69,10 +69,32 @@ export interface BridgeSpec {
   readonly stp?: boolean;
 }
 
-export type LinkSpec = VethSpec | BridgeSpec;
+/**
+ * A link that shares a NIC with the host, under a MAC of its own (macvlan, mode bridge) or under the NIC's (ipvlan, mode
+ * l2). It comes into being where it is to live.
+ */
+export interface ChildSpec {
+  readonly kind: 'macvlan' | 'ipvlan';
+  readonly name: string;
+  /** Index of the NIC, in this namespace. */
+  readonly parent: number;
+  /** Not of an ipvlan. */
+  readonly mac?: Mac;
+  /** Left out: the parent's. */
+  readonly mtu?: number;
+  /** As with a veth: a second request. */
+  readonly alias?: string;
+  readonly group?: number;
+  readonly up?: boolean;
+  /** Left out: here. Watches hear of this namespace from then on. */
+  readonly netns?: NetnsRef;
+}
+
+export type LinkSpec = VethSpec | BridgeSpec | ChildSpec;
 
 /** What the kernel says of a link that it has just made. */
 export interface AddedLink {
+  /** In the namespace that it is in. */
   readonly index: number;
   /** Index of a veth's other end, in its own namespace. */
   readonly peer?: number;
@@ -141,7 +163,7 @@ export interface Kernel {
   listLinks(): Promise<readonly Link[]>;
   /** `ip -d link show dev NAME`; undefined when there is none. */
   getLink(nameOrIndex: string | number): Promise<Link | undefined>;
-  /** `ip link add …` @throws KernelError EEXIST, ENODEV, EXFULL (a bridge takes 1,023 ports), … */
+  /** `ip link add …` @throws KernelError EEXIST, ENODEV, EXFULL (a bridge takes 1,023 ports), EBUSY (a child of a bridge's port), … */
   addLink(spec: LinkSpec): Promise<AddedLink>;
   /** `ip link set dev INDEX …` */
   setLink(index: number, change: LinkChange): Promise<void>;
@@ -167,6 +189,8 @@ export interface Kernel {
   deleteRule(rule: Rule): Promise<void>;
   /** `ip -4 neighbour show` */
   listNeighbours(): Promise<readonly Neighbour[]>;
+  /** `ip neighbour replace ADDRESS lladdr MAC dev LINK nud permanent` */
+  addNeighbour(it: Required<Pick<Neighbour, 'link' | 'address' | 'mac'>>): Promise<void>;
   deleteNeighbour(it: Pick<Neighbour, 'link' | 'address'>): Promise<void>;
   /** `bridge fdb show br BRIDGE` */
   listForwarding(bridge: number): Promise<readonly ForwardingEntry[]>;
@@ -239,8 +263,8 @@ export interface Host {
   /** Inode of the namespace at `path`, or undefined when there is none. */
   netnsInode(path: NetnsRef): number | undefined;
   /**
-   * Link, address, route and rule changes in this namespace and in those reachable from it by veth
-   * (NETLINK_LISTEN_ALL_NSID); indexes in events of others are theirs.
+   * Link, address, route and rule changes in this namespace, in those reachable from it by veth, and in those that a
+   * child of a link was made in (NETLINK_LISTEN_ALL_NSID); indexes in events of others are theirs.
    */
   watch(onEvent: (event: KernelEvent) => void, options?: WatchOptions): Promise<Watch>;
   /** Closes its watches too; what is under way ends first. Calls after it are refused. */

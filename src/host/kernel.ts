@@ -15,13 +15,14 @@ import {
   RTN_UNICAST,
 } from '../wire/netlink/route.ts';
 import { decodeRule, encodeRule, RTM_GETRULE } from '../wire/netlink/rule.ts';
-import type { AddedLink, Kernel, Link, LinkChange, LinkSpec } from './index.ts';
+import type { AddedLink, ChildSpec, Kernel, Link, LinkChange, LinkSpec } from './index.ts';
 import { KernelError } from './kernel-error.ts';
 import { toForwardingEntry, toLink, toLinkAddress, toNeighbour, toRoute, toRule } from './meanings.ts';
-import { openNetns } from './netns.ts';
+import { inNetns, openNetns } from './netns.ts';
 import {
   addAddressRequest,
   addLinkRequest,
+  addNeighbourRequest,
   addRouteRequest,
   addRuleRequest,
   deleteAddressRequest,
@@ -30,8 +31,10 @@ import {
   deleteNeighbourRequest,
   deleteRouteRequest,
   deleteRuleRequest,
+  nameNamespaceRequest,
   setLinkRequest,
 } from './requests.ts';
+import { openRtnetlink } from './rtnetlink-socket.ts';
 import type { Request, Transactions } from './transactions.ts';
 
 const skipStats = { IFLA_EXT_MASK: RTEXT_FILTER_SKIP_STATS };
@@ -61,14 +64,33 @@ export function kernelOn(socket: Transactions, lanes: readonly Transactions[] = 
 
   const deleteLink = (index: number): Promise<void> => remove(deleteLinkRequest(index));
 
+  /** A link that comes into being in another namespace; it is found and marked from within. */
+  const addChild = (spec: ChildSpec, netns: string): Promise<AddedLink> =>
+    withNetnsFd(netns, async (fd = 0) => {
+      // Refused where it has a number already, which is as good.
+      socket.tryNow([nameNamespaceRequest(fd)]);
+      await socket.change(addLinkRequest(spec, fd));
+      const there = inNetns(fd, openRtnetlink);
+      try {
+        const kernel = kernelOn(there);
+        const link = await kernel.getLink(spec.name);
+        if (link === undefined) throw new KernelError(`ip link show dev ${spec.name}`, 'ENODEV');
+        if (spec.alias !== undefined) await markOrDelete(kernel, link.index, spec.alias);
+        return { index: link.index };
+      } finally {
+        await there.close();
+      }
+    });
+
   const addLink = async (spec: LinkSpec): Promise<AddedLink> => {
+    if (spec.kind !== 'veth' && spec.kind !== 'bridge' && spec.netns !== undefined) return addChild(spec, spec.netns);
     const peerNetns = spec.kind === 'veth' ? spec.peer.netns : undefined;
     const echoes = await withNetnsFd(peerNetns, (fd) => socket.change(addLinkRequest(spec, fd)));
     const links = echoes.map((it) => toLink(decodeLink(it.payload)));
     const link = links.find((it) => it.name === spec.name) ?? (await getLink(spec.name));
     if (link === undefined) throw new KernelError(`ip link show dev ${spec.name}`, 'ENODEV');
     if (spec.alias !== undefined) await setAlias(link.index, spec.alias);
-    return { index: link.index, ...(link.peer === undefined ? {} : { peer: link.peer }) };
+    return { index: link.index, ...(link.peer === undefined || spec.kind !== 'veth' ? {} : { peer: link.peer }) };
   };
 
   /** A link whose alias is refused does not stay. */
@@ -123,6 +145,7 @@ export function kernelOn(socket: Transactions, lanes: readonly Transactions[] = 
       const messages = socket.dump(read('ip -4 neighbour show', RTM_GETNEIGH, neighboursPayload(AF_INET)));
       return messages.flatMap((it) => present(toNeighbour(decodeNeighbour(it.payload))));
     },
+    addNeighbour: (it) => change(addNeighbourRequest(it)),
     deleteNeighbour: (it) => change(deleteNeighbourRequest(it)),
     listForwarding: async (bridge) => {
       const messages = socket.dump(read('bridge fdb show', RTM_GETNEIGH, neighboursPayload(AF_BRIDGE, bridge)));
@@ -161,6 +184,16 @@ function rulesPayload(): Uint8Array {
 function neighboursPayload(family: number, bridge?: number): Uint8Array {
   const list = attributes(bridge === undefined ? {} : { NDA_MASTER: bridge });
   return encodeNeighbour({ family, link: 0, state: 0, flags: 0, type: 0, attributes: list });
+}
+
+/** A link whose alias is refused does not stay. */
+async function markOrDelete(kernel: Kernel, index: number, alias: string): Promise<void> {
+  try {
+    await kernel.setLink(index, { alias });
+  } catch (error) {
+    await kernel.deleteLink(index);
+    throw error;
+  }
 }
 
 /** Opens a namespace for the length of a request that names it by fd. */

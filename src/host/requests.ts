@@ -12,7 +12,8 @@ import {
   RTM_SETLINK,
 } from '../wire/netlink/link.ts';
 import { NLM_F_CREATE, NLM_F_ECHO, NLM_F_EXCL, NLM_F_REPLACE } from '../wire/netlink/message.ts';
-import { encodeNeighbour, RTM_DELNEIGH } from '../wire/netlink/neighbour.ts';
+import { encodeNamespace, NETNSA_NSID_NOT_ASSIGNED, RTM_NEWNSID } from '../wire/netlink/namespace.ts';
+import { encodeNeighbour, NUD_PERMANENT, RTM_DELNEIGH, RTM_NEWNEIGH } from '../wire/netlink/neighbour.ts';
 import {
   AF_INET,
   encodeRoute,
@@ -29,6 +30,7 @@ import {
 import { encodeRule, FR_ACT_TO_TBL, RTM_DELRULE, RTM_NEWRULE } from '../wire/netlink/rule.ts';
 import {
   describeAddLink,
+  describeAddNeighbour,
   describeAddress,
   describeDeleteLink,
   describeDeleteLinkGroup,
@@ -37,7 +39,7 @@ import {
   describeRule,
   describeSetLink,
 } from './describe.ts';
-import type { BridgeSpec, LinkAddress, LinkChange, LinkSpec, Neighbour, Route, Rule, VethSpec } from './index.ts';
+import type { BridgeSpec, ChildSpec, LinkAddress, LinkChange, LinkSpec, Neighbour, Route, Rule, VethSpec } from './index.ts';
 import type { Request } from './transactions.ts';
 
 const link = (it: Partial<LinkMessage>): LinkMessage => ({
@@ -56,17 +58,27 @@ const upFlags = (up: boolean | undefined): Partial<LinkMessage> =>
 /** Stands for a namespace that was opened for the length of the request. */
 export type NetnsFd = number;
 
-/** `ip link add`; answered by the new link itself, where the kernel knows how (6.2 and later). */
-export function addLinkRequest(spec: LinkSpec, peerNetns: NetnsFd | undefined): Request {
+/**
+ * `ip link add`; answered by the new link itself, where the kernel knows how (6.2 and later), and where it is here: what
+ * is made elsewhere would be told to whoever has our port number there.
+ */
+export function addLinkRequest(spec: LinkSpec, netns: NetnsFd | undefined): Request {
   const common = {
     IFLA_IFNAME: spec.name,
     IFLA_ADDRESS: spec.mac,
     IFLA_MTU: spec.mtu,
     IFLA_GROUP: spec.group,
   };
-  const kind = spec.kind === 'veth' ? vethAttributes(spec, peerNetns) : bridgeAttributes(spec);
+  const kind =
+    spec.kind === 'veth'
+      ? vethAttributes(spec, netns)
+      : spec.kind === 'bridge'
+        ? bridgeAttributes(spec)
+        : childAttributes(spec, netns);
   const payload = encodeLink(link({ ...upFlags(spec.up), attributes: attributes({ ...common, ...kind }) }));
-  return { doing: describeAddLink(spec), type: RTM_NEWLINK, flags: NLM_F_CREATE | NLM_F_EXCL | NLM_F_ECHO, payload };
+  const isHere = spec.kind === 'veth' || netns === undefined;
+  const flags = NLM_F_CREATE | NLM_F_EXCL | (isHere ? NLM_F_ECHO : 0);
+  return { doing: describeAddLink(spec), type: RTM_NEWLINK, flags, payload };
 }
 
 /** One queue in each direction on both ends: with the default of one per CPU, making a veth takes twice as long. */
@@ -91,6 +103,28 @@ function vethAttributes(spec: VethSpec, peerNetns: NetnsFd | undefined): Paramet
 function bridgeAttributes(spec: BridgeSpec): Parameters<typeof attributes>[0] {
   const data = attributes({ IFLA_BR_STP_STATE: spec.stp === true ? 1 : 0 });
   return { IFLA_LINKINFO: attributes({ IFLA_INFO_KIND: 'bridge', IFLA_INFO_DATA: data }) };
+}
+
+/** linux/if_link.h */
+const MACVLAN_MODE_BRIDGE = 4;
+const IPVLAN_MODE_L2 = 0;
+
+function childAttributes(spec: ChildSpec, netns: NetnsFd | undefined): Parameters<typeof attributes>[0] {
+  const data =
+    spec.kind === 'macvlan'
+      ? attributes({ IFLA_MACVLAN_MODE: MACVLAN_MODE_BRIDGE })
+      : attributes({ IFLA_IPVLAN_MODE: IPVLAN_MODE_L2 });
+  return {
+    IFLA_LINK: spec.parent,
+    IFLA_NET_NS_FD: netns,
+    IFLA_LINKINFO: attributes({ IFLA_INFO_KIND: spec.kind, IFLA_INFO_DATA: data }),
+  };
+}
+
+/** `ip netns set NAME auto`: gives another namespace a number here, so that its events reach this one. */
+export function nameNamespaceRequest(netns: NetnsFd): Request {
+  const list = attributes({ NETNSA_FD: netns, NETNSA_NSID: NETNSA_NSID_NOT_ASSIGNED });
+  return { doing: 'ip netns set auto', type: RTM_NEWNSID, flags: 0, payload: encodeNamespace({ family: 0, attributes: list }) };
 }
 
 /** `ip link set dev` */
@@ -190,6 +224,18 @@ export function addRuleRequest(rule: Rule): Request {
 
 export function deleteRuleRequest(rule: Rule): Request {
   return { doing: describeRule('delete', rule), type: RTM_DELRULE, flags: 0, payload: rulePayload(rule) };
+}
+
+export function addNeighbourRequest(it: Required<Pick<Neighbour, 'link' | 'address' | 'mac'>>): Request {
+  const payload = encodeNeighbour({
+    family: AF_INET,
+    link: it.link,
+    state: NUD_PERMANENT,
+    flags: 0,
+    type: 0,
+    attributes: attributes({ NDA_DST: it.address, NDA_LLADDR: it.mac }),
+  });
+  return { doing: describeAddNeighbour(it), type: RTM_NEWNEIGH, flags: NLM_F_CREATE | NLM_F_REPLACE, payload };
 }
 
 export function deleteNeighbourRequest(it: Pick<Neighbour, 'link' | 'address'>): Request {

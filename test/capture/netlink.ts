@@ -11,6 +11,7 @@ import {
   NLM_F_ACK,
   NLMSG_ERROR,
 } from '../../src/wire/netlink/message.ts';
+import { RTM_GETNSID } from '../../src/wire/netlink/namespace.ts';
 import { type Capture, writeCapture } from '../support/captures.ts';
 import { datagramToJson } from '../support/netlink-notation.ts';
 import { agree } from './agree.ts';
@@ -27,6 +28,8 @@ link-add-bridge: ip link add br0 address 02:4c:4c:00:00:01 up type bridge stp_st
 link-add-veth: ip link add ll0 address fe:4c:4c:00:00:01 mtu 1400 numtxqueues 1 numrxqueues 1 group 76 master br0 type veth peer name eth0 address 02:4c:4c:00:00:02 mtu 1400 numtxqueues 1 numrxqueues 1 netns shop
 ip link add p0 type veth peer name p1
 link-add-macvlan: ip link add mv0 link p0 address 02:4c:4c:00:00:03 type macvlan mode bridge
+link-add-ipvlan: ip link add iv0 link p0 type ipvlan mode l2
+link-add-macvlan-netns: ip link add link p0 name eth1 address 02:4c:4c:00:00:05 mtu 1400 group 76 netns shop type macvlan mode bridge
 link-add-vxlan: ip link add vx0 type vxlan id 76 remote 192.0.2.1 dstport 4789 dev p0
 link-set-alias: ip link set dev ll0 alias landline:shop/office
 link-set-up: ip link set dev ll0 up
@@ -87,6 +90,8 @@ neighbour-delete: ip neighbour delete 192.168.11.101 dev br0
 fdb-add: bridge fdb add 02:4c:4c:00:00:09 dev ll0 master static
 fdb-dump: bridge fdb show br br0
 netnsid-list: ip netns list-id
+ip netns add shop2
+netnsid-set: ip netns set shop2 auto
 refused-link-exists: ip link add ll0 type veth peer name ll9
 refused-mtu: ip link set dev ll0 mtu 70000
 refused-multicast-mac: ip link set dev ll0 address 01:00:5e:00:00:01
@@ -130,7 +135,6 @@ function exchange(datagrams: readonly Datagram[]): readonly Datagram[] {
   return found;
 }
 
-const RTM_GETNSID = 90;
 /** The numbers of NEW, DEL, GET and SET of one thing follow each other. */
 const isLook = ({ type }: NetlinkMessage): boolean => type % 4 === RTM_GETLINK % 4;
 const sizeOf = (datagrams: readonly Datagram[]): number => datagrams.reduce((sum, it) => sum + it.bytes.length, 0);

@@ -13,6 +13,7 @@ import {
   NLMSG_DONE,
   NLMSG_ERROR,
 } from './message.ts';
+import { decodeNamespace, encodeNamespace, type NamespaceMessage, RTM_GETNSID, RTM_NEWNSID } from './namespace.ts';
 import {
   decodeNeighbour,
   encodeNeighbour,
@@ -31,6 +32,7 @@ export type Body =
   | { readonly kind: 'route'; readonly it: RouteMessage }
   | { readonly kind: 'rule'; readonly it: RuleMessage }
   | { readonly kind: 'neighbour'; readonly it: NeighbourMessage }
+  | { readonly kind: 'namespace'; readonly it: NamespaceMessage }
   | { readonly kind: 'acknowledgement'; readonly it: Acknowledgement }
   | { readonly kind: 'done'; readonly it: Done }
   | { readonly kind: 'other'; readonly it: Uint8Array };
@@ -54,6 +56,8 @@ const types: Readonly<Record<string, readonly [type: number, kind: Body['kind']]
   RTM_NEWNEIGH: [RTM_NEWNEIGH, 'neighbour'],
   RTM_DELNEIGH: [RTM_DELNEIGH, 'neighbour'],
   RTM_GETNEIGH: [RTM_GETNEIGH, 'neighbour'],
+  RTM_NEWNSID: [RTM_NEWNSID, 'namespace'],
+  RTM_GETNSID: [RTM_GETNSID, 'namespace'],
 };
 
 const names = new Map(Object.entries(types).map(([name, [type]]) => [type, name]));
@@ -79,6 +83,8 @@ export function decodeBody(message: NetlinkMessage): Body {
       return { kind, it: decodeRule(message.payload) };
     case 'neighbour':
       return { kind, it: decodeNeighbour(message.payload) };
+    case 'namespace':
+      return { kind, it: decodeNamespace(message.payload) };
     case 'acknowledgement':
       return { kind, it: decodeAcknowledgement(message) };
     case 'done':
@@ -100,6 +106,8 @@ export function encodeBody(body: Body): Uint8Array {
       return encodeRule(body.it);
     case 'neighbour':
       return encodeNeighbour(body.it);
+    case 'namespace':
+      return encodeNamespace(body.it);
     case 'acknowledgement':
       return encodeAcknowledgement(body.it);
     case 'done':

@@ -46,6 +46,18 @@ const bridgeData = schema({
   IFLA_BR_NF_CALL_ARPTABLES: [38, u8],
 });
 
+/** IFLA_INFO_DATA of a macvlan. */
+const macvlanData = schema({
+  IFLA_MACVLAN_MODE: [1, u32],
+  IFLA_MACVLAN_FLAGS: [2, u16],
+  IFLA_MACVLAN_MACADDR_COUNT: [5, u32],
+  IFLA_MACVLAN_BC_QUEUE_LEN: [7, u32],
+  IFLA_MACVLAN_BC_QUEUE_LEN_USED: [8, u32],
+});
+
+/** IFLA_INFO_DATA of an ipvlan. */
+const ipvlanData = schema({ IFLA_IPVLAN_MODE: [1, u16], IFLA_IPVLAN_FLAGS: [2, u16] });
+
 /** IFLA_INFO_SLAVE_DATA of a bridge port, and IFLA_PROTINFO of family AF_BRIDGE. */
 const bridgePortAttributes = schema({
   IFLA_BRPORT_STATE: [1, u8],
@@ -61,7 +73,12 @@ const bridgePortAttributes = schema({
 });
 
 /** A kind of link and the schema of its IFLA_INFO_DATA. */
-const linkKinds: Readonly<Record<string, Schema>> = { veth: vethData, bridge: bridgeData };
+const linkKinds: Readonly<Record<string, Schema>> = {
+  veth: vethData,
+  bridge: bridgeData,
+  macvlan: macvlanData,
+  ipvlan: ipvlanData,
+};
 const portKinds: Readonly<Record<string, Schema>> = { bridge: bridgePortAttributes };
 
 const byKind =
@@ -158,6 +175,15 @@ export const ruleAttributes = schema({
   FRA_OIFNAME: [17, string],
   FRA_PROTOCOL: [21, u8],
   FRA_IP_PROTO: [22, u8],
+});
+
+/** Attributes of RTM_NEWNSID and its kin (linux/net_namespace.h). */
+export const namespaceAttributes = schema({
+  NETNSA_NSID: [1, s32],
+  NETNSA_PID: [2, u32],
+  NETNSA_FD: [3, u32],
+  NETNSA_TARGET_NSID: [4, s32],
+  NETNSA_CURRENT_NSID: [5, s32],
 });
 
 /** Attributes of RTM_NEWNEIGH and its kin: ARP entries (AF_INET) and forwarding entries (AF_BRIDGE). */
