@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { asLandlineError, type Code, catalogue, type Details, isLandlineError, LandlineError } from './errors.ts';
 
 const service = { environment: 'shop', service: 'web' };
+const leased = { environment: 'shop', network: 'office', interface: 'eth0', address: '192.168.10.100', server: '192.168.11.2' };
 const holder = { name: 'nginx', pid: 812 };
 
 /** For each code the details that it may carry; those that may be left out once with and once without. */
@@ -36,6 +37,14 @@ const samples: { readonly [C in Code]: readonly Details<C>[] } = {
   NAME_TAKEN: [{ name: 'shop' }],
   NOT_ATTACHED: [{ name: 'shop' }, { name: 'shop', network: 'office' }],
   TARGET_GONE: [{ target: 'process 4711' }],
+  DHCP_UNAVAILABLE: [{ network: 'bridge' }],
+  LEASE_AWAITED: [
+    { environment: 'shop', network: 'office', interface: 'eth0', because: "no DHCP server has answered on network 'office'" },
+  ],
+  LEASE_UNANSWERED: [{ ...leased, until: '2026-03-02T14:06:00.000Z' }],
+  LEASE_EXPIRED: [{ ...leased, since: '2026-03-02T14:06:00.000Z' }],
+  LEASE_RELEASED: [{ environment: 'shop', network: 'office', interface: 'eth0' }],
+  LEASE_UNKNOWN: [{ environment: 'shop' }, { environment: 'shop', interface: 'eth1' }],
   ADDRESS_OUTSIDE: [{ address: '10.0.0.1', network: 'office', subnet: '192.168.10.0/23' }],
   ADDRESS_UNUSABLE: [{ address: '192.168.11.1', network: 'office', reason: 'the gateway' }],
   ADDRESS_HELD: [{ address: '192.168.11.101', network: 'office', environment: 'crm' }],

@@ -558,6 +558,67 @@ export const catalogue = {
     says: (d) => `service '${d.service}' of environment '${d.environment}' cannot start: this host has no ${d.kind} '${d.user}'`,
     next: (d) => `make it (\`${d.kind}add --system ${d.user}\`), or write a number`,
   }),
+  DHCP_UNAVAILABLE: entry<{ network: string }>({
+    status: 400,
+    exit: 2,
+    retry: 'never',
+    says: (d) => `network '${d.network}' has no DHCP server to lease an address from`,
+    next: () => "write 'address: pool', or name a network of landline.yaml",
+  }),
+  LEASE_AWAITED: entry<{ environment: string; network: string; interface: string; because: string }>({
+    status: 504,
+    exit: 1,
+    retry: 'later',
+    says: (d) => `${d.interface} of environment '${d.environment}' has no address yet: ${d.because}`,
+    next: (d) => `see that a DHCP server answers on network '${d.network}'; it is asked again and again`,
+  }),
+  LEASE_UNANSWERED: entry<{
+    environment: string;
+    network: string;
+    interface: string;
+    address: string;
+    server: string;
+    until: string;
+  }>({
+    status: 504,
+    exit: 1,
+    retry: 'later',
+    says: (d) =>
+      `no DHCP server renews ${d.address} of ${d.interface} in environment '${d.environment}': its lease from ${d.server} ends at ${d.until}`,
+    next: (d) => `see that ${d.server} is there; every server of network '${d.network}' is asked again and again`,
+  }),
+  LEASE_EXPIRED: entry<{
+    environment: string;
+    network: string;
+    interface: string;
+    address: string;
+    server: string;
+    since: string;
+  }>({
+    status: 504,
+    exit: 1,
+    retry: 'later',
+    says: (d) =>
+      `the lease of ${d.address} from ${d.server} ended at ${d.since}, and ${d.interface} of environment '${d.environment}' keeps the address without one`,
+    next: (d) =>
+      `see that a DHCP server answers on network '${d.network}'; with 'dhcp: { expired: drop }' the address would have been given up`,
+  }),
+  LEASE_RELEASED: entry<{ environment: string; network: string; interface: string }>({
+    status: 409,
+    exit: 1,
+    retry: 'after-change',
+    says: (d) =>
+      `${d.interface} of environment '${d.environment}' has no address: its lease on network '${d.network}' was given back by hand`,
+    next: (d) => `\`landline lease renew ${d.environment}\` asks for one`,
+  }),
+  LEASE_UNKNOWN: entry<{ environment: string; interface?: string }>({
+    status: 404,
+    exit: 1,
+    retry: 'after-change',
+    says: (d) =>
+      `${d.interface === undefined ? '' : `${d.interface} of `}environment '${d.environment}' leases no address from DHCP`,
+    next: () => '`landline lease ls` shows which do',
+  }),
   WAIT_EXPIRED: entry<{ environment: string; seconds: number; waitsFor: string }>({
     status: 504,
     exit: 1,

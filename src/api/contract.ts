@@ -8,9 +8,48 @@ import type { ErrorBody } from '../errors.ts';
 export const apiVersion = 1;
 
 export interface LeaseView {
-  readonly source: 'static' | 'pool';
-  readonly state: 'bound';
+  readonly source: 'static' | 'pool' | 'dhcp';
+  /** Of a lease from DHCP: its state in RFC 2131's words, or `expired` where the address is kept without a lease. */
+  readonly state: LeaseState;
   /** ISO 8601; null where a lease has no end. */
+  readonly expiresAt: string | null;
+  /** Of a lease from DHCP that is held: its server, and when it will be asked to renew it. */
+  readonly server?: string;
+  readonly renewAt?: string | null;
+}
+
+export type LeaseState =
+  | 'bound'
+  | 'init'
+  | 'selecting'
+  | 'requesting'
+  | 'init-reboot'
+  | 'rebooting'
+  | 'renewing'
+  | 'rebinding'
+  | 'expired'
+  | 'released';
+
+/** A lease from DHCP, or the wish for one. */
+export interface LeaseRow {
+  readonly environment: string;
+  readonly network: string;
+  readonly interface: string;
+  readonly mac: string;
+  /** Option 61, in pairs of hex digits. */
+  readonly clientId: string;
+  readonly state: LeaseState;
+  /** With its prefix; null while there is none. */
+  readonly address: string | null;
+  readonly server: string | null;
+  readonly routes: readonly { readonly to: string; readonly via: string }[];
+  readonly resolvers: readonly string[];
+  readonly search: readonly string[];
+  readonly mtu: number | null;
+  /** ISO 8601; null where there is no lease, or it has no end. */
+  readonly since: string | null;
+  readonly renewAt: string | null;
+  readonly rebindAt: string | null;
   readonly expiresAt: string | null;
 }
 
@@ -83,7 +122,7 @@ export interface AddressView {
   /** Name of the environment that has it, or may have it. */
   readonly environment: string;
   readonly state: 'bound' | 'reserved';
-  readonly source: 'static' | 'pool' | null;
+  readonly source: 'static' | 'pool' | 'dhcp' | null;
   readonly interface: string | null;
   readonly mac: string | null;
   /** Whether it is kept for the environment, also while it is bound. */
@@ -100,7 +139,7 @@ export interface HistoryView {
   readonly environment: string;
   readonly interface: string;
   readonly mac: string;
-  readonly source: 'static' | 'pool';
+  readonly source: 'static' | 'pool' | 'dhcp';
   readonly from: string;
   /** Null while it is held. */
   readonly to: string | null;

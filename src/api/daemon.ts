@@ -6,6 +6,7 @@ import type {
   EventView,
   ExecView,
   HistoryView,
+  LeaseRow,
   LogView,
   NameCheckView,
   NamesView,
@@ -115,5 +116,11 @@ export interface Daemon {
   sandbox(environment: string): SandboxView;
   logs(ask: LogAsk, signal: AbortSignal): AsyncIterable<LogView>;
   /** Of one environment, where one is named. */
+  leases(): readonly LeaseRow[];
+  /** Those of one environment, or of one link of it. @returns how they stand then */
+  renewLeases(environment: string, link: string | undefined): Promise<readonly LeaseRow[]>;
+  releaseLeases(environment: string, link: string | undefined): Promise<readonly LeaseRow[]>;
+  /** In Prometheus' text format. */
+  metrics(): string;
   events(environment: string | undefined, signal: AbortSignal): AsyncIterable<EventView>;
 }

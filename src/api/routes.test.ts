@@ -16,7 +16,7 @@ async function ask(line: string, { text = '', script = {} }: { text?: string; sc
   const { daemon, calls } = scriptedDaemon(script);
   const response = await route(daemon, method, new URL(path, 'http://landline'), text, new AbortController().signal);
   const body = await response.text();
-  const isStream = response.headers.get('content-type') === 'application/x-ndjson';
+  const isStream = !response.headers.get('content-type')?.startsWith('application/json');
   return { status: response.status, answer: isStream ? body : JSON.parse(body), calls };
 }
 
@@ -121,6 +121,10 @@ const cases: readonly (readonly [request: string, status: number, call: readonly
   ['GET /v1/names', 200, ['names'], view],
   ['GET /v1/names/shop.test.office.example', 200, ['checkName', 'shop.test.office.example'], view],
   ['GET /v1/addresses', 200, ['addresses'], [view]],
+  ['GET /v1/leases', 200, ['leases'], [view]],
+  ['POST /v1/leases/shop/renew', 200, ['renewLeases', 'shop', undefined], [view]],
+  ['POST /v1/leases/shop/release?interface=eth1', 200, ['releaseLeases', 'shop', 'eth1'], [view]],
+  ['GET /v1/metrics', 200, ['metrics'], '# HELP landline_environments Environments in the ledger.\n'],
   ['GET /v1/addresses/history', 200, ['history', {}], [view]],
   [
     'GET /v1/addresses/history?network=office&address=192.168.11.101&environment=shop&at=2026-01-31T14:05:00Z',
@@ -148,6 +152,10 @@ const script: Script = {
   ...Object.fromEntries(['environments', 'networks', 'endpoints', 'addresses', 'history'].map((it) => [it, [view]])),
   downAll: ['shop', 'crm'],
   logs: () => list({ text: 'a' }, { text: 'b' }),
+  leases: [view],
+  renewLeases: [view],
+  releaseLeases: [view],
+  metrics: '# HELP landline_environments Environments in the ledger.\n',
   events: () => list({ what: 'a' }),
 };
 

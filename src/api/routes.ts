@@ -47,8 +47,15 @@ export const routes: readonly (readonly [method: string, path: string, handle: H
   ['GET', '/v1/addresses/history', (daemon, call) => json(daemon.history(historyAsk(call)))],
   ['PUT', '/v1/addresses/:address', reserve],
   ['DELETE', '/v1/addresses/:address', release],
+  ['GET', '/v1/leases', (daemon) => json(daemon.leases())],
+  ['POST', '/v1/leases/:environment/renew', async (daemon, call) => json(await daemon.renewLeases(...leaseAsk(call)))],
+  ['POST', '/v1/leases/:environment/release', async (daemon, call) => json(await daemon.releaseLeases(...leaseAsk(call)))],
+  ['GET', '/v1/metrics', (daemon) => new Response(daemon.metrics(), { headers: { 'content-type': metricsType } })],
   ['GET', '/v1/events', (daemon, call) => lines(daemon.events(word(call, 'environment'), call.signal), call.signal)],
 ];
+
+/** Prometheus' text format. */
+const metricsType = 'text/plain; version=0.0.4; charset=utf-8';
 
 /** The answer to any request. @throws LandlineError ROUTE_UNKNOWN, METHOD_UNKNOWN, and what the route throws */
 export async function route(daemon: Daemon, method: string, url: URL, text: string, signal: AbortSignal): Promise<Response> {
@@ -145,6 +152,11 @@ function upAsk(call: Call): Parameters<Daemon['up']>[0] {
   };
 }
 
+const leaseAsk = (call: Call): [environment: string, link: string | undefined] => [
+  call.path['environment'] ?? '',
+  word(call, 'interface'),
+];
+
 const nameIn = (call: Call): string => call.path['name'] ?? '';
 
 const startAsk = (call: Call): Parameters<Daemon['start']> => [
@@ -181,7 +193,11 @@ function attachAsk(call: Call): AttachAsk {
     if (text !== undefined && value === undefined) throw usage(`${name}: '${text}' is not ${shape}`, `give ${shape}`);
     return value;
   };
-  const address = checked('address', (text) => (text === 'pool' ? text : spelled(parseIpv4(text))), 'an IPv4 address, or pool');
+  const address = checked(
+    'address',
+    (text) => (isAddressWord(text) ? text : spelled(parseIpv4(text))),
+    'an IPv4 address, or pool, or dhcp',
+  );
   const name =
     checked('name', (text) => (isEnvironmentName(text) ? text : undefined), environmentNameRule) ?? defaultName(target);
   return {
@@ -201,6 +217,8 @@ function attachAsk(call: Call): AttachAsk {
     ),
   };
 }
+
+const isAddressWord = (text: string): boolean => text === 'pool' || text === 'dhcp';
 
 const spelled = (address: number | undefined): string | undefined => (address === undefined ? undefined : formatIpv4(address));
 

@@ -7,6 +7,7 @@ import type { Mac } from '../net/mac.ts';
 import type { Prefix } from '../net/prefix.ts';
 import type { Range } from '../net/range.ts';
 import type { TsigAlgorithm } from '../wire/dns/tsig.ts';
+import type { Grant } from './dhcp/model.ts';
 
 /** How an address is probed before use: three probes within 300 ms, RFC 5227's own times, or not at all. */
 export type ProbeProfile = 'fast' | 'rfc5227' | 'off';
@@ -24,7 +25,22 @@ export interface Network {
   readonly resolvers: readonly Ipv4[];
   readonly domain?: string;
   readonly probe: ProbeProfile;
+  /** Where an endpoint's address comes from that names none; left out: the pool. */
+  readonly addressing?: 'dhcp';
+  /** Of leases from the LAN's DHCP server; left out: as {@link defaultLeasing} says. */
+  readonly dhcp?: LeasingPolicy;
 }
+
+/** How a network's DHCP leases are asked for, and what becomes of one that ends. */
+export interface LeasingPolicy {
+  /** What an address is when its lease has ended and no server has answered: kept until one does, or given up. */
+  readonly expired: 'keep' | 'drop';
+  /** DHCP messages that this host sends in a second, at most. */
+  readonly rate: number;
+}
+
+/** What is not said of a network. */
+export const defaultLeasing: LeasingPolicy = { expired: 'keep', rate: 100 };
 
 /** A LAN network of landline.yaml. */
 export interface LanNetwork extends Network {
@@ -102,7 +118,7 @@ export interface EndpointSpec {
   readonly network: string;
   /** Name of the link in the sandbox. */
   readonly interface: string;
-  /** A fixed address without prefix, or the word `pool`. */
+  /** A fixed address without prefix, or a word: `pool`, `dhcp`, or `default`, which is as the network says. */
   readonly address: string;
   /** A chosen MAC; left out: derived from installation, network and environment. */
   readonly mac?: Mac;
@@ -311,7 +327,7 @@ export interface EnvironmentSpec {
 }
 
 /** Where an address came from. */
-export type LeaseSource = 'static' | 'pool';
+export type LeaseSource = 'static' | 'pool' | 'dhcp';
 
 /** The ledger's promise: this address is that endpoint's. */
 export interface Lease {
@@ -323,6 +339,21 @@ export interface Lease {
   readonly source: LeaseSource;
   /** Milliseconds since 1970. */
   readonly since: number;
+  /** Of a lease from DHCP. */
+  readonly terms?: LeaseTerms;
+}
+
+/** What a DHCP server granted last, and on which clock its times are. */
+export interface LeaseTerms {
+  readonly grant: Grant;
+  readonly clock: ClockReading;
+}
+
+/** Tells two clocks' difference at one moment: instants of `boot` plus `offset` are milliseconds since 1970. */
+export interface ClockReading {
+  /** The kernel's id of this boot (random(4), boot_id). */
+  readonly boot: string;
+  readonly offset: number;
 }
 
 /** What a service's healthcheck says of it. */

@@ -72,6 +72,44 @@ export async function attach(host: Host, forwarding: Forwarding, wish: AttachWis
   }
 }
 
+/** What a link without an address is made with. */
+export interface PlugWish extends Pick<AttachWish, 'mark' | 'group' | 'netns' | 'target'> {
+  readonly endpoint: Pick<LanEndpoint, 'network' | 'interface' | 'bridge' | 'mac'>;
+}
+
+/**
+ * Makes the link alone, all or nothing; it passes frames when this returns.
+ * @throws LandlineError BRIDGE_MISSING, BRIDGE_DOWN, BRIDGE_FULL, INTERFACE_TAKEN, KERNEL_REFUSED
+ */
+export async function plug(host: Host, forwarding: Forwarding, wish: PlugWish): Promise<void> {
+  const bridge = await findBridge(host, wish.endpoint);
+  const veth = await addVeth(host, wish, bridge);
+  try {
+    await host.within(wish.netns, async (inside) => {
+      disableIpv6(host, inside, veth, wish.endpoint.interface);
+      await inside.kernel.configure(veth.peer, { up: true, routes: [] });
+    });
+    await forwarding.wait(host, veth.index);
+  } catch (error) {
+    throw await undo(host, veth.index, error);
+  }
+}
+
+/** Before the sandbox's end is up: without a carrier the host's end has not said a word of IPv6 yet. */
+function disableIpv6(host: Host, inside: Inside, veth: Veth, name: string): void {
+  host.sysctl(`ipv6/conf/${veth.name}/disable_ipv6`, '1', { optional: true });
+  inside.sysctl(`ipv6/conf/${name}/disable_ipv6`, '1', { optional: true });
+}
+
+/** Takes every IPv4 address from a link, and with them its routes. */
+export async function unaddress(host: Host, netns: string, name: string): Promise<void> {
+  await host.within(netns, async ({ kernel }) => {
+    const link = await kernel.getLink(name);
+    if (link === undefined) return;
+    for (const it of await kernel.listAddresses(link.index)) await unless(kernel.deleteAddress(it), 'EADDRNOTAVAIL');
+  });
+}
+
 /** What a refusal to make a veth is told with; a link of the private network has no bridge. */
 interface VethWish {
   readonly endpoint: Pick<DesiredEndpoint, 'interface'> & Partial<Pick<DesiredEndpoint, 'bridge'>>;
@@ -89,7 +127,7 @@ export interface Veth {
  * A veth into the sandbox, ours by its group from the first moment. The host's end is up, and passes nothing before the
  * other one is.
  */
-async function addVeth(host: Host, wish: AttachWish, bridge: Link): Promise<Veth> {
+async function addVeth(host: Host, wish: PlugWish, bridge: Link): Promise<Veth> {
   const { endpoint } = wish;
   const name = `ll${randomBytes(5).toString('hex')}`;
   const peer = { name: endpoint.interface, mac: endpoint.mac, netns: wish.netns };
@@ -137,9 +175,7 @@ export function addRefusal(error: unknown, wish: VethWish): unknown {
 /** IPv6 off; inside: up, probe, address, routes, announcement. @returns how long the probe took, in milliseconds */
 async function configure(host: Host, forwarding: Forwarding, wish: AttachWish, inside: Inside, veth: Veth): Promise<number> {
   const { endpoint } = wish;
-  // Before the sandbox's end is up: without a carrier the host's end has not said a word of IPv6 yet.
-  host.sysctl(`ipv6/conf/${veth.name}/disable_ipv6`, '1', { optional: true });
-  inside.sysctl(`ipv6/conf/${endpoint.interface}/disable_ipv6`, '1', { optional: true });
+  disableIpv6(host, inside, veth, endpoint.interface);
   const settings = { address: endpoint.address, routes: routesOf(endpoint, veth.peer) };
   if (wish.probe !== 'off') return configureProbed(host, forwarding, wish, inside, veth, settings);
   await inside.kernel.configure(veth.peer, { up: true, ...settings });
@@ -193,7 +229,7 @@ export async function requireLink(inside: Inside, name: string, target: string):
 }
 
 function routesOf(endpoint: DesiredEndpoint, link: number): Route[] {
-  return endpoint.routes.map((route) => ({ ...route, link }));
+  return endpoint.routes.map(({ to, via }) => ({ to, link, ...(via === 0 ? {} : { via }) }));
 }
 
 /** "This address is mine now" (RFC 5227 section 2.3), so that every neighbour's cache is right at once. */
@@ -253,10 +289,10 @@ export async function mend(host: Host, forwarding: Forwarding, wish: AttachWish)
 
 /** Both ends of a veth as they should be, without regard to addresses. @returns the sandbox's end */
 async function straighten(host: Host, inside: Inside, wish: AttachWish, bridge: Link): Promise<Link> {
-  const { interface: name, mac } = wish.endpoint;
+  const { interface: name, mac, mtu = bridge.mtu } = wish.endpoint;
   const link = await requireLink(inside, name, wish.target);
   if (link.peer !== undefined) await host.kernel.setLink(link.peer, { controller: bridge.index, mtu: bridge.mtu, up: true });
-  await inside.kernel.setLink(link.index, { mac, mtu: bridge.mtu, up: true });
+  await inside.kernel.setLink(link.index, { mac, mtu: Math.min(mtu, bridge.mtu), up: true });
   return link;
 }
 
@@ -289,7 +325,7 @@ export async function readdress(host: Host, forwarding: Forwarding, wish: Attach
 export async function removeSurplus(
   inside: Inside,
   link: number,
-  endpoint: Pick<DesiredEndpoint, 'address' | 'routes'>,
+  endpoint: Pick<DesiredEndpoint, 'address' | 'routes' | 'leased'>,
 ): Promise<void> {
   const { kernel } = inside;
   const [addresses, routes] = await Promise.all([kernel.listAddresses(), kernel.listRoutes()]);
@@ -298,8 +334,9 @@ export async function removeSurplus(
     (it) =>
       it.link === link &&
       it.protocol === 'static' &&
-      it.via !== undefined &&
-      isSurplusRoute(endpoint, { to: it.to, via: it.via }),
+      // Of those without a router only a lease's are ours to take.
+      (it.via !== undefined || endpoint.leased === true) &&
+      isSurplusRoute(endpoint, { to: it.to, via: it.via ?? 0 }),
   );
   for (const it of surplusAddresses) await unless(kernel.deleteAddress(it), 'EADDRNOTAVAIL');
   for (const it of surplusRoutes) await unless(kernel.deleteRoute(it), 'ESRCH');

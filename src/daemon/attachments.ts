@@ -6,9 +6,14 @@ import { LandlineError } from '../errors.ts';
 import { isKernelError } from '../host/index.ts';
 import type { EnvironmentLoop } from './environment.ts';
 import type { Environments } from './environments.ts';
+import { networksOf } from './networks.ts';
 import { startTimeOf } from './sandbox.ts';
 import { environmentView, upView } from './views.ts';
+import { addressingOf, requireNetwork } from './wish.ts';
 import type { World } from './world.ts';
+
+/** How long an address from the LAN's server is waited for. */
+const leaseWaitMs = 60_000;
 
 /**
  * Attaches, and keeps it so until it is detached; a process's goes with the process.
@@ -24,7 +29,7 @@ export async function attachTarget(world: World, environments: Environments, ask
   const endpoint = endpointOf(
     ask,
     same?.interface ?? (await freeInterface(world, sandbox, ask.interface)),
-    same?.address ?? 'pool',
+    same?.address ?? 'default',
   );
   const kept = (before?.endpoints ?? []).filter((it) => it.interface !== endpoint.interface);
   const spec: EnvironmentSpec = {
@@ -35,7 +40,9 @@ export async function attachTarget(world: World, environments: Environments, ask
     endpoints: [...kept, endpoint],
     services: [],
   };
-  const loop = await environments.up(spec, { wait: false, timeoutMs: 0 });
+  const network = requireNetwork(networksOf(world), endpoint.network);
+  const wait = addressingOf(network, endpoint) === 'dhcp';
+  const loop = await environments.up(spec, { wait, timeoutMs: leaseWaitMs });
   return view(world, loop);
 }
 

@@ -12,7 +12,9 @@ import { attachTarget, detachTarget } from './attachments.ts';
 import type { EnvironmentLoop } from './environment.ts';
 import { type DownOptions, type Environments, serviceUnknown } from './environments.ts';
 import { iterate } from './iterate.ts';
+import { leaseRows } from './lease-views.ts';
 import { hostAddressesOn } from './leasing.ts';
+import { metricsText } from './metrics.ts';
 import { checkName } from './name-check.ts';
 import { networksOf } from './networks.ts';
 import { prepareServices } from './prepare.ts';
@@ -89,6 +91,19 @@ export function daemonOn(world: World, environments: Environments): Daemon {
       world.store.unreserve({ address: ipv4(address), ...(network === undefined ? {} : { network }) }),
     exec: (environment, service) => execTarget(world, environments, environment, service),
     logs: (ask, signal) => logs(world, environments, ask, signal),
+    leases: () => leaseRows(world),
+    renewLeases: async (name, link) => {
+      environments.require(name);
+      await world.leases.renew(name, link);
+      return leaseRows(world).filter((it) => it.environment === name && (link ?? it.interface) === it.interface);
+    },
+    releaseLeases: async (name, link) => {
+      environments.require(name);
+      await world.leases.giveUp(name, link);
+      await environments.loop(name).converge();
+      return leaseRows(world).filter((it) => it.environment === name && (link ?? it.interface) === it.interface);
+    },
+    metrics: () => metricsText(world),
     events: (environment, signal) =>
       iterate<EventView>(
         (listener) =>

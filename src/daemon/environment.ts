@@ -11,7 +11,7 @@ import { startsAgain, steadyAfterMs } from '../core/plan/services.ts';
 import { asLandlineError, isLandlineError, LandlineError } from '../errors.ts';
 import { type Ipv4, ipv4 } from '../net/ipv4.ts';
 import type { AttachTimes } from './attach.ts';
-import { ensureLeases } from './leasing.ts';
+import { ensureLeases, keepLeases } from './leasing.ts';
 import { isPrivate, networksOf } from './networks.ts';
 import { observe } from './observe.ts';
 import { mtuOutwards } from './private-endpoint.ts';
@@ -76,6 +76,8 @@ export function environmentLoop(world: World, name: string, wakeLater: () => voi
   let settled = false;
   let times: AttachTimes | undefined;
   let lastView = '';
+  /** An endpoint has no address yet. */
+  let waitsForLease = false;
   let lastWaits = new Map<string, string>();
 
   const look = async (): Promise<Observed> => {
@@ -126,9 +128,11 @@ export function environmentLoop(world: World, name: string, wakeLater: () => voi
     if (observed.sandbox === undefined && !isOwned(record.spec))
       return { spec: record.spec, todo: awaitOwner(record.spec, observed) };
     const leases = await ensureLeases(world, record.spec, avoid);
+    keepLeases(world, record.spec, linksOf(observed));
     const mtu = isPrivate(record.spec) ? await mtuOutwards(world.host) : undefined;
-    const desired = desiredOf(networksOf(world), record.spec, leases, mtu);
+    const desired = desiredOf(networksOf(world), record.spec, leases, { installation: world.store.installation, mtu });
     await refreshFiles(record.spec, leases, observed);
+    waitsForLease = desired.waiting !== undefined;
     return { spec: record.spec, todo: plan(desired, observed, memory, Date.now()) };
   };
 
@@ -198,8 +202,9 @@ export function environmentLoop(world: World, name: string, wakeLater: () => voi
     const lease = world.store
       .leasesOf(name)
       .find((it) => (step.do === 'attach' || step.do === 'readdress') && it.interface === step.endpoint.interface);
-    if (!isLandlineError(error, 'ADDRESS_TAKEN') || lease?.source !== 'pool') throw error;
+    if (!isLandlineError(error, 'ADDRESS_TAKEN') || lease === undefined || lease.source === 'static') throw error;
     const { address, holder, network } = error.details;
+    if (lease.source === 'dhcp') return world.leases.conflict(lease, holder);
     world.events.tell('address squatted', { environment: spec.name, network, address, holder });
     avoid.set(lease.interface, [...(avoid.get(lease.interface) ?? []), ipv4(address)]);
     world.store.release({ environment: name, interface: lease.interface, now: Date.now(), quarantineMs: 0 });
@@ -208,7 +213,7 @@ export function environmentLoop(world: World, name: string, wakeLater: () => voi
   const sleepUntil = (at: number | undefined): void => {
     avoid.clear();
     failedAt = Number.NEGATIVE_INFINITY;
-    settled = at === undefined;
+    settled = at === undefined && !waitsForLease;
     problem = undefined;
     retryMs = firstRetryMs;
     if (at !== undefined) wakeIn(at - Date.now());
@@ -294,6 +299,10 @@ function waitText({ service, condition }: Dependency): string {
   if (condition === 'service_healthy') return `${service} to be healthy`;
   return condition === 'service_started' ? `${service} to start` : `${service} to complete`;
 }
+
+/** Names of the links that are there and Landline's own. */
+const linksOf = (observed: Observed): ReadonlySet<string> =>
+  new Set(observed.endpoints.filter((it) => it.hostEnd?.ours === true && it.up).map((it) => it.interface));
 
 /** What is done in one go: the first step, or all services that are to be stopped. */
 function firstOf(steps: readonly Step[]): readonly Step[] {

@@ -7,7 +7,7 @@ import type { EnvironmentRecord } from '../store/index.ts';
 import { type EnvironmentLoop, environmentLoop } from './environment.ts';
 import { exclusively } from './exclusively.ts';
 import { applyFirewall, requireFreePorts } from './host-firewall.ts';
-import { hostAddressesOn, putWithLeases } from './leasing.ts';
+import { hostAddressesOn, leasesAddress, putWithLeases, releaseLeases } from './leasing.ts';
 import { logTail } from './log-tail.ts';
 import { isPrivate, networksOf } from './networks.ts';
 import { prepareService } from './prepare.ts';
@@ -113,7 +113,10 @@ export function openEnvironments(world: World): Environments {
     // Refused before it was written.
     if (record === undefined) return endLoop(name);
     await world.store.together(() => world.store.putEnvironment(record.spec, 'removing', Date.now()));
+    if (options.keepAddresses) world.leases.forget(name);
     await loop(name).converge();
+    // Where there was no sandbox any more to release them from.
+    if (!options.keepAddresses) await releaseLeases(world, record.spec);
     if (options.volumes === true) await world.engine.removeVolumes(name);
     const { keepAddresses, quarantineMs } = options;
     await world.store.together(() => world.store.removeEnvironment({ name, now: Date.now(), keepAddresses, quarantineMs }));
@@ -263,7 +266,13 @@ export function openEnvironments(world: World): Environments {
 
   const ready = async (spec: EnvironmentSpec, { wait, timeoutMs }: UpOptions): Promise<void> => {
     const overtakenBy = (): string | undefined => newerWish(world, spec);
-    if (wait) await awaitReady(spec, loop(spec.name), { timeoutMs, overtakenBy, logTail: logTail(world, spec.name) });
+    if (wait)
+      await awaitReady(spec, loop(spec.name), {
+        timeoutMs,
+        overtakenBy,
+        logTail: logTail(world, spec.name),
+        awaits: () => leaseAwaited(world, spec.name, loop(spec.name)),
+      });
   };
 
   const resume = (name: string): Promise<void> =>
@@ -374,21 +383,32 @@ function takesBack(error: unknown): boolean {
 }
 
 /**
- * The firewall as the ledger wishes it. Environments on the private network wait for it; those of a LAN do not need
- * it, and what stands in its way is a problem that their network shows.
+ * The firewall as the ledger wishes it. Environments on the private network wait for it, and those that lease an
+ * address: a foreign firewall that drops what is bridged would cost them their first request. Others of a LAN do not
+ * need it, and what stands in its way is a problem that their network shows.
  */
 async function settleFirewall(world: World, spec: EnvironmentSpec): Promise<void> {
   const settled = applyFirewall(world);
-  if (isPrivate(spec)) await settled;
-  else settled.catch(() => undefined);
+  const done = isPrivate(spec) ? settled : settled.catch(() => undefined);
+  if (isPrivate(spec) || leasesAddress(world, spec)) await done;
 }
 
 /** Before an environment ends: so that its addresses stay its own even if the daemon dies on the way. */
 async function reserveOwn(world: World, name: string): Promise<void> {
-  for (const { network: joined, address } of world.store.leasesOf(name)) {
+  for (const { network: joined, address, source } of world.store.leasesOf(name)) {
+    // A lease stays the environment's at its server, until it ends there.
+    if (source === 'dhcp') continue;
     const network = networksOf(world).find((it) => it.name === joined);
     if (network === undefined) continue;
     const hostAddresses = await hostAddressesOn(world, network);
     world.store.reserve({ network, address, holder: name, note: 'kept when it ended', hostAddresses, now: Date.now() });
   }
+}
+
+/** What an environment without an address waits for. */
+function leaseAwaited(world: World, name: string, loop: EnvironmentLoop): string | undefined {
+  const awaited = world.leases.problems(name).find((it) => isLandlineError(it, 'LEASE_AWAITED'));
+  if (awaited !== undefined) return awaited.message;
+  const isLeased = world.store.leasesOf(name).some((it) => it.source === 'dhcp');
+  return isLeased && !loop.settled ? `its address on the LAN` : undefined;
 }

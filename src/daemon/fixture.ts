@@ -13,6 +13,7 @@ import { openStore } from '../store/index.ts';
 import { type Arp, arpAnnouncement } from '../wire/arp/arp.ts';
 import { formatEvent, openEvents } from './events.ts';
 import { watchForwarding } from './forwarding.ts';
+import { openLeaseKeeper } from './lease-keeper.ts';
 import { markedLinks } from './marked-links.ts';
 import type { World } from './world.ts';
 
@@ -71,7 +72,10 @@ export async function fakeWorld(t: TestContext, { probe = false }: { readonly pr
     marked.hear(event);
   });
   await host.kernel.addLink({ kind: 'bridge', name: 'br0', up: true });
+  const netnsFolder = '/run/landline/netns/a1b2';
+  const leases = openLeaseKeeper({ host, store, events, netnsFolder });
   const world: World = {
+    leases,
     host,
     engine: machine.openEngine(),
     store,
@@ -81,7 +85,7 @@ export async function fakeWorld(t: TestContext, { probe = false }: { readonly pr
     names: noNames,
     firewall: { apply: async () => undefined, check: async () => undefined, problems: [], close: () => undefined },
     linkGroup: linkGroup(store.installation),
-    netnsFolder: '/run/landline/netns/a1b2',
+    netnsFolder,
     configuration: {
       networks: [{ ...office, probe: probe ? 'fast' : 'off' }],
       privateSubnet: prefix('10.88.0.0/16'),
@@ -90,6 +94,7 @@ export async function fakeWorld(t: TestContext, { probe = false }: { readonly pr
     },
   };
   t.after(() => {
+    leases.close();
     store.close();
     rmSync(folder, { recursive: true });
   });

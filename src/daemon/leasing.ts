@@ -1,14 +1,17 @@
 /** Each endpoint's address, from the ledger. */
 import { restMs } from '../core/ipam/index.ts';
-import type { EnvironmentSpec, Lease, Network } from '../core/model.ts';
+import type { EndpointSpec, EnvironmentSpec, Lease, Network } from '../core/model.ts';
 import type { Host } from '../host/index.ts';
 import { type Ipv4, parseIpv4 } from '../net/ipv4.ts';
 import { containsAddress } from '../net/prefix.ts';
 import type { EnvironmentRecord } from '../store/index.ts';
+import { dhcpClient } from './dhcp-identity.ts';
+import type { DhcpWish } from './lease-keeper.ts';
 import { networksOf } from './networks.ts';
 import { refusal } from './refusals.ts';
-import { endpointMac, requireNetwork } from './wish.ts';
-import type { World } from './world.ts';
+import { sandboxPath } from './sandbox.ts';
+import { addressingOf, endpointMac, requireNetwork } from './wish.ts';
+import { netnsPath, type World } from './world.ts';
 
 /**
  * Makes the leases of an environment fit its wish: what is no longer wished for is given back, what fits stays, what
@@ -22,12 +25,71 @@ export async function ensureLeases(
   avoid: ReadonlyMap<string, readonly Ipv4[]>,
 ): Promise<readonly Lease[]> {
   const hostAddresses = await hostAddressesOf(world);
+  await releaseOthers(world, spec);
   return fitLeases(world, spec, avoid, hostAddresses);
+}
+
+/** Begins to lease, or goes on, for each endpoint whose address the LAN's server gives. @param attached names of the links that are there */
+export function keepLeases(world: World, spec: EnvironmentSpec, attached: ReadonlySet<string>): void {
+  for (const wish of dhcpWishes(world, spec)) world.leases.want({ ...wish, attached: attached.has(wish.interface) });
+}
+
+/** Whether an endpoint's address comes from the LAN's DHCP server. */
+export const leasesAddress = (world: World, spec: EnvironmentSpec): boolean => dhcpWishes(world, spec).length > 0;
+
+function dhcpWishes(world: World, spec: EnvironmentSpec): DhcpWish[] {
+  return spec.endpoints.flatMap((endpoint) => {
+    const network = networksOf(world).find((it) => it.name === endpoint.network);
+    if (network?.bridge === undefined || addressingOf(network, endpoint) !== 'dhcp') return [];
+    return [dhcpWish(world, spec, endpoint, network)];
+  });
+}
+
+function dhcpWish(world: World, spec: EnvironmentSpec, endpoint: EndpointSpec, network: Network): DhcpWish {
+  return {
+    environment: spec.name,
+    interface: endpoint.interface,
+    network,
+    client: dhcpClient(world.store.installation, spec, endpoint),
+    netns: sandboxPath(world, spec) ?? netnsPath(world, spec.name),
+    attached: false,
+  };
+}
+
+/** Tells the LAN's servers that the environment's leases, or that of one link, are free again. Never throws. */
+export async function releaseLeases(world: World, spec: EnvironmentSpec, link?: string): Promise<void> {
+  for (const lease of world.store.leasesOf(spec.name)) {
+    const network = networksOf(world).find((it) => it.name === lease.network);
+    if (lease.source !== 'dhcp' || network === undefined || (link ?? lease.interface) !== lease.interface) continue;
+    const { network: joined, mac, interface: name } = lease;
+    // What a former daemon leased is known to this one too.
+    const endpoint = spec.endpoints.find((it) => it.interface === name) ?? {
+      network: joined,
+      mac,
+      interface: name,
+      address: 'dhcp',
+      routes: [],
+    };
+    world.leases.want(dhcpWish(world, spec, endpoint, network));
+    await world.leases.release(spec.name, name);
+  }
+  await world.leases.release(spec.name, link);
+}
+
+/** Leases from DHCP whose endpoint is not wished for any more, or is to have another kind of address. */
+async function releaseOthers(world: World, spec: EnvironmentSpec): Promise<void> {
+  for (const lease of world.store.leasesOf(spec.name)) {
+    const wished = spec.endpoints.find((it) => it.interface === lease.interface && it.network === lease.network);
+    const network = networksOf(world).find((it) => it.name === lease.network);
+    const stays = wished !== undefined && network !== undefined && addressingOf(network, wished) === 'dhcp';
+    if (lease.source === 'dhcp' && !stays) await releaseLeases(world, spec, lease.interface);
+  }
 }
 
 /** Writes a wish and takes its leases, both or neither. @throws as {@link ensureLeases} */
 export async function putWithLeases(world: World, spec: EnvironmentSpec, phase: EnvironmentRecord['phase']): Promise<void> {
   const hostAddresses = await hostAddressesOf(world);
+  await releaseOthers(world, spec);
   await world.store.together(() => {
     world.store.putEnvironment(spec, phase, Date.now());
     fitLeases(world, spec, new Map(), hostAddresses);
@@ -42,21 +104,27 @@ function fitLeases(
 ): readonly Lease[] {
   const joined = spec.endpoints.map((endpoint) => ({ endpoint, network: requireNetwork(networksOf(world), endpoint.network) }));
   for (const lease of world.store.leasesOf(spec.name)) {
-    if (spec.endpoints.some((it) => it.interface === lease.interface && it.network === lease.network)) continue;
+    const wished = joined.find((it) => it.endpoint.interface === lease.interface && it.network.name === lease.network);
+    const isDhcp = wished !== undefined && addressingOf(wished.network, wished.endpoint) === 'dhcp';
+    if (wished !== undefined && (!isDhcp || lease.source === 'dhcp')) continue;
     world.store.release({ environment: spec.name, interface: lease.interface, now: Date.now(), quarantineMs: restMs });
   }
-  return joined.map(({ endpoint, network }) =>
-    world.store.take({
-      network,
-      environment: spec.name,
-      interface: endpoint.interface,
-      mac: endpointMac(world.store.installation, spec, endpoint),
-      wish: parseIpv4(endpoint.address) ?? 'pool',
-      hostAddresses: addressesIn(network, hostAddresses),
-      avoid: avoid.get(endpoint.interface) ?? [],
-      now: Date.now(),
-    }),
-  );
+  const leased = world.store.leasesOf(spec.name);
+  return joined.flatMap(({ endpoint, network }) => {
+    if (addressingOf(network, endpoint) === 'dhcp') return leased.filter((it) => it.interface === endpoint.interface);
+    return [
+      world.store.take({
+        network,
+        environment: spec.name,
+        interface: endpoint.interface,
+        mac: endpointMac(world.store.installation, spec, endpoint),
+        wish: parseIpv4(endpoint.address) ?? 'pool',
+        hostAddresses: addressesIn(network, hostAddresses),
+        avoid: avoid.get(endpoint.interface) ?? [],
+        now: Date.now(),
+      }),
+    ];
+  });
 }
 
 /** Looks of many environments come in bursts, and share what was asked of the kernel so many milliseconds ago at most. */

@@ -25,6 +25,7 @@ import { formatEvent, openEvents } from './events.ts';
 import { openFirewall } from './firewall.ts';
 import { watchForwarding } from './forwarding.ts';
 import { applyFirewall } from './host-firewall.ts';
+import { openLeaseKeeper } from './lease-keeper.ts';
 import { markedLinks } from './marked-links.ts';
 import { keepNames } from './names.ts';
 import { refusal } from './refusals.ts';
@@ -125,8 +126,10 @@ async function openWorld(
   });
   const engine = joinEngines(native, docker, store);
   await engine.open();
+  const leases = openLeaseKeeper({ host, store, events, netnsFolder });
   const parts = {
     host,
+    leases,
     engine,
     store,
     events,
@@ -141,6 +144,7 @@ async function openWorld(
   const world: World = Object.assign(parts, { names: keepNames(parts) });
   const close = async (): Promise<void> => {
     world.names.close();
+    leases.close();
     await engine.close();
     world.firewall.close();
     host.close();

@@ -100,7 +100,8 @@ async function lookInside(host: Host, { kernel }: Inside, what: ObserveWhat): Pr
 }
 
 function observedRoute({ to, via, protocol }: Route): ObservedRoute[] {
-  return via === undefined ? [] : [{ to, via, ours: protocol === 'static' }];
+  const ours = protocol === 'static';
+  return via === undefined && !ours ? [] : [{ to, via: via ?? 0, ours }];
 }
 
 async function observeHostEnd(host: Host, link: Link, what: ObserveWhat): Promise<ObservedEndpoint['hostEnd']> {

@@ -41,7 +41,7 @@ async function wait(services: readonly ServiceSpec[], ...looks: readonly (readon
     await awaitReady(
       spec,
       { observe, problem: undefined, startsAgain },
-      { timeoutMs: 200, overtakenBy: () => undefined, logTail },
+      { timeoutMs: 200, overtakenBy: () => undefined, awaits: () => undefined, logTail },
     );
     return 'ready';
   } catch (error) {

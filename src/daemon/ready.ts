@@ -17,6 +17,8 @@ export interface ReadyOptions {
   readonly timeoutMs: number;
   /** What has been asked for since; undefined while this wish is the newest. */
   readonly overtakenBy: () => string | undefined;
+  /** The address that an endpoint waits for; undefined when all have theirs. */
+  readonly awaits: () => string | undefined;
   /** The last lines of a service's log. */
   readonly logTail: (service: string) => Promise<string[]>;
 }
@@ -25,7 +27,7 @@ export interface ReadyOptions {
 export async function awaitReady(
   spec: EnvironmentSpec,
   loop: Pick<EnvironmentLoop, 'observe' | 'problem' | 'startsAgain'>,
-  { timeoutMs, overtakenBy, logTail }: ReadyOptions,
+  { timeoutMs, overtakenBy, awaits, logTail }: ReadyOptions,
 ): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {
@@ -36,10 +38,10 @@ export async function awaitReady(
     if (failed !== undefined) throw await failure(spec, services, failed, logTail);
     const wanted = spec.services.filter(({ name }) => spec.stopped?.includes(name) !== true);
     const waitsFor = wanted.filter((it) => !stands(services.find((service) => service.name === it.name)));
-    if (waitsFor.length === 0) return;
+    if (waitsFor.length === 0 && awaits() === undefined) return;
     if (performance.now() > deadline) {
       const names = waitsFor.map((it) => `service '${it.name}'`).join(', ');
-      const waiting = loop.problem?.message ?? names;
+      const waiting = loop.problem?.message ?? awaits() ?? names;
       throw new LandlineError('WAIT_EXPIRED', { environment: spec.name, seconds: timeoutMs / 1000, waitsFor: waiting });
     }
     await sleep(performance.now() < deadline - timeoutMs + 1000 ? lookEveryMs : laterLookEveryMs);

@@ -5,8 +5,20 @@ import type { DesiredEndpoint, Step } from '../core/plan/model.ts';
 import type { DesiredPrivateEnd } from '../core/plan/private-end.ts';
 import { isKernelError } from '../host/index.ts';
 import { formatPrefix } from '../net/prefix.ts';
-import { type AttachTimes, announceAgain, attach, deleteLinkIfThere, detach, mend, readdress } from './attach.ts';
+import {
+  type AttachTimes,
+  announceAgain,
+  attach,
+  deleteLinkIfThere,
+  detach,
+  mend,
+  type PlugWish,
+  plug,
+  readdress,
+  unaddress,
+} from './attach.ts';
 import { applyFirewall } from './host-firewall.ts';
+import { releaseLeases } from './leasing.ts';
 import { networksOf } from './networks.ts';
 import { attachPrivate, mendPrivate, type PrivateWish } from './private-endpoint.ts';
 import { refusal } from './refusals.ts';
@@ -42,6 +54,7 @@ export async function runStep(context: StepContext, step: Step): Promise<void> {
     case 'make-sandbox':
       return spec.engine === 'docker' ? makeHeldSandbox(world, spec) : makeSandbox(world, netns);
     case 'remove-sandbox':
+      await releaseLeases(world, spec);
       await (spec.engine === 'docker' ? engine.sandboxes?.remove(environment) : host.deleteNetns(netns));
       return awaitDeadLinks(world, environment);
     case 'retire-leftovers':
@@ -49,6 +62,16 @@ export async function runStep(context: StepContext, step: Step): Promise<void> {
       return deleteMarked(world, environment, netns);
     case 'attach':
       return attachEndpoint(context, step.endpoint, netns);
+    case 'plug':
+      await plug(host, world.forwarding, { ...commonWish(context, step.endpoint.interface), netns, endpoint: step.endpoint });
+      return events.tell('endpoint without address', {
+        environment,
+        network: step.endpoint.network,
+        interface: step.endpoint.interface,
+      });
+    case 'unaddress':
+      events.tell('address removed', { environment, interface: step.interface, why: step.why });
+      return unaddress(host, netns, step.interface);
     case 'readdress':
       await readdress(host, world.forwarding, lanWish(context, step.endpoint, netns));
       return events.tell('address changed', {
@@ -62,6 +85,7 @@ export async function runStep(context: StepContext, step: Step): Promise<void> {
         return mendPrivate(host, privateWish(context, step.endpoint, step.endpoint.private, netns));
       return mend(host, world.forwarding, lanWish(context, step.endpoint, netns));
     case 'detach':
+      await releaseUnwished(world, spec, step.interface);
       events.tell('endpoint detached', { environment, interface: step.interface, why: step.why });
       return detach(host, netns, step.interface);
     case 'remove-rules':
@@ -154,8 +178,19 @@ async function hostEndsIn(world: World, netns: string): Promise<number[]> {
   });
 }
 
-function markOf({ world, spec }: StepContext, endpoint: DesiredEndpoint): Mark {
+/** An endpoint that goes for good gives its lease back, as long as it has the address; one that is made anew keeps it. */
+async function releaseUnwished(world: World, spec: EnvironmentSpec, name: string): Promise<void> {
+  const isEnding = world.store.environment(spec.name)?.phase === 'removing';
+  if (isEnding || !spec.endpoints.some((it) => it.interface === name)) await releaseLeases(world, spec, name);
+}
+
+function markOf({ world, spec }: StepContext, endpoint: Pick<DesiredEndpoint, 'interface'>): Mark {
   return { installation: world.store.installation, environment: spec.name, interface: endpoint.interface };
+}
+
+function commonWish(context: StepContext, name: string): Pick<PlugWish, 'mark' | 'group' | 'target'> {
+  const { world, spec } = context;
+  return { mark: markOf(context, { interface: name }), group: world.linkGroup, target: `environment '${spec.name}'` };
 }
 
 function lanWish(context: StepContext, endpoint: DesiredEndpoint, netns: string): Parameters<typeof attach>[2] {
@@ -163,8 +198,7 @@ function lanWish(context: StepContext, endpoint: DesiredEndpoint, netns: string)
   const network = requireNetwork(networksOf(world), endpoint.network);
   if (endpoint.bridge === undefined) throw new Error(`an endpoint of ${spec.name} has neither a bridge nor a private end`);
   const onBridge = { ...endpoint, bridge: endpoint.bridge };
-  const target = `environment '${spec.name}'`;
-  return { endpoint: onBridge, mark: markOf(context, endpoint), group: world.linkGroup, netns, probe: network.probe, target };
+  return { ...commonWish(context, endpoint.interface), endpoint: onBridge, netns, probe: network.probe };
 }
 
 function privateWish(context: StepContext, endpoint: DesiredEndpoint, end: DesiredPrivateEnd, netns: string): PrivateWish {

@@ -64,6 +64,7 @@ export async function watchWorld(world: World, environments: Environments): Prom
 
   const watch: Watch = await world.host.watch(hear);
   world.engine.onExit((environment) => soon((it) => it.names.add(environment)));
+  world.leases.onChange((environment) => soon((it) => it.names.add(environment)));
   world.engine.onHealth((environment) => soon((it) => it.names.add(environment)));
   const slow = setInterval(() => {
     world.firewall.check().catch(() => undefined);

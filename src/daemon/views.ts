@@ -14,16 +14,17 @@ import type { Observed, ObservedService } from '../core/plan/model.ts';
 import { stateOf } from '../core/standing.ts';
 import { isLandlineError, LandlineError } from '../errors.ts';
 import { formatIpv4 } from '../net/ipv4.ts';
-import { formatPrefix } from '../net/prefix.ts';
+import { formatPrefix, type Prefix } from '../net/prefix.ts';
 import { addressesOf, formatRange, rangeContains } from '../net/range.ts';
 import type { HistoryEntry, Reservation } from '../store/index.ts';
 import type { EnvironmentLoop } from './environment.ts';
+import { leaseView } from './lease-views.ts';
 import { logTail } from './log-tail.ts';
 import type { NameStatus } from './names.ts';
 import { networksOf } from './networks.ts';
 import { endOf, lastLines } from './ready.ts';
 import { networkProblems } from './standing-problems.ts';
-import { requireNetwork, routerOf } from './wish.ts';
+import { endpointMac, leasedGateway, prefixLengthOf, requireNetwork, routerOf } from './wish.ts';
 import type { World } from './world.ts';
 
 function problemView(it: LandlineError): EnvironmentView['problems'][number] {
@@ -37,17 +38,19 @@ export async function environmentView(world: World, loop: EnvironmentLoop): Prom
   const { spec } = record;
   const leases = world.store.leasesOf(spec.name);
   const problem = trouble ?? loop.problem;
-  const problems = (await problemsOf(world, spec, observed, problem)).map(problemView);
+  const problems = await problemsOf(world, spec, observed, problem);
+  // It lives on with an address whose lease has ended.
+  const troubled = problem !== undefined || problems.some((it) => isLandlineError(it, 'LEASE_EXPIRED'));
   const plumbed = record.phase === 'up';
   return {
     name: spec.name,
-    state: stateOf({ plumbed, observed, spec, troubled: problem !== undefined, settled: loop.settled }),
+    state: stateOf({ plumbed, observed, spec, troubled, settled: loop.settled }),
     engine: spec.engine ?? 'native',
     network: networkOf(spec),
     sandbox: observed.sandbox === undefined ? null : { inode: observed.sandbox.inode },
-    endpoints: spec.endpoints.flatMap((it) => endpointView(world, it, leases, observed)),
+    endpoints: spec.endpoints.flatMap((it) => endpointView(world, spec, it, leases, observed)),
     services: spec.services.map((it) => serviceView(it, spec.stopped?.includes(it.name) === true, observed, loop)),
-    problems,
+    problems: problems.map(problemView),
   };
 }
 
@@ -60,6 +63,7 @@ async function problemsOf(
 ): Promise<readonly LandlineError[]> {
   const found = [
     ...(problem === undefined ? [] : [problem]),
+    ...world.leases.problems(spec.name),
     ...unknownNetworks(world, spec),
     ...unhealthyServices(spec, observed),
     ...(await failedServices(world, spec, observed)),
@@ -135,29 +139,40 @@ export function upView(view: EnvironmentView, loop: EnvironmentLoop, notes: read
   return { ...view, attachMs: loop.times?.attachMs ?? null, probeMs: loop.times?.probeMs ?? null, notes };
 }
 
-function endpointView(world: World, endpoint: EndpointSpec, leases: readonly Lease[], observed: Observed): EndpointView[] {
+function endpointView(
+  world: World,
+  spec: EnvironmentSpec,
+  endpoint: EndpointSpec,
+  leases: readonly Lease[],
+  observed: Observed,
+): EndpointView[] {
   const lease = leases.find((it) => it.interface === endpoint.interface);
   const networks = networksOf(world);
   const network = networks.find((it) => it.name === endpoint.network);
-  if (lease === undefined) return [];
-  const gateway = network === undefined ? undefined : routerOf(networks, endpoint);
+  const leased = leaseView(world, spec.name, endpoint.interface);
+  if (lease === undefined && leased === undefined) return [];
+  const grant = lease?.terms?.grant;
+  const configured = network === undefined ? undefined : routerOf(networks, endpoint);
+  const gateway = grant === undefined ? configured : leasedGateway(grant, endpoint);
   return [
     {
       network: endpoint.network,
       interface: endpoint.interface,
-      mac: lease.mac,
-      addresses: [formatPrefix({ address: lease.address, length: network?.subnet.length ?? lengthOf(lease, observed) })],
-      gateway: gateway === undefined ? null : formatIpv4(gateway),
-      lease: { source: lease.source, state: 'bound', expiresAt: null },
-      names: world.names.of(lease.environment, lease.address),
+      mac: lease?.mac ?? endpointMac(world.store.installation, spec, endpoint),
+      addresses: lease === undefined ? [] : [formatPrefix(prefixOf(lease, network, observed))],
+      gateway: gateway === undefined || lease === undefined ? null : formatIpv4(gateway),
+      lease: leased ?? { source: lease?.source ?? 'pool', state: 'bound', expiresAt: null },
+      names: lease === undefined ? [] : world.names.of(lease.environment, lease.address),
     },
   ];
 }
 
 /** Of a lease whose network nobody knows any more: as its link has it. */
-function lengthOf({ interface: link, address }: Lease, { endpoints }: Observed): number {
+function prefixOf(lease: Lease, network: Network | undefined, { endpoints }: Observed): Prefix {
+  const { interface: link, address } = lease;
+  if (network !== undefined) return { address, length: prefixLengthOf(network, lease) };
   const found = endpoints.find((it) => it.interface === link)?.addresses.find((it) => it.address === address);
-  return found?.length ?? 32;
+  return found ?? { address, length: 32 };
 }
 
 function serviceView(spec: ServiceSpec, stopped: boolean, observed: Observed, loop: EnvironmentLoop): ServiceView {

@@ -120,7 +120,7 @@ test('the wish has every endpoint with the address that the ledger gave, and its
     endpoint('lab', 'eth1', { address: '10.9.0.7' }),
   ];
   const leases = [lease('lab', 'eth1', '10.9.0.7'), lease('office', 'eth0', '192.168.11.101')];
-  const wish = desiredOf(networks, shop({ endpoints }), leases).endpoints.map((it) => ({
+  const wish = desiredOf(networks, shop({ endpoints }), leases, { installation: 'a1b2' }).endpoints.map((it) => ({
     link: `${it.interface} on ${it.bridge} ${it.mac} ${formatPrefix(it.address)}`,
     routes: it.routes.map((route) => `${formatPrefix(route.to)} ${route.via === ipv4('192.168.11.1') ? 'router' : 'other'}`),
   }));
@@ -128,7 +128,9 @@ test('the wish has every endpoint with the address that the ledger gave, and its
     { link: 'eth0 on br0 02:00:00:00:00:01 192.168.11.101/23', routes: ['0.0.0.0/0 router', '10.50.0.0/24 other'] },
     { link: 'eth1 on br1 02:00:00:00:00:01 10.9.0.7/24', routes: [] },
   ]);
-  assert.throws(() => desiredOf(networks, shop(), [lease('lab', 'eth0', '10.9.0.7')]), { message: 'no lease for shop eth0' });
+  assert.throws(() => desiredOf(networks, shop(), [lease('lab', 'eth0', '10.9.0.7')], { installation: 'a1b2' }), {
+    message: 'no lease for shop eth0',
+  });
 });
 
 test('a service has another digest when its process would be started otherwise, and only then', () => {

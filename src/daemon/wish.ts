@@ -1,14 +1,16 @@
 /** From what `up` asked for and the ledger gave to what the plan works towards. */
 import { createHash } from 'node:crypto';
+import { classLength } from '../core/dhcp/grant.ts';
+import type { Grant } from '../core/dhcp/model.ts';
 import { privateGateway } from '../core/firewall/wish.ts';
 import type { EndpointSpec, EnvironmentSpec, Lease, Network, RouteSpec } from '../core/model.ts';
-import type { Desired, DesiredEndpoint, DesiredRoute, DesiredService } from '../core/plan/model.ts';
+import type { Desired, DesiredEndpoint, DesiredRoute, DesiredService, WaitingEndpoint } from '../core/plan/model.ts';
 import type { SandboxView } from '../engine/index.ts';
 import { LandlineError } from '../errors.ts';
 import { formatIpv4, type Ipv4, ipv4 } from '../net/ipv4.ts';
 import { type Mac, macFromDigest } from '../net/mac.ts';
 import { nearest } from '../net/name.ts';
-import { prefix } from '../net/prefix.ts';
+import { containsAddress, prefix } from '../net/prefix.ts';
 
 /** The configured network of that name. @throws LandlineError NETWORK_UNKNOWN */
 export function requireNetwork(networks: readonly Network[], name: string): Network {
@@ -39,11 +41,13 @@ function desiredEndpoint(
   mtu: number,
 ): DesiredEndpoint {
   const network = requireNetwork(networks, endpoint.network);
-  const gateway = gatewayOf(networks, spec, endpoint);
+  const grant = lease.terms?.grant;
   const before = spec.endpoints.slice(0, spec.endpoints.indexOf(endpoint)).flatMap((it) => it.routes.map(({ to }) => to));
   // To one place the main table has one way: that of the first who names it.
   const own = endpoint.routes.filter((it) => !before.includes(it.to)).map(routeOf);
-  const bySource = [...defaultVia(routerOf(networks, endpoint)), ...endpoint.routes.map(routeOf)];
+  const told = grant === undefined ? defaultVia(gatewayOf(networks, spec, endpoint)) : leasedRoutes(grant, spec, endpoint);
+  const router = grant === undefined ? routerOf(networks, endpoint) : leasedGateway(grant, endpoint);
+  const bySource = [...defaultVia(router), ...endpoint.routes.map(routeOf)];
   return {
     network: network.name,
     interface: endpoint.interface,
@@ -51,16 +55,46 @@ function desiredEndpoint(
       ? { private: { address: lease.address, gateway: privateGateway(network.subnet), mtu } }
       : { bridge: network.bridge }),
     mac: lease.mac,
-    address: { address: lease.address, length: network.subnet.length },
-    routes: [...defaultVia(gateway), ...own],
+    address: { address: lease.address, length: prefixLengthOf(network, lease) },
+    routes: [...told.filter((route) => !own.some((it) => isSameTarget(it, route))), ...own],
     ...(spec.endpoints.length === 1 ? {} : { bySource }),
+    ...(lease.source === 'dhcp' ? { leased: true } : {}),
+    ...(grant?.mtu === undefined ? {} : { mtu: grant.mtu }),
   };
 }
+
+const isSameTarget = (a: DesiredRoute, b: DesiredRoute): boolean => a.to.address === b.to.address && a.to.length === b.to.length;
 
 const routeOf = ({ to, via }: RouteSpec): DesiredRoute => ({ to: prefix(to), via: ipv4(via) });
 
 const defaultVia = (router: Ipv4 | undefined): DesiredRoute[] =>
   router === undefined ? [] : [{ to: { address: 0, length: 0 }, via: router }];
+
+/** What the server says, unless the wish names a gateway or none; the default route only for the first endpoint. */
+function leasedRoutes(grant: Grant, spec: EnvironmentSpec, endpoint: EndpointSpec): DesiredRoute[] {
+  const others = grant.routes.filter(({ to }) => to.length > 0);
+  return [...others, ...(spec.endpoints[0] === endpoint ? defaultVia(leasedGateway(grant, endpoint)) : [])];
+}
+
+/** The router for what is sent from an address that was leased. */
+export function leasedGateway(grant: Grant, { gateway }: EndpointSpec): Ipv4 | undefined {
+  if (gateway === 'none') return undefined;
+  return gateway === undefined ? grant.routes.find(({ to }) => to.length === 0)?.via : ipv4(gateway);
+}
+
+/** Of a lease: what the server said; where it said nothing, the network's, in which the address may not lie. */
+export function prefixLengthOf(network: Network, { terms, address }: Lease): number {
+  if (terms === undefined || containsAddress(network.subnet, address)) return terms?.grant.prefixLength ?? network.subnet.length;
+  return terms.grant.prefixLength ?? classLength(address);
+}
+
+/** Where an endpoint's address comes from. @throws LandlineError DHCP_UNAVAILABLE */
+export function addressingOf(network: Network, endpoint: Pick<EndpointSpec, 'address'>): 'static' | 'pool' | 'dhcp' {
+  const { address } = endpoint;
+  const word = address === 'default' ? (network.addressing ?? 'pool') : address;
+  if (word === 'dhcp' && network.bridge === undefined) throw new LandlineError('DHCP_UNAVAILABLE', { network: network.name });
+  return word === 'dhcp' || word === 'pool' ? word : 'static';
+}
 
 /** The router for what is sent from an endpoint's own address. */
 export function routerOf(networks: readonly Network[], { network, gateway }: EndpointSpec): Ipv4 | undefined {
@@ -83,13 +117,37 @@ export function gatewayOf(networks: readonly Network[], spec: EnvironmentSpec, e
  * @param mtu of links of the private network
  * @throws LandlineError NETWORK_UNKNOWN; @throws Error when an endpoint has no lease: our own mistake.
  */
-export function desiredOf(networks: readonly Network[], spec: EnvironmentSpec, leases: readonly Lease[], mtu = 1500): Desired {
-  const endpoints = spec.endpoints.map((endpoint) => {
-    const lease = leases.find((it) => it.interface === endpoint.interface && it.network === endpoint.network);
-    if (lease === undefined) throw new Error(`no lease for ${spec.name} ${endpoint.interface}`);
-    return desiredEndpoint(networks, spec, endpoint, lease, mtu);
-  });
-  return { endpoints, services: desiredServices(spec) };
+export function desiredOf(
+  networks: readonly Network[],
+  spec: EnvironmentSpec,
+  leases: readonly Lease[],
+  { installation, mtu = 1500 }: { readonly installation: string; readonly mtu?: number | undefined },
+): Desired {
+  const joined = spec.endpoints.map((endpoint) => ({
+    endpoint,
+    lease: leases.find((it) => it.interface === endpoint.interface && it.network === endpoint.network),
+  }));
+  const endpoints = joined.flatMap(({ endpoint, lease }) =>
+    lease === undefined ? [] : [desiredEndpoint(networks, spec, endpoint, lease, mtu)],
+  );
+  const waiting = joined.flatMap(({ endpoint, lease }) =>
+    lease === undefined ? [waitingEndpoint(networks, spec, endpoint, installation)] : [],
+  );
+  return { endpoints, ...(waiting.length === 0 ? {} : { waiting }), services: desiredServices(spec) };
+}
+
+/** An endpoint whose address is still asked for. */
+function waitingEndpoint(
+  networks: readonly Network[],
+  spec: EnvironmentSpec,
+  endpoint: EndpointSpec,
+  installation: string,
+): WaitingEndpoint {
+  const network = requireNetwork(networks, endpoint.network);
+  if (network.bridge === undefined || addressingOf(network, endpoint) !== 'dhcp')
+    throw new Error(`no lease for ${spec.name} ${endpoint.interface}`);
+  const mac = endpointMac(installation, spec, endpoint);
+  return { network: network.name, interface: endpoint.interface, bridge: network.bridge, mac };
 }
 
 /** A service and the digest of what its process is started with. */
@@ -122,7 +180,7 @@ export function sandboxView(
     hostname: spec.hostname,
     netns,
     hosts: hostsText(spec, joined, leases),
-    resolvConf: resolvConfText(joined),
+    resolvConf: resolvConfText(joined, leases),
     directory: spec.directory,
   };
 }
@@ -146,9 +204,16 @@ export function localNames(spec: EnvironmentSpec): string {
   return services.map((it) => `127.0.0.1 ${it}\n`).join('');
 }
 
-/** resolv.conf(5); at most three nameservers count there. */
-function resolvConfText(joined: readonly Network[]): string {
-  const servers = [...new Set(joined.flatMap((it) => it.resolvers))].slice(0, 3).map((it) => `nameserver ${formatIpv4(it)}`);
-  const domains = [...new Set(joined.flatMap((it) => (it.domain === undefined ? [] : [it.domain])))];
+/** resolv.conf(5); at most three nameservers count there. What landline.yaml says of a network comes before what its server says. */
+function resolvConfText(joined: readonly Network[], leases: readonly Lease[]): string {
+  const told = joined.map((network) => {
+    const { resolvers = [], search = [] } = leases.find((it) => it.network === network.name)?.terms?.grant ?? {};
+    return {
+      resolvers: network.resolvers.length === 0 ? resolvers : network.resolvers,
+      search: network.domain === undefined ? search : [network.domain, ...search],
+    };
+  });
+  const servers = [...new Set(told.flatMap((it) => it.resolvers))].slice(0, 3).map((it) => `nameserver ${formatIpv4(it)}`);
+  const domains = [...new Set(told.flatMap((it) => it.search))];
   return [...servers, ...(domains.length === 0 ? [] : [`search ${domains.join(' ')}`]), ''].join('\n');
 }

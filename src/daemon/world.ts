@@ -6,6 +6,7 @@ import type { Store } from '../store/index.ts';
 import type { Events } from './events.ts';
 import type { Firewall } from './firewall.ts';
 import type { Forwarding } from './forwarding.ts';
+import type { LeaseKeeper } from './lease-keeper.ts';
 import type { MarkedLinks } from './marked-links.ts';
 import type { Names } from './names.ts';
 
@@ -18,6 +19,7 @@ export interface World {
   readonly marked: MarkedLinks;
   readonly firewall: Firewall;
   readonly names: Names;
+  readonly leases: LeaseKeeper;
   /** Group of the links of this installation. */
   readonly linkGroup: number;
   /** Folder in which sandboxes are bound, as `ip netns` does in /run/netns. */

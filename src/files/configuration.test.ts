@@ -555,15 +555,18 @@ networks:
     ],
   },
   {
-    title: 'addressing by DHCP',
+    title: 'a rate of DHCP messages that is none',
     text: `
 networks:
   office:
     bridge: br0
     subnet: 192.168.10.0/23
-    addressing: dhcp
+    dhcp: { rate: 0, expires: keep }
 `,
-    says: ["landline.yaml:5:17: 'dhcp' is not part of this version → write 'pool', and give the network a pool"],
+    says: [
+      'landline.yaml:5:19: 0 messages in a second are no rate → write a number from 1 to 10000',
+      "landline.yaml:5:22: 'expires' is no key of leases from DHCP → did you mean 'expired'?",
+    ],
   },
   {
     title: 'addressing by something else',
@@ -698,3 +701,17 @@ for (const { title, text, says } of malformed) {
     assert.deepEqual(problemsOf(text.replace(/^\n/, '')), says);
   });
 }
+
+test('a network leases its addresses by DHCP where it says so, by a policy of its own or the usual one', () => {
+  const office = (more: string): unknown => {
+    const [network] = parseConfiguration(
+      `networks: { office: { bridge: br0, subnet: 192.168.10.0/23${more} } }`,
+      'landline.yaml',
+    ).networks;
+    return { addressing: network?.addressing, dhcp: network?.dhcp };
+  };
+  assert.deepEqual(office(''), { addressing: undefined, dhcp: undefined });
+  assert.deepEqual(office(', addressing: dhcp'), { addressing: 'dhcp', dhcp: undefined });
+  assert.deepEqual(office(', dhcp: { expired: drop }'), { addressing: undefined, dhcp: { expired: 'drop', rate: 100 } });
+  assert.deepEqual(office(', dhcp: { rate: 15 }'), { addressing: undefined, dhcp: { expired: 'keep', rate: 15 } });
+});

@@ -1,6 +1,12 @@
 /** landline.yaml: the networks of this host. */
 import { z } from 'zod';
-import type { Configuration, DockerConfiguration, LanNetwork } from '../core/model.ts';
+import {
+  type Configuration,
+  type DockerConfiguration,
+  defaultLeasing,
+  type LanNetwork,
+  type LeasingPolicy,
+} from '../core/model.ts';
 import { formatIpv4, type Ipv4 } from '../net/ipv4.ts';
 import { broadcastOf, containsAddress, formatPrefix, overlaps, type Prefix, prefix } from '../net/prefix.ts';
 import { formatRange, type Range } from '../net/range.ts';
@@ -18,10 +24,34 @@ import {
 import { type Mistake, notYet, refuseNotYet } from './not-yet.ts';
 import { readYaml, type YamlFile } from './read-yaml.ts';
 import type { Report } from './report.ts';
-import { checkFields, checkValue, type Fields, isMistake, text } from './shape.ts';
+import { checkFields, checkValue, type Fields, isMistake, meaning, text } from './shape.ts';
 import { type MapNode, nodeAt, type TreeNode } from './tree.ts';
 
 const poolRange = text('addresses, FIRST-LAST or one', '192.168.11.100-192.168.11.250', parsePoolRange);
+
+const parseAddressing = (word: string): 'pool' | 'dhcp' | Mistake =>
+  word === 'pool' || word === 'dhcp' ? word : { mistake: `'${word}' is no addressing` };
+
+const parseRate = (rate: number): number | Mistake =>
+  rate >= 1 && rate <= 10_000
+    ? rate
+    : { mistake: `${rate} messages in a second are no rate`, next: 'write a number from 1 to 10000' };
+
+const leasingSchema = z
+  .strictObject({
+    expired: z
+      .enum(['keep', 'drop'])
+      .meta({ description: 'what becomes of an address whose lease has ended while no server answers' })
+      .optional(),
+    rate: meaning(z.int(), parseRate)
+      .meta({ description: 'DHCP messages that this host sends in a second, at most', examples: [100] })
+      .optional(),
+  })
+  .meta({
+    title: 'leases from DHCP',
+    description: "how addresses are leased from the LAN's server",
+    examples: [{ expired: 'keep' }],
+  });
 
 const networkSchema = z
   .strictObject({
@@ -33,9 +63,8 @@ const networkSchema = z
       .array(poolRange)
       .meta({ description: 'addresses of the pool that are not handed out', examples: [['192.168.11.200']] })
       .optional(),
-    addressing: text('where an endpoint names no address', 'pool', (word) =>
-      word === 'pool' ? word : (refuseNotYet('addressing', word) ?? { mistake: `'${word}' is no addressing` }),
-    ).optional(),
+    addressing: text('where an endpoint names no address: pool, or dhcp', 'pool', parseAddressing).optional(),
+    dhcp: leasingSchema.optional(),
     resolvers: z
       .array(text('DNS server', '192.168.11.2', parseAddress))
       .meta({ description: "written into each environment's resolv.conf" })
@@ -298,5 +327,11 @@ function complete(name: string, fields: NetworkFields): LanNetwork {
     resolvers: fields.resolvers ?? [],
     ...(domain === undefined ? {} : { domain }),
     probe: fields.probe ?? 'fast',
+    ...(fields.addressing === 'dhcp' ? { addressing: 'dhcp' } : {}),
+    ...(fields.dhcp === undefined ? {} : { dhcp: leasingOf(fields.dhcp) }),
   };
+}
+
+function leasingOf({ expired, rate }: NonNullable<NetworkFields['dhcp']>): LeasingPolicy {
+  return { expired: expired ?? defaultLeasing.expired, rate: rate ?? defaultLeasing.rate };
 }

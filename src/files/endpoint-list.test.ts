@@ -29,8 +29,8 @@ function problemsOf(block: string): readonly string[] {
   return [];
 }
 
-const office = { network: 'office', interface: 'eth0', address: 'pool', routes: [] };
-const lab = { network: 'lab', interface: 'eth1', address: 'pool', routes: [] };
+const office = { network: 'office', interface: 'eth0', address: 'default', routes: [] };
+const lab = { network: 'lab', interface: 'eth1', address: 'default', routes: [] };
 
 test('several endpoints: all that is said of each', () => {
   const block = `
@@ -54,8 +54,8 @@ test('several endpoints: all that is said of each', () => {
       hostname: 'shop-office',
       routes: [{ to: '10.60.0.0/16', via: '192.168.11.3' }],
     },
-    { network: 'lab', interface: 'lab0', address: 'pool', gateway: 'none', routes: [] },
-    { network: 'bridge', interface: 'eth1', address: 'pool', routes: [] },
+    { network: 'lab', interface: 'lab0', address: 'default', gateway: 'none', routes: [] },
+    { network: 'bridge', interface: 'eth1', address: 'default', routes: [] },
   ]);
 });
 
@@ -64,7 +64,7 @@ test("names alone, and Compose's mapping of names, mean the same", () => {
     '  networks: [office, lab]',
     '  networks: [{ network: office }, lab]',
     '  networks: { office: , lab: }',
-    '  networks: { office: {}, lab: { address: pool } }',
+    '  networks: { office: {}, lab: { interface: eth1 } }',
   ]) {
     assert.deepEqual(endpointsOf(block), [office, lab], block);
   }
@@ -89,7 +89,7 @@ test('--address and --network mean the first', () => {
   const overrides = { network: 'bridge', address: '10.88.0.7' };
   assert.deepEqual(endpointsOf(block, { overrides }), [{ ...office, network: 'bridge', address: '10.88.0.7' }, lab]);
   const mapped = '  networks: { office: { address: 192.168.11.101 }, lab: }';
-  assert.deepEqual(endpointsOf(mapped, { overrides: { address: 'pool' } }), [office, lab]);
+  assert.deepEqual(endpointsOf(mapped, { overrides: { address: 'pool' } }), [{ ...office, address: 'pool' }, lab]);
 });
 
 test('--network none, host and container:NAME leave all of them without effect, and say so', () => {

@@ -39,7 +39,7 @@ export function completeEndpoint(fields: EndpointFields, defaultInterface = 'eth
   return {
     network,
     interface: name ?? defaultInterface,
-    address: address ?? 'pool',
+    address: address ?? 'default',
     ...(mac === undefined ? {} : { mac }),
     ...(gateway === undefined ? {} : { gateway }),
     ...(hostname === undefined ? {} : { hostname }),

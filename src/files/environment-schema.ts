@@ -27,13 +27,13 @@ export const parseEndpointNetwork = (written: string): string | Mistake =>
 
 const spelled = (address: Ipv4 | Mistake): string | Mistake => (isMistake(address) ? address : formatIpv4(address));
 
-/** An address in its one spelling, or `pool`. */
+/** An address in its one spelling, or `pool`, or `dhcp`. */
 export function parseEndpointAddress(written: string): string | Mistake {
-  if (written === 'pool') return written;
+  if (written === 'pool' || written === 'dhcp') return written;
   const notYet = refuseNotYet('endpointAddress', written);
   if (notYet !== undefined) return notYet;
   return /^[a-z]+$/i.test(written)
-    ? { mistake: `'${written}' is no IPv4 address`, next: "write an address, or 'pool'" }
+    ? { mistake: `'${written}' is no IPv4 address`, next: "write an address, or 'pool', or 'dhcp'" }
     : spelled(parseAddress(written));
 }
 
@@ -59,7 +59,7 @@ export const listedNetwork = text('a network of landline.yaml, or bridge', 'offi
 export const itemSchema = z
   .strictObject({
     network: listedNetwork,
-    address: text('a fixed address, or pool', '192.168.11.101', parseEndpointAddress).optional(),
+    address: text('a fixed address, or pool, or dhcp', '192.168.11.101', parseEndpointAddress).optional(),
     hostname: text("left out: the environment's name", 'shop', parseHostname).optional(),
     mac: text('left out: derived from installation, network and environment', '02:4c:4c:00:00:01', parseOwnMac).optional(),
     interface: text(

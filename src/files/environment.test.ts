@@ -141,17 +141,6 @@ services: { web: { command: sleep 60 } }
     ],
   },
   {
-    title: 'an address by DHCP',
-    text: `
-name: shop
-x-landline:
-  network: office
-  address: dhcp
-services: { web: { command: sleep 60 } }
-`,
-    says: ["shop.yaml:4:12: 'dhcp' is not part of this version → write an address, or 'pool'"],
-  },
-  {
     title: 'an address that is a word',
     text: `
 name: shop
@@ -160,7 +149,7 @@ x-landline:
   address: fixed
 services: { web: { command: sleep 60 } }
 `,
-    says: ["shop.yaml:4:12: 'fixed' is no IPv4 address → write an address, or 'pool'"],
+    says: ["shop.yaml:4:12: 'fixed' is no IPv4 address → write an address, or 'pool', or 'dhcp'"],
   },
   {
     title: 'an address with its prefix',
@@ -927,7 +916,7 @@ services: { web: { command: python3 -m http.server 80 } }
     name: 'shop',
     hostname: 'shop',
     directory: '/srv/shop',
-    endpoints: [{ network: 'office', interface: 'eth0', address: 'pool', routes: [] }],
+    endpoints: [{ network: 'office', interface: 'eth0', address: 'default', routes: [] }],
     services: [
       {
         name: 'web',
@@ -1114,7 +1103,6 @@ test('a wrong word of the command line is a mistake of usage', () => {
       "--address: '192.168.11.300' is no IPv4 address",
       'write four numbers of 0 to 255, without leading zeros, as in 192.168.11.101',
     ],
-    [{ address: 'dhcp' }, "--address: 'dhcp' is not part of this version", "write an address, or 'pool'"],
     [{ hostname: 'a.b' }, "--hostname: 'a.b' cannot be a hostname", "write 'a': the domain is the network's"],
     [
       { name: 'shop-', hostname: '' },
@@ -1305,4 +1293,16 @@ test("the networks host and container:NAME are another's sandbox, and no link of
   assert.deepEqual(specOf('host'), { sandbox: { kind: 'host' }, endpoints: [] });
   assert.deepEqual(specOf('container:shop'), { sandbox: { kind: 'environment', name: 'shop' }, endpoints: [] });
   assert.deepEqual(specOf('none'), { sandbox: undefined, endpoints: [] });
+});
+
+test('an address is leased from the LAN where the file or the command line says dhcp, and where nobody names one it is as the network says', () => {
+  const addressOf = (address: string | undefined, overrides = {}): string | undefined =>
+    specOf(
+      `name: shop\nx-landline: { network: office${address === undefined ? '' : `, address: ${address}`} }\nservices: { web: { command: sleep 60 } }\n`,
+      { overrides },
+    ).endpoints[0]?.address;
+  assert.equal(addressOf('dhcp'), 'dhcp');
+  assert.equal(addressOf(undefined, { address: 'dhcp' }), 'dhcp');
+  assert.equal(addressOf('pool'), 'pool');
+  assert.equal(addressOf(undefined), 'default');
 });

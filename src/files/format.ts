@@ -25,9 +25,10 @@ export function formatEnvironment(spec: EnvironmentSpec): string {
 
 /** One by itself, unless it has a hostname of its own; several as a list. */
 function formatEndpoints(spec: EnvironmentSpec): object {
-  const [first, ...others] = spec.endpoints;
+  const endpoints = spec.endpoints.map(({ address, ...rest }) => (address === 'default' ? rest : { ...rest, address }));
+  const [first, ...others] = endpoints;
   if (first === undefined) return { network: sharedNetwork(spec) };
-  return others.length === 0 && first.hostname === undefined ? first : { networks: spec.endpoints };
+  return others.length === 0 && first.hostname === undefined ? first : { networks: endpoints };
 }
 
 /** They are the environment's: which service stands with them makes no difference. */

@@ -14,18 +14,12 @@ export const notYet = {
     macvlan: "write 'bridge: br0', the bridge that the NIC is a port of",
     ipvlan: "write 'bridge: br0', the bridge that the NIC is a port of",
   },
-  /** Values of a network's `addressing`. */
-  addressing: {
-    dhcp: "write 'pool', and give the network a pool",
-  },
   /** Keys of x-landline. */
   endpoint: {},
   /** Values of x-landline's `network`. */
   endpointNetwork: {},
   /** Values of x-landline's `address`. */
-  endpointAddress: {
-    dhcp: "write an address, or 'pool'",
-  },
+  endpointAddress: {},
 } as const satisfies Record<string, Words>;
 
 /** What is wrong with a word, and what to write instead. */

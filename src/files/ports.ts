@@ -16,7 +16,7 @@ export function reachOf(endpoints: readonly EndpointSpec[] | undefined): Reach {
   const [first] = endpoints ?? [];
   if (endpoints !== undefined && first === undefined) return { kind: 'none' };
   if (endpoints?.some((it) => it.network === privateNetworkName) === true) return { kind: 'published' };
-  return first === undefined || first.address === 'pool' ? { kind: 'later' } : { kind: 'fixed', address: first.address };
+  return first === undefined || /^[a-z]+$/.test(first.address) ? { kind: 'later' } : { kind: 'fixed', address: first.address };
 }
 
 /** Notes each mapping of ports, and where to go instead. */

@@ -77,7 +77,10 @@ function readEnvironment(input: string | Uint8Array): void {
   }
   assert.equal(new Set(spec.endpoints.map((it) => it.interface)).size, spec.endpoints.length);
   for (const { address, interface: link, routes } of spec.endpoints) {
-    assert.ok(isLinkName(link) && (address === 'pool' || parseIpv4(address) !== undefined), `${link} ${address}`);
+    assert.ok(
+      isLinkName(link) && (['pool', 'dhcp', 'default'].includes(address) || parseIpv4(address) !== undefined),
+      `${link} ${address}`,
+    );
     assert.ok(routes.every(({ to, via }) => parsePrefix(to) !== undefined && parseIpv4(via) !== undefined));
   }
 }

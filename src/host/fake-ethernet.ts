@@ -3,7 +3,7 @@ import { broadcastMac } from '../net/mac.ts';
 import { type Arp, decodeArp, encodeArp } from '../wire/arp/arp.ts';
 import { portsOf } from './fake-kernel.ts';
 import { childrenOf, type FakeLink, type FakeNetns, forwards, requireLink } from './fake-tables.ts';
-import type { ArpSocket } from './index.ts';
+import type { PacketSocket } from './index.ts';
 import { KernelError } from './kernel-error.ts';
 
 /** The LAN beyond a bridge: what its machines send when they hear this. */
@@ -11,7 +11,7 @@ export type Lan = (heard: Arp, bridge: string) => readonly Arp[];
 
 export interface FakeEthernet {
   /** @throws KernelError ENODEV */
-  open(netns: FakeNetns, link: number, onFrame?: (frame: Uint8Array) => void): ArpSocket;
+  open(netns: FakeNetns, link: number, onFrame?: (frame: Uint8Array) => void): PacketSocket;
 }
 
 export function fakeEthernet(lan: Lan): FakeEthernet {

@@ -89,6 +89,9 @@ export function fakeHost(options: FakeHostOptions = {}): FakeHost {
       const socket = guardNow(`${file} openArp`, () => ethernet.open(netns, link, onFrame));
       return { ...socket, send: (frame) => guardNow(`${file} send`, () => socket.send(frame)) };
     },
+    // No server is on this LAN.
+    openDhcp: () => ({ send: () => guardNow(`${file} send`, () => undefined), close: () => undefined }),
+    openUdp: () => ({ send: () => guardNow(`${file} send`, () => undefined), close: () => undefined }),
     sysctl: (name, value, more) => guardNow(`${file} sysctl`, () => writeSysctl(netns, name, value, more?.optional ?? false)),
   });
 

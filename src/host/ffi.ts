@@ -17,7 +17,9 @@ const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
 const O_CLOEXEC = 0o2000000;
 export const SOL_SOCKET = 1;
+export const SO_REUSEADDR = 2;
 export const SO_RCVBUFFORCE = 33;
+const SO_ATTACH_FILTER = 26;
 export const SOL_NETLINK = 270;
 export const NETLINK_ROUTE = 0;
 export const NETLINK_NETFILTER = 12;
@@ -32,12 +34,16 @@ export const MNT_DETACH = 2;
 const MFD_CLOEXEC = 1;
 
 const libc = koffi.load('libc.so.6');
+/** linux/filter.h: a count of instructions, and where they are. */
+koffi.struct('sock_fprog', { len: 'uint16_t', filter: 'const uint8_t *' });
 const c = {
   socket: libc.func('int socket(int domain, int type, int protocol)'),
   bind: libc.func('int bind(int fd, const uint8_t *address, uint32_t length)'),
   send: libc.func('intptr_t send(int fd, const uint8_t *buffer, size_t length, int flags)'),
   recv: libc.func('intptr_t recv(int fd, uint8_t *buffer, size_t length, int flags)'),
   setsockopt: libc.func('int setsockopt(int fd, int level, int name, const uint8_t *value, uint32_t length)'),
+  connect: libc.func('int connect(int fd, const uint8_t *address, uint32_t length)'),
+  attachFilter: libc.func('int setsockopt(int fd, int level, int name, const sock_fprog *value, uint32_t length)'),
   dup3: libc.func('int dup3(int from, int to, int flags)'),
   close: libc.func('int close(int fd)'),
   memfd_create: libc.func('int memfd_create(const char *name, unsigned int flags)'),
@@ -78,6 +84,17 @@ export function setOption(fd: number, level: number, name: number, value: number
   const bytes = new Uint8Array(4);
   new DataView(bytes.buffer).setInt32(0, value, true);
   check(c.setsockopt(fd, level, name, bytes, 4), `setsockopt(${level}, ${name})`);
+}
+
+/** connect(2) of a datagram socket: whom it sends to. */
+export function connectSocket(fd: number, address: Uint8Array): void {
+  check(c.connect(fd, address, address.length), 'connect');
+}
+
+/** SO_ATTACH_FILTER: only frames that the program lets through are queued. @param program array of struct sock_filter */
+export function attachFilter(fd: number, program: Uint8Array): void {
+  const value = { len: program.length / 8, filter: program };
+  check(c.attachFilter(fd, SOL_SOCKET, SO_ATTACH_FILTER, value, koffi.sizeof('sock_fprog')), 'setsockopt(SO_ATTACH_FILTER)');
 }
 
 /** send(2) on the calling thread: for what cannot wait for a lock (reads, packets). */

@@ -207,10 +207,17 @@ export interface Kernel {
 /** Path of a network namespace: `/run/landline/netns/shop`, `/proc/4711/ns/net`, `/proc/self/fd/9`. */
 export type NetnsRef = string;
 
-/** An Ethernet socket (packet(7), ETH_P_ARP) on one link. */
-export interface ArpSocket {
+/** An Ethernet socket (packet(7)) for one protocol on one link. */
+export interface PacketSocket {
   /** Sends a whole frame, synchronously. @throws KernelError ENETDOWN, … */
   send(frame: Uint8Array): void;
+  close(): void;
+}
+
+/** A UDP socket that only sends. */
+export interface UdpSender {
+  /** Leaves the datagram to the kernel, which may still ask who has the address. @throws KernelError ENETUNREACH, … */
+  send(to: Ipv4, port: number, bytes: Uint8Array): void;
   close(): void;
 }
 
@@ -220,7 +227,11 @@ export interface Inside {
   /** Inode of the namespace (nsfs), as `stat -L /proc/PID/ns/net` shows it. */
   readonly inode: number;
   /** Opens an ARP socket on a link of this namespace; the caller closes it. Without `onFrame` it only sends. */
-  openArp(link: number, onFrame?: (frame: Uint8Array) => void): ArpSocket;
+  openArp(link: number, onFrame?: (frame: Uint8Array) => void): PacketSocket;
+  /** Opens a socket that hears DHCP replies for a MAC, and sends IPv4 frames; the caller closes it. */
+  openDhcp(link: number, mac: Mac, onFrame: (frame: Uint8Array) => void): PacketSocket;
+  /** Opens a UDP socket that sends from an address and port of this namespace; the caller closes it. @throws KernelError EADDRNOTAVAIL */
+  openUdp(from: Ipv4, port: number): UdpSender;
   /** `sysctl net.NAME=VALUE` in this namespace; NAME with slashes: `ipv4/ip_forward`. Missing names are ignored where `optional`. */
   sysctl(name: string, value: string, options?: { readonly optional?: boolean }): void;
 }

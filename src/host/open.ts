@@ -1,10 +1,14 @@
 /** The real {@link Host}. */
 import fs from 'node:fs';
-import { arpSocketOn, openArpFd } from './arp-socket.ts';
+import { ETH_P_ARP } from '../wire/arp/arp.ts';
+import { dhcpReplyFilter } from '../wire/dhcp/filter.ts';
+import { ETH_P_IP } from '../wire/dhcp/frame.ts';
 import type { Host, Inside, Watch } from './index.ts';
 import { kernelOn } from './kernel.ts';
 import { bindNewNetns, inNetns, listBoundNetns, netnsInode, openNetns, unbindNetns, writeSysctl } from './netns.ts';
+import { openPacketFd, packetSocketOn } from './packet-socket.ts';
 import { openRtnetlink } from './rtnetlink-socket.ts';
+import { openUdpFd, udpSenderOn } from './udp-socket.ts';
 import { watchKernel } from './watch.ts';
 
 /** Opens the door to the kernel of this machine. @throws KernelError EPERM where the user may not. */
@@ -36,23 +40,24 @@ async function within<T>(netns: string, body: (inside: Inside) => Promise<T>): P
   const fd = openNetns(netns);
   try {
     const socket = inNetns(fd, openRtnetlink);
-    const arps: { close(): void }[] = [];
+    const sockets: { close(): void }[] = [];
+    const closing = <T extends { close(): void }>(it: T): T => {
+      sockets.push(it);
+      return it;
+    };
+    const openPacket = (link: number, protocol: number, filter?: Uint8Array): number =>
+      inNetns(fd, () => openPacketFd(link, protocol, filter));
     try {
       return await body({
         kernel: kernelOn(socket),
         inode: fs.fstatSync(fd).ino,
-        openArp: (link, onFrame) => {
-          const arp = arpSocketOn(
-            inNetns(fd, () => openArpFd(link)),
-            onFrame,
-          );
-          arps.push(arp);
-          return arp;
-        },
+        openArp: (link, onFrame) => closing(packetSocketOn(openPacket(link, ETH_P_ARP), onFrame)),
+        openDhcp: (link, mac, onFrame) => closing(packetSocketOn(openPacket(link, ETH_P_IP, dhcpReplyFilter(mac)), onFrame)),
+        openUdp: (from, port) => closing(udpSenderOn(inNetns(fd, () => openUdpFd(from, port)))),
         sysctl: (name, value, options) => inNetns(fd, () => writeSysctl(name, value, options?.optional ?? false)),
       });
     } finally {
-      for (const arp of arps) arp.close();
+      for (const it of sockets) it.close();
       await socket.close();
     }
   } finally {

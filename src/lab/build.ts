@@ -7,7 +7,7 @@ import { wireOffice } from './cables.ts';
 import { clearLab } from './clear.ts';
 import { describeOffice, type Office, type OfficeOptions } from './describe.ts';
 import { type StartedMachine, startMachine } from './machine.ts';
-import { startPrograms } from './programs.ts';
+import { isToRun, startPrograms } from './programs.ts';
 import { folderOf, type LabRecord, type MachineRecord, newRecord, writeRecord } from './record.ts';
 
 /** The caller holds the lock, and has cleared what was there. @throws LandlineError LAB_FAILED, PROGRAM_MISSING */
@@ -80,7 +80,7 @@ export async function startAllPrograms(
 ): Promise<readonly MachineRecord[]> {
   const done: MachineRecord[] = [];
   for (const machine of machines) {
-    const programs = office.machines.find((it) => it.name === machine.name)?.programs ?? [];
+    const programs = office.machines.find((it) => it.name === machine.name)?.programs.filter(isToRun) ?? [];
     if (programs.length > 0) onProgress(`starting in ${machine.name}: ${programs.map((it) => it.name).join(', ')}`);
     done.push({ ...machine, programs: await startPrograms(machine, programs) });
   }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { containsAddress, type Prefix, prefix, subnetOf } from '../net/prefix.ts';
 import { describeOffice, type Machine, type Office } from './describe.ts';
+import { dhcpProgram } from './dhcp.ts';
 
 const office = describeOffice({ plainNic: false, daemon: true, docker: true, dns: true });
 const twoLans = describeOffice({ plainNic: false, daemon: true, docker: false, secondLan: true });
@@ -96,6 +97,8 @@ test('BIND runs on the server, Docker and the daemon in the host, and nowhere wh
     programs(office).filter((it) => !it.startsWith('server: ')),
     [`host: sh ${import.meta.dirname}/dockerd.sh`, 'host: landline daemon'],
   );
-  assert.match(programs(office)[0] ?? '', /^server: .* exec named /);
-  assert.deepEqual(programs(rehearsal), []);
+  const dnsmasq = `server: ${dhcpProgram.command.join(' ')}`;
+  assert.equal(programs(office)[0], dnsmasq);
+  assert.match(programs(office)[1] ?? '', /^server: .* exec named /);
+  assert.deepEqual(programs(rehearsal), [dnsmasq]);
 });

@@ -9,6 +9,7 @@
 import path from 'node:path';
 import type { Mac } from '../net/mac.ts';
 import { bindFiles, bindProgram, dnsYaml, labSecret } from './bind.ts';
+import { dhcpProgram } from './dhcp.ts';
 
 /** One end of a cable, or a bridge over some of the machine's NICs. Addresses carry their prefix. */
 export type MachineLink =
@@ -32,6 +33,8 @@ export interface Program {
   readonly socket?: string;
   /** TCP port that the program listens on once it is ready. */
   readonly port?: number;
+  /** The office does without it where this machine has not got it. */
+  readonly optional?: true;
 }
 
 export interface Machine {
@@ -126,13 +129,13 @@ const router = ({ secondLan }: OfficeOptions): Machine => ({
   forwards: true,
 });
 
-/** Where the company's DHCP and DNS belong: its list of programs. */
+/** Where the company's DHCP and DNS are. */
 function server(options: OfficeOptions): Machine {
   const base = station('server', { kind: 'nic', name: 'eth0', mac: mac('02'), address: '192.168.11.2/23' });
   return {
     ...base,
     files: { ...base.files, ...(options.dns === true ? bindFiles : {}) },
-    programs: options.dns === true ? [bindProgram] : [],
+    programs: [dhcpProgram, ...(options.dns === true ? [bindProgram] : [])],
   };
 }
 

@@ -6,11 +6,16 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LandlineError } from '../errors.ts';
 import type { Program } from './describe.ts';
-import { environmentOfPrograms, programInside } from './enter.ts';
+import { environmentOfPrograms, foldersOfPrograms, programInside } from './enter.ts';
 import { identify, isRunning } from './process.ts';
 import { isWhole, type MachineRecord, type ProgramRecord, procOf } from './record.ts';
 
 const patienceMs = 20_000;
+
+/** Whether a program is there, or has to be. */
+export function isToRun({ optional, command: [name = ''] }: Program): boolean {
+  return optional !== true || foldersOfPrograms.some((folder) => fs.existsSync(path.join(folder, name)));
+}
 
 /** Starts those that do not run, and returns them all. @throws LandlineError LAB_FAILED, PROGRAM_MISSING */
 export async function startPrograms(machine: MachineRecord, programs: readonly Program[]): Promise<readonly ProgramRecord[]> {

@@ -1,7 +1,7 @@
 /** Taking, giving back and promising addresses: what `core/ipam` decided, written down. */
 import type { DatabaseSync } from 'node:sqlite';
 import { choose, mayReserve, restMs } from '../core/ipam/index.ts';
-import type { Lease } from '../core/model.ts';
+import type { Lease, LeaseTerms } from '../core/model.ts';
 import { LandlineError } from '../errors.ts';
 import { formatIpv4, type Ipv4 } from '../net/ipv4.ts';
 import { pruneHistory } from './history.ts';
@@ -15,7 +15,7 @@ const linesBetweenPruning = 1_000;
 
 type Addresses = Pick<
   Store,
-  'take' | 'leases' | 'leasesOf' | 'release' | 'reserve' | 'unreserve' | 'reservations' | 'quarantined'
+  'take' | 'hold' | 'lastAddress' | 'leases' | 'leasesOf' | 'release' | 'reserve' | 'unreserve' | 'reservations' | 'quarantined'
 > & {
   /** Ends all leases of an environment; for the inside of a transaction. */
   giveBack(it: Parameters<Store['removeEnvironment']>[0]): void;
@@ -40,10 +40,18 @@ export function openAddresses(database: DatabaseSync, pages: Pages, write: <T>(b
     if (quarantineMs > 0) pages.rest(restOf(lease, now + quarantineMs));
   };
 
+  const held = ({ environment, interface: link }: Pick<Lease, 'environment' | 'interface'>): Lease | undefined => {
+    const row = firstRow<LeaseRow>(select.ofEndpoint, environment, link);
+    return row === undefined ? undefined : leaseIn(row);
+  };
+
+  const lastAddress: Addresses['lastAddress'] = ({ environment, interface: link, network }) =>
+    firstRow<{ address: Ipv4 }>(select.last, environment, link, network)?.address;
+
   return {
     take: (ask) => {
-      const current = firstRow<Lease>(select.ofEndpoint, ask.environment, ask.interface);
-      const last = firstRow<{ address: Ipv4 }>(select.last, ask.environment, ask.interface, ask.network.name)?.address;
+      const current = held(ask);
+      const last = lastAddress({ ...ask, network: ask.network.name });
       const known = { ...(current === undefined ? {} : { current }), ...(last === undefined ? {} : { last }) };
       const outcome = choose(ask, { ...pages.of(ask.network.name), ...known });
       if (outcome.kind !== 'granted') throw refusal(ask.network, outcome);
@@ -52,16 +60,34 @@ export function openAddresses(database: DatabaseSync, pages: Pages, write: <T>(b
       write(() => move(ask, current, lease));
       return lease;
     },
-    leases: () => allRows<Lease>(select.all),
-    leasesOf: (environment) => allRows<Lease>(select.ofEnvironment, environment),
+    lastAddress,
+    hold: (lease) => {
+      const current = held(lease);
+      const holder = pages.of(lease.network).leases.get(lease.address);
+      if (holder !== undefined && !isSameEndpoint(holder, lease))
+        throw new LandlineError('ADDRESS_HELD', {
+          address: formatIpv4(lease.address),
+          network: lease.network,
+          environment: holder.environment,
+        });
+      if (current !== undefined && isSameLease(current, lease)) write(() => pages.renewLease({ ...lease, since: current.since }));
+      else
+        write(() => {
+          if (current !== undefined) end(current, lease.since, 0);
+          pages.addLease(lease);
+        });
+    },
+    leases: () => allRows<LeaseRow>(select.all).map(leaseIn),
+    leasesOf: (environment) => allRows<LeaseRow>(select.ofEnvironment, environment).map(leaseIn),
     release: ({ environment, interface: link, now, quarantineMs }) => {
-      const lease = firstRow<Lease>(select.ofEndpoint, environment, link);
+      const lease = held({ environment, interface: link });
       if (lease !== undefined) write(() => end(lease, now, quarantineMs));
     },
     giveBack: ({ name, now, quarantineMs, keepAddresses }) => {
-      for (const lease of allRows<Lease>(select.ofEnvironment, name)) {
-        end(lease, now, keepAddresses ? 0 : quarantineMs);
-        if (keepAddresses && !pages.of(lease.network).reservations.has(lease.address)) {
+      for (const lease of allRows<LeaseRow>(select.ofEnvironment, name).map(leaseIn)) {
+        const isOurs = lease.source !== 'dhcp';
+        end(lease, now, keepAddresses || !isOurs ? 0 : quarantineMs);
+        if (keepAddresses && isOurs && !pages.of(lease.network).reservations.has(lease.address)) {
           const { network, address } = lease;
           pages.setReservation({ network, address, holder: name, note: 'kept when its environment was ended', since: now });
         }
@@ -107,12 +133,22 @@ const restOf = ({ network, address, environment }: Lease, until: number): Quaran
   until,
 });
 
+const isSameEndpoint = (a: Lease, b: Lease): boolean => a.environment === b.environment && a.interface === b.interface;
+
+/** Terms are JSON in the file. */
+type LeaseRow = Omit<Lease, 'terms'> & { readonly terms?: string };
+
+function leaseIn({ terms, ...lease }: LeaseRow): Lease {
+  // Only pages.ts writes this column.
+  return terms === undefined ? lease : { ...lease, terms: JSON.parse(terms) as LeaseTerms };
+}
+
 const isSameAddress = (a: Lease, b: Lease): boolean => a.network === b.network && a.address === b.address;
 
 const isSameLease = (a: Lease, b: Lease): boolean => isSameAddress(a, b) && a.mac === b.mac && a.source === b.source;
 
 function prepareSelects(database: DatabaseSync) {
-  const lease = 'SELECT network, address, environment, interface, mac, source, since FROM leases WHERE ended IS NULL';
+  const lease = 'SELECT network, address, environment, interface, mac, source, since, terms FROM leases WHERE ended IS NULL';
   const reservation = 'SELECT network, address, holder, note, since FROM reservations';
   return {
     all: database.prepare(`${lease} ORDER BY network, address`),

@@ -94,6 +94,13 @@ export interface Store {
    */
   take(ask: Ask): Lease;
   /**
+   * Writes what a DHCP server granted: a new lease, one in place of another, or new terms of the one that is held.
+   * @throws LandlineError ADDRESS_HELD when it is another endpoint's
+   */
+  hold(lease: Lease & { readonly source: 'dhcp' }): void;
+  /** The address that an endpoint has, or had last, on a network. */
+  lastAddress(it: { readonly environment: string; readonly interface: string; readonly network: string }): Ipv4 | undefined;
+  /**
    * Runs `body`, which calls this store, in one transaction with the bodies of all who ask in the same turn of the event
    * loop. Resolves when what it wrote survives; what it throws undoes what it wrote, and nothing of the others.
    */

@@ -72,8 +72,13 @@ CREATE TABLE names (
 ) STRICT, WITHOUT ROWID;
 `;
 
+/** What a DHCP server granted (`LeaseTerms` as JSON), and stays in the history as it was last. */
+const terms = `
+ALTER TABLE leases ADD COLUMN terms TEXT CHECK (json_valid(terms));
+`;
+
 /** In order; the number of a step is its place, from 1, and the file's `user_version` is the last one it has seen. */
-export const migrations: readonly string[] = [ledger, names];
+export const migrations: readonly string[] = [ledger, names, terms];
 
 /** "LL" twice: tells a file of ours from any other SQLite file (https://sqlite.org/fileformat.html, offset 68). */
 export const applicationId = 0x4c4c4c4c;

@@ -34,6 +34,8 @@ export interface Pages {
   /** Opens a lease, and ends the quarantine of its address. Returns the number of its line in the history. */
   addLease(lease: Lease): number;
   endLease(lease: Lease, now: number): void;
+  /** What a DHCP server granted anew, of a lease that is held. */
+  renewLease(lease: Lease): void;
   rest(quarantine: Quarantine): void;
   /** Makes a reservation, or gives the one that is there this holder and note. */
   setReservation(reservation: Reservation): void;
@@ -65,12 +67,17 @@ export function openPages(database: DatabaseSync): Pages {
         it.mac,
         it.source,
         it.since,
+        termsText(it),
       );
       const changed = page(it.network);
       changed.resting.delete(it.address);
       changed.leases.set(it.address, it);
       changed.leased = addAddress(changed.leased, it.address);
       return Number(lastInsertRowid);
+    },
+    renewLease: (it) => {
+      run.renewLease.run(termsText(it), it.environment, it.interface);
+      page(it.network).leases.set(it.address, it);
     },
     endLease: (it, now) => {
       run.endLease.run(now, it.environment, it.interface);
@@ -93,6 +100,8 @@ export function openPages(database: DatabaseSync): Pages {
   };
 }
 
+const termsText = ({ terms }: Lease): string | null => (terms === undefined ? null : JSON.stringify(terms));
+
 function preparePage(database: DatabaseSync): (network: string) => OpenPage {
   const leases = database.prepare(`SELECT network, address, environment, interface, mac, source, since
     FROM leases WHERE network = ? AND ended IS NULL`);
@@ -112,8 +121,9 @@ function preparePage(database: DatabaseSync): (network: string) => OpenPage {
 
 function prepareChanges(database: DatabaseSync) {
   return {
-    addLease: database.prepare(`INSERT INTO leases (network, address, environment, interface, mac, source, since)
-      VALUES (?, ?, ?, ?, ?, ?, ?)`),
+    addLease: database.prepare(`INSERT INTO leases (network, address, environment, interface, mac, source, since, terms)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?)`),
+    renewLease: database.prepare('UPDATE leases SET terms = ? WHERE environment = ? AND interface = ? AND ended IS NULL'),
     // max: a clock that was set back must not make a lease that ended before it began.
     endLease: database.prepare(
       'UPDATE leases SET ended = max(since, ?) WHERE environment = ? AND interface = ? AND ended IS NULL',

@@ -21,6 +21,7 @@ const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   endpoint: async () => (await import('./endpoint.ts')).addEndpoint,
   name: async () => (await import('./name.ts')).addName,
   address: async () => (await import('./address.ts')).addAddress,
+  lease: async () => (await import('./lease.ts')).addLease,
   events: async () => (await import('./events.ts')).addEvents,
   config: async () => (await import('./config.ts')).addConfig,
   schema: async () => (await import('./schema.ts')).addSchema,

@@ -20,7 +20,7 @@ export const addRun: AddCommand = (root, { argv }) => {
     .passThroughOptions()
     .requiredOption('--name <name>', "the environment's name, and its service's")
     .requiredOption('--network <network>', 'the network to join')
-    .option('--address <address>', "a fixed address, or 'pool'")
+    .option('--address <address>', "a fixed address, or 'pool', or 'dhcp'")
     .option(
       '-p, --publish <host:container>',
       'on the network bridge: a port of the host that leads to one of its own; may be given again',

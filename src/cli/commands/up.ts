@@ -31,7 +31,7 @@ export const addUp: AddCommand = (root) => {
     .option('--profile <profile>', 'services of this profile too (may be given again)', collect, [])
     .option('--name <name>', "the environment's name, before the file's")
     .option('--network <network>', "the network to join, before the file's")
-    .option('--address <address>', "a fixed address, or 'pool', before the file's")
+    .option('--address <address>', "a fixed address, or 'pool', or 'dhcp', before the file's")
     .option('--hostname <hostname>', "the hostname, before the file's")
     .option('--wait', 'wait until the services run (the default)')
     .option('--no-wait', 'do not wait until the services run')

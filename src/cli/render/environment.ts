@@ -51,6 +51,11 @@ export function serviceTable(it: EnvironmentView): string {
   return table(['SERVICE', 'STATE', 'PID', 'RESTARTS'], rows);
 }
 
+/** `pool`, `dhcp, bound until 2026-01-31T14:05:00.000Z` */
+function leaseText({ source, state, expiresAt }: EndpointRow['lease']): string {
+  return source === 'dhcp' ? `dhcp, ${state}${expiresAt === null ? '' : ` until ${expiresAt}`}` : source;
+}
+
 export function endpointTable(list: readonly EndpointRow[]): string {
   const rows = list.map((it) => [
     it.environment,
@@ -59,7 +64,7 @@ export function endpointTable(list: readonly EndpointRow[]): string {
     it.mac,
     it.addresses.join(', '),
     it.gateway ?? '-',
-    it.lease.source,
+    leaseText(it.lease),
   ]);
-  return table(['ENVIRONMENT', 'NETWORK', 'INTERFACE', 'MAC', 'ADDRESS', 'GATEWAY', 'SOURCE'], rows);
+  return table(['ENVIRONMENT', 'NETWORK', 'INTERFACE', 'MAC', 'ADDRESS', 'GATEWAY', 'LEASE'], rows);
 }

@@ -67,7 +67,7 @@ function lengthOf(mask: Ipv4 | undefined): number | undefined {
 }
 
 /** Where nobody tells a prefix: class A, B or C (RFC 950 section 2.1). */
-function classLength(address: Ipv4): number {
+export function classLength(address: Ipv4): number {
   const first = address >>> 24;
   return first < 128 ? 8 : first < 192 ? 16 : 24;
 }

@@ -4,10 +4,15 @@ import type { DesiredEndpoint, DesiredRoute, Observed, ObservedEndpoint, Step } 
 import { whyMendPrivateEnd } from './private-end.ts';
 import { whySource } from './source-routing.ts';
 
-export function planEndpoints(desired: readonly DesiredEndpoint[], observed: Observed): Step[] {
+/** @param waiting endpoints that have no address yet: their links stay */
+export function planEndpoints(
+  desired: readonly DesiredEndpoint[],
+  observed: Observed,
+  waiting: readonly Pick<DesiredEndpoint, 'interface'>[] = [],
+): Step[] {
   const retire: Step[] = observed.leftovers.length === 0 ? [] : [{ do: 'retire-leftovers' }];
   const surplus = observed.endpoints
-    .filter((it) => it.hostEnd?.ours === true && !desired.some((wish) => wish.interface === it.interface))
+    .filter((it) => it.hostEnd?.ours === true && ![...desired, ...waiting].some((wish) => wish.interface === it.interface))
     .map((it): Step => ({ do: 'detach', interface: it.interface, why: 'no longer wished for' }));
   const { strayRules: rules = [] } = observed;
   const stray: Step[] = rules.length === 0 ? [] : [{ do: 'remove-rules', rules }];
@@ -25,7 +30,8 @@ function planEndpoint(wish: DesiredEndpoint, observed: Observed): Step[] {
       { do: 'detach', interface: wish.interface, why: wrong },
       { do: 'attach', endpoint: wish },
     ];
-  if (isElsewhere(wish, found)) return [{ do: 'readdress', endpoint: wish }];
+  const isFresh = wish.leased === true && found.addresses.length === 0;
+  if (isFresh || isElsewhere(wish, found)) return [{ do: 'readdress', endpoint: wish }];
   const why = whyMend(wish, found);
   return why === undefined ? [] : [{ do: 'mend', endpoint: wish, why }];
 }
@@ -56,7 +62,8 @@ function whyMend(wish: DesiredEndpoint, found: ObservedEndpoint): string | undef
   if (bridge === undefined || bridge.name !== wish.bridge) return `not a port of ${wish.bridge}`;
   if (found.hostEnd?.up !== true || !found.up) return 'down';
   if (found.mac !== wish.mac) return `MAC ${found.mac}`;
-  if (found.mtu !== bridge.mtu) return `MTU ${found.mtu}, and the bridge's is ${bridge.mtu}`;
+  const mtu = Math.min(wish.mtu ?? bridge.mtu, bridge.mtu);
+  if (found.mtu !== mtu) return `MTU ${found.mtu}, and ${mtu === bridge.mtu ? "the bridge's is" : 'the lease says'} ${mtu}`;
   if (found.hostEnd.mtu !== bridge.mtu) return `MTU ${found.hostEnd.mtu} at the host's end, and the bridge's is ${bridge.mtu}`;
   return whyReaddress(wish, found) ?? whyReroute(wish, found);
 }
@@ -70,7 +77,7 @@ function whyReaddress(wish: DesiredEndpoint, found: ObservedEndpoint): string | 
 function whyReroute(wish: DesiredEndpoint, found: ObservedEndpoint): string | undefined {
   const missing = wish.routes.find((route) => !found.routes.some((it) => sameRoute(it, route)));
   if (missing !== undefined) return `without the route to ${formatPrefix(missing.to)}`;
-  const surplus = found.routes.find((it) => it.ours && isSurplusRoute(wish, it));
+  const surplus = found.routes.find((it) => it.ours && (it.via !== 0 || wish.leased === true) && isSurplusRoute(wish, it));
   return surplus === undefined ? whySource(wish, found.bySource) : `with a route to ${formatPrefix(surplus.to)} too`;
 }
 

@@ -20,6 +20,7 @@ import type {
   ObservedRoute,
   ObservedService,
   Step,
+  WaitingEndpoint,
 } from './model.ts';
 import { sourceOf } from './source-routing.ts';
 
@@ -127,6 +128,10 @@ export function formatStep(step: Step): string {
       return `attach ${step.endpoint.interface} ${formatPrefix(step.endpoint.address)}`;
     case 'readdress':
       return `readdress ${step.endpoint.interface} ${formatPrefix(step.endpoint.address)}`;
+    case 'plug':
+      return `plug ${step.endpoint.interface}`;
+    case 'unaddress':
+      return `unaddress ${step.interface}: ${step.why}`;
     case 'mend':
       return `mend ${step.endpoint.interface}: ${step.why}`;
     case 'detach':
@@ -155,6 +160,15 @@ export function after(it: Observed, step: Step): Observed {
       return { ...it, leftovers: [] };
     case 'attach':
       return { ...it, endpoints: [...it.endpoints, attached(step.endpoint)] };
+    case 'plug':
+      return { ...it, endpoints: [...it.endpoints, plugged(step.endpoint)] };
+    case 'unaddress':
+      return {
+        ...it,
+        endpoints: it.endpoints.map((link) =>
+          link.interface === step.interface ? { ...link, addresses: [], routes: [] } : link,
+        ),
+      };
     case 'readdress':
       return replaceLink(it, step.endpoint, () => attached(step.endpoint));
     case 'mend':
@@ -180,6 +194,11 @@ function replaceLink(
   change: (link: ObservedEndpoint) => ObservedEndpoint,
 ): Observed {
   return { ...it, endpoints: it.endpoints.map((link) => (link.interface === name ? change(link) : link)) };
+}
+
+function plugged({ interface: name, mac, bridge: its }: WaitingEndpoint): ObservedEndpoint {
+  const hostEnd = { index: 9, mtu: bridge.mtu, up: true, ours: true, bridge: { ...bridge, name: its } };
+  return { interface: name, mac, mtu: bridge.mtu, up: true, addresses: [], routes: [], hostEnd };
 }
 
 function attached(wish: DesiredEndpoint): ObservedEndpoint {

@@ -20,13 +20,28 @@ export interface DesiredEndpoint {
   readonly private?: DesiredPrivateEnd;
   readonly mac: Mac;
   readonly address: Prefix;
+  /** A router of 0.0.0.0 means that the prefix is on the link itself. */
   readonly routes: readonly DesiredRoute[];
   /** Of one among several: routes for what is sent from its address; see source-routing.ts. */
   readonly bySource?: readonly DesiredRoute[];
+  /** The address is leased from the LAN: a link without one has it probed before it is given it. */
+  readonly leased?: true;
+  /** Of the sandbox's end, where it is to be less than the bridge's. */
+  readonly mtu?: number;
+}
+
+/** An endpoint whose address is still asked for: a link without one. No service starts before it has it. */
+export interface WaitingEndpoint {
+  readonly network: string;
+  readonly interface: string;
+  readonly bridge: string;
+  readonly mac: Mac;
 }
 
 export interface Desired {
   readonly endpoints: readonly DesiredEndpoint[];
+  /** Left out: none. */
+  readonly waiting?: readonly WaitingEndpoint[];
   /** In the order in which they start. */
   readonly services: readonly DesiredService[];
 }
@@ -110,6 +125,10 @@ export type Step =
   | { readonly do: 'remove-sandbox' }
   | { readonly do: 'retire-leftovers' }
   | { readonly do: 'attach'; readonly endpoint: DesiredEndpoint }
+  /** A link without an address. */
+  | { readonly do: 'plug'; readonly endpoint: WaitingEndpoint }
+  /** In place: every IPv4 address goes, and with them the routes. */
+  | { readonly do: 'unaddress'; readonly interface: string; readonly why: string }
   /** In place: another address, once it has been probed; the former one stays until then. */
   | { readonly do: 'readdress'; readonly endpoint: DesiredEndpoint }
   /** In place: a link that is there and ours, but not as it should be. */

@@ -5,6 +5,7 @@
 import { planEndpoints } from './endpoints.ts';
 import type { Desired, Observed, Plan, ServiceMemory, Step } from './model.ts';
 import { planServices } from './services.ts';
+import { planWaiting } from './waiting.ts';
 
 /**
  * What is to be done so that an environment becomes as desired; `desired` undefined means that it is to be gone.
@@ -27,7 +28,9 @@ export function plan(
   const livesElsewhere = (name: string): boolean => observed.services.some((it) => it.name === name && it.inSandbox === false);
   const [first, later] = [stops.filter((it) => livesElsewhere(it.name)), stops.filter((it) => !livesElsewhere(it.name))];
   const sandbox: Step[] = observed.sandbox === undefined ? [{ do: 'make-sandbox' }] : [];
-  const steps = [...first, ...sandbox, ...planEndpoints(desired.endpoints, observed), ...later, ...starts];
+  const { waiting = [] } = desired;
+  const links = [...planEndpoints(desired.endpoints, observed, waiting), ...planWaiting(waiting, observed)];
+  const steps = [...first, ...sandbox, ...links, ...later, ...(waiting.length === 0 ? starts : [])];
   return { ...services, steps };
 }
 

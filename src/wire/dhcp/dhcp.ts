@@ -9,6 +9,7 @@ import { type Mac, macBytes, macFromBytes } from '../../net/mac.ts';
 import { ByteReader, ByteWriter } from '../bytes.ts';
 import { type DhcpOption, decodeOption, encodeOption, type OptionValues } from './options.ts';
 
+export const serverPort = 67;
 export const clientPort = 68;
 
 /** ```

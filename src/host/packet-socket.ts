@@ -1,9 +1,9 @@
-/** AF_PACKET sockets for ARP (packet(7)): whole Ethernet frames on one link. */
-import { ETH_P_ARP } from '../wire/arp/arp.ts';
+/** AF_PACKET sockets (packet(7)): whole Ethernet frames of one protocol on one link. */
 import { ByteWriter } from '../wire/bytes.ts';
 import {
   AF_INET,
   AF_PACKET,
+  attachFilter,
   bindSocket,
   closeAsync,
   closeFd,
@@ -13,23 +13,24 @@ import {
   SOCK_RAW,
   sendNow,
 } from './ffi.ts';
-import type { ArpSocket } from './index.ts';
+import type { PacketSocket } from './index.ts';
 import { receiveFrom } from './receive.ts';
 
 /** struct sockaddr_ll: family, protocol (network order), link, and nothing else that bind reads. */
-function packetAddress(link: number): Uint8Array {
-  return new ByteWriter().u16le(AF_PACKET).u16(ETH_P_ARP).s32le(link).zeros(12).finish();
+function packetAddress(link: number, protocol: number): Uint8Array {
+  return new ByteWriter().u16le(AF_PACKET).u16(protocol).s32le(link).zeros(12).finish();
 }
 
 /**
  * Opens the fd in the namespace that the calling thread is in. It is made with protocol 0 and hears nothing until it
- * is bound, so that no other link's frame slips in between. What the link itself sends only a socket for all protocols
+ * is bound, so that no other link's frame slips in between, and none past the filter. What the link itself sends only a socket for all protocols
  * would hear.
  */
-export function openArpFd(link: number): number {
+export function openPacketFd(link: number, protocol: number, filter?: Uint8Array): number {
   const fd = openSocket(AF_PACKET, SOCK_RAW, 0);
   try {
-    bindSocket(fd, packetAddress(link));
+    if (filter !== undefined) attachFilter(fd, filter);
+    bindSocket(fd, packetAddress(link, protocol));
     return fd;
   } catch (error) {
     closeFd(fd);
@@ -58,7 +59,7 @@ async function closeAll(): Promise<void> {
 }
 
 /** Sends on such an fd, and listens where there is somebody to hear; owns it. A link that goes down is heard as silence. */
-export function arpSocketOn(fd: number, onFrame?: (frame: Uint8Array) => void): ArpSocket {
+export function packetSocketOn(fd: number, onFrame?: (frame: Uint8Array) => void): PacketSocket {
   if (onFrame === undefined) return { send: (frame) => sendNow(fd, frame), close: once(() => closeLater(fd)) };
   // A second fd of the socket outlives the receiver's by a moment.
   const last = duplicate(fd);

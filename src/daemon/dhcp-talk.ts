@@ -1,0 +1,103 @@
+/** What a DHCP client says and hears, from inside its sandbox. */
+import type { DhcpEffect } from '../core/dhcp/model.ts';
+import { type Host, type Inside, isKernelError, type NetnsRef, type UdpSender } from '../host/index.ts';
+import { ipv4 } from '../net/ipv4.ts';
+import { broadcastMac, type Mac } from '../net/mac.ts';
+import { WireError } from '../wire/bytes.ts';
+import { clientPort, type DhcpMessage, decodeDhcp, encodeDhcp, serverPort } from '../wire/dhcp/dhcp.ts';
+import { decodeUdpFrame, encodeUdpFrame } from '../wire/dhcp/frame.ts';
+
+export type Sending = Extract<DhcpEffect, { do: 'send' }>;
+
+/** Where an endpoint is. */
+export interface DhcpPlace {
+  readonly netns: NetnsRef;
+  readonly interface: string;
+  readonly mac: Mac;
+}
+
+export interface DhcpListener {
+  readonly heard: (message: DhcpMessage) => void;
+  /** Something that is no DHCP message came to the client's port. */
+  readonly damaged: () => void;
+}
+
+/** Sockets in a sandbox; they keep it alive, so close it soon. */
+export interface DhcpTalk {
+  /** @throws KernelError when the message cannot leave */
+  send(it: Sending): void;
+  close(): void;
+}
+
+const everybody = ipv4('255.255.255.255');
+
+/** @throws KernelError ENOENT, ENODEV when sandbox or link are not there */
+export async function openDhcpTalk(host: Host, place: DhcpPlace, listener: DhcpListener): Promise<DhcpTalk> {
+  const opened = Promise.withResolvers<DhcpTalk>();
+  const closed = Promise.withResolvers<void>();
+  host
+    .within(place.netns, async (inside) => {
+      opened.resolve({ ...(await talkIn(inside, place, listener)), close: closed.resolve });
+      await closed.promise;
+    })
+    .catch(opened.reject);
+  return opened.promise;
+}
+
+async function talkIn(inside: Inside, place: DhcpPlace, listener: DhcpListener): Promise<Omit<DhcpTalk, 'close'>> {
+  const link = await inside.kernel.getLink(place.interface);
+  if (link === undefined) throw new Error(`there is no link ${place.interface}`);
+  const packets = inside.openDhcp(link.index, place.mac, (frame) => hear(frame, listener));
+  let udp: UdpSender | undefined;
+  return {
+    send: ({ message, from, to }) => {
+      const payload = encodeDhcp(message);
+      if (to === undefined) packets.send(broadcastFrame(place.mac, from, payload));
+      else {
+        // It stays open: a reply to a port that nobody has would be answered by the kernel, with a complaint.
+        udp ??= inside.openUdp(from, clientPort);
+        udp.send(to, serverPort, payload);
+      }
+    },
+  };
+}
+
+function broadcastFrame(mac: Mac, from: number, payload: Uint8Array): Uint8Array {
+  const ports = { fromPort: clientPort, toPort: serverPort };
+  return encodeUdpFrame({ destination: broadcastMac, source: mac, from, to: everybody, ...ports, payload });
+}
+
+function hear(frame: Uint8Array, { heard, damaged }: DhcpListener): void {
+  let message: DhcpMessage;
+  try {
+    message = decodeDhcp(decodeUdpFrame(frame).payload);
+  } catch (error) {
+    if (error instanceof WireError) return damaged();
+    throw error;
+  }
+  heard(message);
+}
+
+/** How long a message may wait for the MAC of its next hop, in milliseconds. */
+const neighbourMs = 500;
+
+/** Sends one message and returns once it has left. @throws KernelError when it cannot leave */
+export async function sayOnce(host: Host, netns: NetnsRef, it: Sending & { readonly to: number }): Promise<void> {
+  await host.within(netns, async (inside) => {
+    const udp = inside.openUdp(it.from, clientPort);
+    udp.send(it.to, serverPort, encodeDhcp(it.message));
+    for (let waited = 0; waited < neighbourMs && !(await isResolved(inside)); waited += 10)
+      await new Promise((resolve) => setTimeout(resolve, 10));
+  });
+}
+
+/** Whether no packet waits for a neighbour's MAC any more. */
+async function isResolved({ kernel }: Inside): Promise<boolean> {
+  const neighbours = await kernel.listNeighbours();
+  return neighbours.some((it) => it.mac !== undefined) && neighbours.every((it) => it.mac !== undefined || it.state === 'failed');
+}
+
+/** Whether a message could not leave for a reason that time or the next look mends. */
+export function isLost(error: unknown): boolean {
+  return isKernelError(error) || (error instanceof Error && error.message.startsWith('there is no link'));
+}

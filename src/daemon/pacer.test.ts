@@ -1,0 +1,15 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { openPacer } from './pacer.ts';
+
+for (const rate of [1, 5, 50, 100, 1000]) {
+  test(`of 500 that start together no second has more than ${rate}, and after a silence the first goes at once`, () => {
+    const pacer = openPacer(rate);
+    for (const start of [0, 10_000_000]) {
+      const slots = Array.from({ length: 500 }, () => pacer.take(start));
+      assert.equal(slots[0], start);
+      for (const from of slots) assert.ok(slots.filter((at) => at >= from && at < from + 1000).length <= rate);
+      assert.ok((slots.at(-1) ?? 0) - start <= (500 / rate) * 1130, 'and no slot is wasted');
+    }
+  });
+}
