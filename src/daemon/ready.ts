@@ -17,8 +17,8 @@ export interface ReadyOptions {
   readonly timeoutMs: number;
   /** What has been asked for since; undefined while this wish is the newest. */
   readonly overtakenBy: () => string | undefined;
-  /** The address that an endpoint waits for; undefined when all have theirs. */
-  readonly awaits: () => string | undefined;
+  /** The address that an endpoint waits for; undefined when all have theirs. Left out: nobody waits for one. */
+  readonly awaits?: () => string | undefined;
   /** The last lines of a service's log. */
   readonly logTail: (service: string) => Promise<string[]>;
 }
@@ -27,7 +27,7 @@ export interface ReadyOptions {
 export async function awaitReady(
   spec: EnvironmentSpec,
   loop: Pick<EnvironmentLoop, 'observe' | 'problem' | 'startsAgain'>,
-  { timeoutMs, overtakenBy, awaits, logTail }: ReadyOptions,
+  { timeoutMs, overtakenBy, awaits = () => undefined, logTail }: ReadyOptions,
 ): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {
