@@ -126,7 +126,7 @@ export function keepNames(world: Omit<World, 'names'>): Names {
       ttl: serve.ttl,
       serial,
       installation: store.installation,
-      names: served.names.values(),
+      names: [...served.names.values()],
     });
     if (server === undefined) server = { spec: serve, it: serveDns(serve, zones) };
     else server.it.swap(zones);

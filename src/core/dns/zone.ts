@@ -22,7 +22,7 @@ export interface ZoneWish {
   /** Grows with each change (RFC 1982). */
   readonly serial: number;
   readonly installation: string;
-  readonly names: Iterable<DesiredName>;
+  readonly names: readonly DesiredName[];
 }
 
 /** The name of the zones' one name server: no environment may have it. */

@@ -1,0 +1,152 @@
+/** Names where the DNS server is another one: Knot, the primary that the SOA record names, and this host itself. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { labSecret } from '../../src/lab/bind.ts';
+import { type EnvironmentFile, type Office, until, withOffice } from '../office.ts';
+
+const zone = 'test.office.example';
+
+const idle = (name: string, address: string): EnvironmentFile => ({
+  name,
+  'x-landline': { network: 'office', address },
+  services: { main: { command: ['sleep', '600'] } },
+});
+
+const networks = `networks:
+  office: { bridge: br0, subnet: 192.168.10.0/23, gateway: 192.168.11.1, resolvers: [192.168.11.2], domain: ${zone} }
+`;
+const key = 'key: { name: landline, secretFile: /etc/landline/tsig.key }';
+
+async function dig(office: Office, ...args: readonly string[]): Promise<string> {
+  return (await office.read('pc', ['dig', '+tries=1', '+time=2', ...args])).trim();
+}
+
+async function tells(office: Office, wanted: string, ...args: readonly string[]): Promise<void> {
+  await until(async () => (await dig(office, '+short', ...args)) === wanted, `dig ${args.join(' ')} says '${wanted}'`, 15_000);
+}
+
+const knotConf = `server:
+  rundir: /run/knot
+  listen: 192.168.11.2@5354
+database:
+  storage: /var/lib/knot
+key:
+  - id: landline
+    algorithm: hmac-sha256
+    secret: ${labSecret}
+acl:
+  - id: landline
+    key: landline
+    action: update
+template:
+  - id: default
+    storage: /var/lib/knot
+    file: "%s.zone"
+    acl: landline
+zone:
+  - domain: ${zone}
+  - domain: 11.168.192.in-addr.arpa
+`;
+const zoneFile =
+  '@ 60 SOA server hostmaster 1 3600 600 86400 60\n@ 60 NS server.test.office.example.\nprinter 60 A 192.168.10.77\n';
+
+test('Knot makes the same of our updates as BIND does', { timeout: 60_000 }, async (t) => {
+  await withOffice(t, { dns: true }, async (office) => {
+    const files = {
+      '/etc/knot.conf': knotConf,
+      [`/var/lib/knot/${zone}.zone`]: zoneFile,
+      '/var/lib/knot/11.168.192.in-addr.arpa.zone': zoneFile,
+    };
+    await office.read('server', ['mkdir', '-p', '/run/knot', '/var/lib/knot']);
+    for (const [file, text] of Object.entries(files)) await office.read('server', ['sh', '-c', `cat >${file}`], { stdin: text });
+    await office.read('server', ['sh', '-c', 'setsid knotd -c /etc/knot.conf >>/var/log/knot.log 2>&1 </dev/null &']);
+    const update = `dns: { update: { server: "192.168.11.2:5354", zone: ${zone}, reverse: [11.168.192.in-addr.arpa], ${key} } }\n`;
+    await office.configure(networks + update);
+    const knot = ['@192.168.11.2', '-p', '5354'];
+    await office.up(idle('shop', '192.168.11.101'));
+    await tells(office, '192.168.11.101', ...knot, `shop.${zone}`);
+    await tells(office, `shop.${zone}.`, ...knot, '-x', '192.168.11.101');
+    await office.up(idle('printer', '192.168.11.105'));
+    await until(async () => (await office.ps('printer')).problems.some((it) => it.code === 'DNS_NAME_HELD'), 'the name is held');
+    assert.equal(await dig(office, '+short', ...knot, `printer.${zone}`), '192.168.10.77');
+    await office.up(idle('shop', '192.168.11.102'));
+    await tells(office, '192.168.11.102', ...knot, `shop.${zone}`);
+    await tells(office, '', ...knot, '-x', '192.168.11.101');
+    await office.down('shop');
+    await tells(office, '', ...knot, `shop.${zone}`);
+    await tells(office, '', ...knot, `shop.${zone}`, 'TXT');
+    await tells(office, '', ...knot, '-x', '192.168.11.102');
+  });
+});
+
+const serve = 'dns: { serve: { listen: "192.168.11.20:53", zone: lab.office.example } }\n';
+const own = '@192.168.11.20';
+
+test('a zone that this host answers for, to who asks it and to who is led to it', { timeout: 60_000 }, async (t) => {
+  await withOffice(t, { dns: true }, async (office) => {
+    await office.configure(networks + serve);
+    await office.up(idle('shop', '192.168.11.101'));
+
+    await t.test('addresses, names of addresses and owners, over UDP and TCP, and the names stand in ps', async () => {
+      await tells(office, '192.168.11.101', own, 'shop.lab.office.example');
+      for (const how of ['+notcp', '+tcp', '+noedns', '+bufsize=512']) {
+        assert.equal(await dig(office, '+short', own, how, 'sHop.LAB.office.example'), '192.168.11.101', how);
+        assert.equal(await dig(office, '+short', own, how, '-x', '192.168.11.101'), 'shop.lab.office.example.', how);
+      }
+      assert.match(await dig(office, '+short', own, 'shop.lab.office.example', 'TXT'), /^"landline:[0-9a-f]+:shop"$/);
+      assert.equal(await dig(office, '+short', own, 'lab.office.example', 'NS'), 'ns.lab.office.example.');
+      assert.equal(await dig(office, '+short', own, 'ns.lab.office.example'), '192.168.11.20');
+      assert.deepEqual((await office.ps('shop')).endpoints[0]?.names, ['shop.lab.office.example']);
+    });
+
+    await t.test(
+      'what there is not is denied with the SOA record; what is not ours is refused, and nothing is looked up for others',
+      async () => {
+        const nothing = await dig(office, own, 'nobody.lab.office.example');
+        assert.match(nothing, /status: NXDOMAIN/);
+        assert.match(nothing, /flags: qr aa rd;/);
+        assert.match(
+          nothing,
+          /^lab\.office\.example\.\s+60\s+IN\s+SOA\s+ns\.lab\.office\.example\. hostmaster\.lab\.office\.example\. \d+/m,
+        );
+        assert.match(await dig(office, own, 'shop.lab.office.example', 'AAAA'), /status: NOERROR[\s\S]*ANSWER: 0, AUTHORITY: 1/);
+        for (const name of ['www.example.com', `server.${zone}`, '.'])
+          assert.match(await dig(office, own, name), /status: REFUSED/, name);
+        assert.match((await office.exec('pc', ['dig', own, 'lab.office.example', 'AXFR'])).stdout, /Transfer failed/);
+        assert.match(await dig(office, own, '+edns=1', '+noednsnegotiation', 'shop.lab.office.example'), /status: BADVERS/);
+      },
+    );
+
+    await t.test("the company's DNS leads others to it", async () => {
+      const lead = `sed -i 's/recursion no;/recursion yes; allow-recursion { any; };/' /etc/bind/office/named.conf
+        echo 'zone "lab.office.example" { type forward; forward only; forwarders { 192.168.11.20; }; };' >>/etc/bind/office/named.conf
+        kill -HUP $(pgrep -x named)`;
+      await office.read('server', ['sh', '-c', lead]);
+      await tells(office, '192.168.11.101', 'shop.lab.office.example');
+      assert.match(await office.read('branch-pc', ['getent', 'ahostsv4', 'shop.lab.office.example']), /^192\.168\.11\.101 /);
+    });
+
+    await t.test('it follows the environment, and is gone with it', async () => {
+      await office.up(idle('shop', '192.168.11.102'));
+      await tells(office, '192.168.11.102', own, 'shop.lab.office.example');
+      await office.down('shop');
+      await tells(office, '', own, 'shop.lab.office.example');
+      assert.match(await dig(office, own, 'shop.lab.office.example'), /status: NXDOMAIN/);
+    });
+
+    await t.test('where no server is named, the primary is the one of the SOA record', async () => {
+      await office.configure(`${networks}dns: { update: { zone: ${zone}, reverse: [11.168.192.in-addr.arpa], ${key} } }\n`);
+      await office.up(idle('crm', '192.168.11.120'));
+      await tells(office, '192.168.11.120', `crm.${zone}`);
+      await tells(office, `crm.${zone}.`, '-x', '192.168.11.120');
+    });
+
+    await t.test('of several servers the first that answers is used; one that is no primary is passed by', async () => {
+      await office.configure(
+        `${networks}dns: { update: { server: [192.168.11.7, "192.168.10.20:9", 192.168.11.2], zone: ${zone}, ${key} } }\n`,
+      );
+      await office.up(idle('wiki', '192.168.11.121'));
+      await tells(office, '192.168.11.121', `wiki.${zone}`);
+    });
+  });
+});
