@@ -153,7 +153,7 @@ function waitingEndpoint(
 /** A service and the digest of what its process is started with. */
 export function desiredServices(spec: EnvironmentSpec): DesiredService[] {
   return spec.services.map((service) => {
-    const { dependsOn: _order, restart: _policy, restartLimit: _limit, ...started } = service;
+    const { dependsOn: _order, restart: _policy, restartLimit: _limit, aliases: _names, ...started } = service;
     const count = spec.restarted?.[service.name];
     const text = JSON.stringify([started, spec.hostname, spec.directory, ...(count === undefined ? [] : [count])], inOrder);
     const digest = createHash('sha256').update(text).digest('hex').slice(0, 32);
@@ -198,10 +198,10 @@ function hostsText(spec: EnvironmentSpec, joined: readonly Network[], leases: re
   return `${lines.join('\n')}\n${localNames(spec)}${own.join('\n')}\n`;
 }
 
-/** A line of hosts(5) for each service. */
+/** A line of hosts(5) for each name of a service. */
 export function localNames(spec: EnvironmentSpec): string {
-  const services = spec.services.map((it) => it.name).filter((name) => name !== 'localhost');
-  return services.map((it) => `127.0.0.1 ${it}\n`).join('');
+  const names = spec.services.flatMap((it) => [it.name, ...(it.aliases ?? [])]).filter((name) => name !== 'localhost');
+  return [...new Set(names)].map((it) => `127.0.0.1 ${it}\n`).join('');
 }
 
 /** resolv.conf(5); at most three nameservers count there. What landline.yaml says of a network comes before what its server says. */

@@ -67,14 +67,18 @@ export async function linesOf(engine: Engine, environment: string, options: Part
   return lines;
 }
 
+/** Takes a test of the suite; node:test's own `test` runs it. */
+export type Register = (title: string, options: { readonly skip?: string }, body: () => Promise<void>) => unknown;
+
 /** `options` are those of node:test, for a reason to skip. */
 export function testEngine(
   name: string,
   makeCandidate: () => Promise<Candidate>,
   options: { readonly skip?: string } = {},
+  register: Register = test,
 ): void {
   const story = (title: string, body: (engine: Engine, it: Candidate) => Promise<void>): void => {
-    test(`${name}: ${title}`, options, async () => {
+    register(`${name}: ${title}`, options, async () => {
       const candidate = await makeCandidate();
       const engine = candidate.openEngine();
       try {
