@@ -168,6 +168,8 @@ test('every detail is said, so that one need not ask for --json', () => {
     POOL_FULL: ['size'],
     PORT_PUBLISHED_TWICE: ['environment'],
     FORWARD_DROPPED: ['rules'],
+    // All reasons are said, and the advice of the first.
+    BRIDGE_REFUSED: ['refusals'],
   };
   const words = (value: unknown): string[] => {
     if (typeof value === 'string' || typeof value === 'number') return [String(value)];

@@ -433,7 +433,7 @@ export const catalogue = {
     retry: 'after-change',
     says: (d) =>
       d.back ? `the network was changed and put back: ${d.reason}` : `${d.reason}, and not all of the network could be put back`,
-    next: (d) => `${d.folder}/log tells more${d.back ? '' : `; \`sh ${d.folder}/way-back.sh\` may be run again`}`,
+    next: (d) => `read ${d.folder}/log${d.back ? '' : `; \`sh ${d.folder}/way-back.sh\` may be run again`}`,
   }),
   BRIDGE_NOTHING: entry<{ what: 'confirm' | 'roll back' | 'remove'; state: string }>({
     status: 409,

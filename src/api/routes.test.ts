@@ -116,6 +116,12 @@ const cases: readonly (readonly [request: string, status: number, call: readonly
     view,
   ],
   ['DELETE /v1/attachments/pid-4711?network=office', 200, ['detach', 'pid-4711', 'office'], { detached: 'pid-4711' }],
+  [
+    'POST /v1/environments/shop/replace?service=web&image=shop/web:43&wait=false',
+    200,
+    ['replace', 'shop', 'web', 'shop/web:43', { wait: false, timeoutMs: 60_000 }],
+    view,
+  ],
   ['GET /v1/networks', 200, ['networks'], [view]],
   ['GET /v1/endpoints', 200, ['endpoints'], [view]],
   ['GET /v1/names', 200, ['names'], view],
@@ -145,7 +151,10 @@ const cases: readonly (readonly [request: string, status: number, call: readonly
 
 const script: Script = {
   ...Object.fromEntries(
-    ['version', 'environment', 'up', 'exec', 'start', 'stop', 'restart', 'sandbox', 'attach', 'reserve'].map((it) => [it, view]),
+    ['version', 'environment', 'up', 'exec', 'start', 'stop', 'restart', 'replace', 'sandbox', 'attach', 'reserve'].map((it) => [
+      it,
+      view,
+    ]),
   ),
   names: view,
   checkName: view,

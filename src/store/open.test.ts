@@ -124,7 +124,7 @@ test('an id that environments were made under is not changed, and nothing is', (
     () => openStore({ file, now: 0, id: 'host-8' }),
     (error) =>
       isLandlineError(error, 'INSTALLATION_IN_USE') &&
-      /'host-8', and 1 environments here were made as 'host-7'/.test(error.message),
+      /'host-8', and an environment here was made as 'host-7'/.test(error.message),
   );
   assert.equal(open(t, file, undefined).installation, 'host-7');
 });
