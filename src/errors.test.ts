@@ -110,6 +110,17 @@ const samples: { readonly [C in Code]: readonly Details<C>[] } = {
   DOCKER_TOO_OLD: [{ socket: '/var/run/docker.sock', has: '1.40', needs: '1.41' }],
   DOCKER_REFUSED: [{ doing: "start container 'web'", status: 409, says: 'container is paused' }],
   CONTAINER_UNKNOWN: [{ container: 'web' }],
+  CONTAINER_STOPPED: [{ container: 'web' }],
+  LABEL_WRONG: [
+    {
+      container: 'web',
+      label: 'landline.mac',
+      value: 'x',
+      problem: 'it is no MAC',
+      advice: 'write one such as 02:4c:4c:00:00:01',
+    },
+  ],
+  LABELLED: [{ container: 'Web', name: 'web' }],
   IMAGE_MISSING: [{ image: 'shop/web:42' }],
   IMAGE_REFUSED: [{ image: 'shop/web:42', says: 'manifest unknown' }],
   VOLUME_MISSING: [{ volume: 'shared' }],

@@ -663,6 +663,27 @@ export const catalogue = {
     says: (d) => `Docker has no container '${d.container}'`,
     next: () => '`docker ps -a` lists them',
   }),
+  CONTAINER_STOPPED: entry<{ container: string }>({
+    status: 409,
+    exit: 1,
+    retry: 'after-change',
+    says: (d) => `container '${d.container}' does not run`,
+    next: (d) => `start it with \`docker start ${d.container}\``,
+  }),
+  LABEL_WRONG: entry<{ container: string; label: string; value: string; problem: string; advice: string }>({
+    status: 400,
+    exit: 1,
+    retry: 'after-change',
+    says: (d) => `label ${d.label}=${d.value} of container '${d.container}': ${d.problem}`,
+    next: (d) => `${d.advice}; a container's labels are set when it is made`,
+  }),
+  LABELLED: entry<{ container: string; name: string }>({
+    status: 409,
+    exit: 1,
+    retry: 'after-change',
+    says: (d) => `'${d.name}' is there because the labels of container '${d.container}' ask for it`,
+    next: (d) => `stop the container with \`docker stop ${d.container}\`, or make it anew without the label`,
+  }),
   IMAGE_MISSING: entry<{ image: string }>({
     status: 404,
     exit: 1,

@@ -47,8 +47,13 @@ export interface DownAsk {
 }
 
 export interface AttachAsk {
-  readonly name: string;
-  readonly target: { readonly kind: 'process'; readonly pid: number } | { readonly kind: 'file'; readonly path: string };
+  /** Left out, of a container alone: one like the container's. */
+  readonly name?: string;
+  readonly target:
+    | { readonly kind: 'process'; readonly pid: number }
+    | { readonly kind: 'file'; readonly path: string }
+    /** Its id or name. */
+    | { readonly kind: 'container'; readonly container: string };
   readonly network: string;
   /** A fixed address; left out: from the pool. */
   readonly address?: string;

@@ -201,7 +201,7 @@ function attachAsk(call: Call): AttachAsk {
   const name =
     checked('name', (text) => (isEnvironmentName(text) ? text : undefined), environmentNameRule) ?? defaultName(target);
   return {
-    name,
+    ...present('name', name),
     target,
     network,
     routes: call.query.getAll('route').map(parseRoute),
@@ -233,9 +233,13 @@ function parseUnicast(text: string): string | undefined {
 }
 
 function attachTarget(call: Call): AttachAsk['target'] {
-  const [pid, path] = [word(call, 'pid'), word(call, 'netns')];
-  if ((pid === undefined) === (path === undefined))
-    throw usage('the target is either a pid or a netns', 'add pid=4711, or netns=/run/netns/shop');
+  const [container, pid, path] = [word(call, 'container'), word(call, 'pid'), word(call, 'netns')];
+  if ([container, pid, path].filter((it) => it !== undefined).length !== 1)
+    throw usage('the target is either a container, a pid or a netns', 'add container=web, pid=4711, or netns=/run/netns/shop');
+  if (container !== undefined) {
+    if (/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(container)) return { kind: 'container', container };
+    throw usage(`container: '${container}' is no container's id or name`, 'give what `docker ps` shows');
+  }
   if (path !== undefined) {
     if (path.startsWith('/')) return { kind: 'file', path };
     throw usage(`netns: '${path}' is not a whole path`, "give the path from '/' on");
@@ -246,7 +250,8 @@ function attachTarget(call: Call): AttachAsk['target'] {
 }
 
 /** The namespace's own name, or that of the process. */
-function defaultName(target: AttachAsk['target']): string {
+function defaultName(target: AttachAsk['target']): string | undefined {
+  if (target.kind === 'container') return undefined;
   if (target.kind === 'process') return `pid-${target.pid}`;
   const base =
     target.path

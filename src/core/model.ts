@@ -289,7 +289,9 @@ export type SandboxSpec =
   /** That of a process, for as long as it lives; `startTime` as in field 22 of proc_pid_stat(5) tells it from a later one. */
   | { readonly kind: 'process'; readonly pid: number; readonly startTime: string }
   /** One that somebody else has bound to a file, as `ip netns add` does. */
-  | { readonly kind: 'file'; readonly path: string };
+  | { readonly kind: 'file'; readonly path: string }
+  /** That of a container that is not Landline's, through all its restarts; `labelled`: its labels ask for it. */
+  | { readonly kind: 'container'; readonly id: string; readonly container: string; readonly labelled: boolean };
 
 /** What is said of a volume on the engine `docker` beyond its name. */
 export interface VolumeSpec {

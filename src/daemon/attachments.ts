@@ -1,13 +1,16 @@
 /** Plumbing a sandbox that somebody else made: a process's, or one that is bound to a file. */
 import type { UpView } from '../api/contract.ts';
 import type { AttachAsk } from '../api/daemon.ts';
+import { nameForContainer } from '../core/labels.ts';
 import type { EndpointSpec, EnvironmentSpec, SandboxSpec } from '../core/model.ts';
 import { LandlineError } from '../errors.ts';
 import { isKernelError } from '../host/index.ts';
+import { isEnvironmentName } from '../net/name.ts';
+import { containerOf } from './container-keeper.ts';
 import type { EnvironmentLoop } from './environment.ts';
 import type { Environments } from './environments.ts';
 import { networksOf } from './networks.ts';
-import { startTimeOf } from './sandbox.ts';
+import { startTimeOf } from './processes.ts';
 import { environmentView, upView } from './views.ts';
 import { addressingOf, requireNetwork } from './wish.ts';
 import type { World } from './world.ts';
@@ -20,21 +23,24 @@ const leaseWaitMs = 60_000;
  * @throws LandlineError TARGET_GONE, TARGET_IS_HOST, NAME_TAKEN, and what an attach throws
  */
 export async function attachTarget(world: World, environments: Environments, ask: AttachAsk): Promise<UpView> {
-  const sandbox = sandboxOf(world, ask);
-  const before = world.store.environment(ask.name)?.spec;
+  const { name, sandbox } = await targetOf(world, ask);
+  const before = world.store.environment(name)?.spec;
   if (before !== undefined && JSON.stringify(before.sandbox) !== JSON.stringify(sandbox)) {
-    throw new LandlineError('NAME_TAKEN', { name: ask.name });
+    throw new LandlineError('NAME_TAKEN', { name });
   }
   const same = before?.endpoints.find((it) => it.network === ask.network && (ask.interface ?? it.interface) === it.interface);
+  const found = await lookInside(world, sandbox);
+  // A way out that somebody else gave it stays: Docker's, on a bridge of its own.
+  const hasWayOut = found.defaults.some((link) => before?.endpoints.every((it) => it.interface !== link) ?? true);
   const endpoint = endpointOf(
-    ask,
-    same?.interface ?? (await freeInterface(world, sandbox, ask.interface)),
+    hasWayOut ? { gateway: 'none', ...ask } : ask,
+    same?.interface ?? ask.interface ?? freeInterface(found),
     same?.address ?? 'default',
   );
   const kept = (before?.endpoints ?? []).filter((it) => it.interface !== endpoint.interface);
   const spec: EnvironmentSpec = {
-    name: ask.name,
-    hostname: ask.name,
+    name,
+    hostname: before?.hostname ?? name,
     directory: '/',
     sandbox,
     endpoints: [...kept, endpoint],
@@ -52,33 +58,96 @@ async function view(world: World, loop: EnvironmentLoop): Promise<UpView> {
   return upView(found, loop, []);
 }
 
-function sandboxOf(world: World, { target }: AttachAsk): SandboxSpec {
-  const path = target.kind === 'process' ? `/proc/${target.pid}/ns/net` : target.path;
+/** The sandbox, and the environment's name: the one asked for, or what the target's own suggests. */
+async function targetOf(
+  world: World,
+  { name, target }: AttachAsk,
+): Promise<{ readonly name: string; readonly sandbox: SandboxSpec }> {
+  if (target.kind === 'container') return containerTarget(world, name, target.container);
+  if (name === undefined) throw new Error('the name of a process or a file follows from it');
+  return { name, sandbox: sandboxOf(world, target) };
+}
+
+/** One that has labels, or is attached already, keeps its name. @throws LandlineError CONTAINER_UNKNOWN, CONTAINER_STOPPED, TARGET_IS_HOST, USAGE, DOCKER_* */
+async function containerTarget(
+  world: World,
+  asked: string | undefined,
+  container: string,
+): Promise<{ readonly name: string; readonly sandbox: SandboxSpec }> {
+  const found = await world.containers.find(container);
+  if (found === undefined) throw new LandlineError('CONTAINER_UNKNOWN', { container });
+  const path = world.containers.netnsOf(found.id);
+  if (path === undefined) throw new LandlineError('CONTAINER_STOPPED', { container: found.name });
+  requireOwnNetns(world, path, `container '${found.name}'`);
+  const its = world.store
+    .environments()
+    .find(({ spec, phase }) => phase !== 'removing' && containerOf(spec)?.id === found.id)?.spec;
+  const name = asked ?? its?.name ?? nameForContainer(found.name);
+  if (!isEnvironmentName(name)) {
+    const problem = `no name can be made of the container's, '${found.name}'`;
+    throw new LandlineError('USAGE', { problem, advice: 'choose one with --name' });
+  }
+  const own = its?.name === name ? its.sandbox : undefined;
+  return { name, sandbox: own ?? { kind: 'container', id: found.id, container: found.name, labelled: false } };
+}
+
+/** @throws LandlineError TARGET_GONE, TARGET_IS_HOST */
+function requireOwnNetns(world: World, path: string, target: string): void {
   const inode = world.host.netnsInode(path);
+  if (inode === undefined) throw new LandlineError('TARGET_GONE', { target });
+  if (inode === world.host.netnsInode('/proc/self/ns/net')) throw new LandlineError('TARGET_IS_HOST', { target });
+}
+
+function sandboxOf(world: World, target: Exclude<AttachAsk['target'], { kind: 'container' }>): SandboxSpec {
+  const path = target.kind === 'process' ? `/proc/${target.pid}/ns/net` : target.path;
   const name = target.kind === 'process' ? `process ${target.pid}` : target.path;
-  if (inode === undefined) throw new LandlineError('TARGET_GONE', { target: name });
-  if (inode === world.host.netnsInode('/proc/self/ns/net')) throw new LandlineError('TARGET_IS_HOST', { target: name });
+  requireOwnNetns(world, path, name);
   if (target.kind === 'file') return { kind: 'file', path };
   const startTime = startTimeOf(target.pid);
   if (startTime === undefined) throw new LandlineError('TARGET_GONE', { target: name });
   return { kind: 'process', pid: target.pid, startTime };
 }
 
-/** The one asked for, or the first free of eth0, eth1, … */
-async function freeInterface(world: World, sandbox: SandboxSpec, asked: string | undefined): Promise<string> {
-  if (asked !== undefined) return asked;
-  const taken = await linkNames(world, sandbox);
-  for (let count = 0; ; count += 1) if (!taken.has(`eth${count}`)) return `eth${count}`;
+/** What is in a sandbox before anything of ours is. */
+interface Found {
+  readonly links: ReadonlySet<string>;
+  /** Links of the default routes. */
+  readonly defaults: readonly string[];
 }
 
-async function linkNames(world: World, sandbox: SandboxSpec): Promise<ReadonlySet<string>> {
-  const path = sandbox.kind === 'process' ? `/proc/${sandbox.pid}/ns/net` : sandbox.kind === 'file' ? sandbox.path : '';
+/** @throws LandlineError TARGET_GONE */
+async function lookInside(world: World, sandbox: SandboxSpec): Promise<Found> {
+  const path = pathOf(world, sandbox);
   try {
-    const links = await world.host.within(path, (inside) => inside.kernel.listLinks());
-    return new Set(links.map((it) => it.name));
+    return await world.host.within(path, async ({ kernel }) => {
+      const [links, routes] = await Promise.all([kernel.listLinks(), kernel.listRoutes()]);
+      const ways = routes.filter((it) => it.to.length === 0);
+      return {
+        links: new Set(links.map((it) => it.name)),
+        defaults: ways.flatMap((way) => links.find((it) => it.index === way.link)?.name ?? []),
+      };
+    });
   } catch (error) {
     if (isKernelError(error, 'ENOENT', 'EINVAL')) throw new LandlineError('TARGET_GONE', { target: path }, { cause: error });
     throw error;
+  }
+}
+
+/** The first free of eth0, eth1, … */
+function freeInterface({ links }: Found): string {
+  for (let count = 0; ; count += 1) if (!links.has(`eth${count}`)) return `eth${count}`;
+}
+
+function pathOf(world: World, sandbox: SandboxSpec): string {
+  switch (sandbox.kind) {
+    case 'process':
+      return `/proc/${sandbox.pid}/ns/net`;
+    case 'file':
+      return sandbox.path;
+    case 'container':
+      return world.containers.netnsOf(sandbox.id) ?? '/proc/0/ns/net';
+    default:
+      throw new Error(`nothing is attached to a sandbox of kind ${sandbox.kind}`);
   }
 }
 
@@ -99,10 +168,16 @@ function endpointOf(ask: AttachAsk, name: string, former: string): EndpointSpec 
 export async function detachTarget(environments: Environments, name: string, network: string | undefined): Promise<void> {
   const { spec } = environments.require(name).record;
   const { sandbox } = spec;
-  if (sandbox?.kind !== 'process' && sandbox?.kind !== 'file') throw new LandlineError('NOT_ATTACHED', { name });
-  const rest = spec.endpoints.filter((it) => network !== undefined && it.network !== network);
-  if (rest.length === spec.endpoints.length)
+  if (sandbox?.kind !== 'process' && sandbox?.kind !== 'file' && sandbox?.kind !== 'container')
+    throw new LandlineError('NOT_ATTACHED', { name });
+  // The first is the one that the labels ask for.
+  const kept = sandbox.kind === 'container' && sandbox.labelled ? spec.endpoints.slice(0, 1) : [];
+  const rest = spec.endpoints.filter((it) => kept.includes(it) || (network !== undefined && it.network !== network));
+  if (rest.length === spec.endpoints.length) {
+    if (sandbox.kind === 'container' && kept.some((it) => network === undefined || it.network === network))
+      throw new LandlineError('LABELLED', { container: sandbox.container, name });
     throw new LandlineError('NOT_ATTACHED', { name, ...(network === undefined ? {} : { network }) });
+  }
   if (rest.length === 0) await environments.down(name, { keepAddress: false, volumes: false });
   else await environments.up({ ...spec, endpoints: rest }, { wait: false, timeoutMs: 0 });
 }

@@ -9,6 +9,7 @@ import { type Ipv4, ipv4 } from '../net/ipv4.ts';
 import { containsAddress, formatPrefix } from '../net/prefix.ts';
 import { version } from '../version.ts';
 import { attachTarget, detachTarget } from './attachments.ts';
+import { type ContainerKeeper, isKeptByLabels, requireUnlabelled } from './container-keeper.ts';
 import type { EnvironmentLoop } from './environment.ts';
 import { type DownOptions, type Environments, serviceUnknown } from './environments.ts';
 import { iterate } from './iterate.ts';
@@ -28,6 +29,7 @@ import {
   networkView,
   noneView,
   reservationView,
+  troubledView,
   upView,
 } from './views.ts';
 import { requireNetwork } from './wish.ts';
@@ -36,10 +38,12 @@ import type { World } from './world.ts';
 /** Most lines of history in one answer. */
 const mostHistory = 10_000;
 
-export function daemonOn(world: World, environments: Environments): Daemon {
-  const views = (): ReturnType<typeof environmentViews> => environmentViews(world, environments.loop);
+export function daemonOn(world: World, environments: Environments, keeper: ContainerKeeper): Daemon {
+  const views = (): ReturnType<typeof environmentViews> => environmentViews(world, environments.loop, keeper.troubled());
 
   const view = async (name: string): ReturnType<Daemon['environment']> => {
+    const troubled = world.store.environment(name) === undefined ? keeper.troubled().find((it) => it.name === name) : undefined;
+    if (troubled !== undefined) return troubledView(troubled);
     const found = await environmentView(world, environments.require(name).loop);
     if (found !== undefined) return found;
     // It went between the look into the ledger and the look at the world.
@@ -64,14 +68,17 @@ export function daemonOn(world: World, environments: Environments): Daemon {
     environments: views,
     environment: view,
     up: (ask) => up(world, environments, ask),
-    down: async (name, options) => void (await end(name, options)),
+    down: async (name, options) => {
+      requireUnlabelled(world, name);
+      await end(name, options);
+    },
     stop: async (name, service) => viewOfLoop(await environments.stop(name, service)),
     start: async (name, service, options) => viewOfLoop(await environments.start(name, service, options)),
     restart: async (name, service, options) => viewOfLoop(await environments.restart(name, service, options)),
     replace: async (name, service, image, options) => viewOfLoop(await environments.replace(name, service, image, options)),
     sandbox: (name) => sandboxOf(world, environments, name),
     downAll: async (options) => {
-      const names = world.store.environments().map((it) => it.spec.name);
+      const names = world.store.environments().flatMap(({ spec }) => (isKeptByLabels(world, spec) ? [] : [spec.name]));
       return Promise.all(names.map((name) => end(name, options)));
     },
     attach: (ask) => attachTarget(world, environments, ask),

@@ -138,6 +138,7 @@ export function environmentLoop(world: World, name: string, wakeLater: () => voi
 
   /** What lives on in a sandbox whose owner went is stopped; then there is nothing to do but wait. */
   const awaitOwner = (spec: EnvironmentSpec, observed: Observed): Plan => {
+    if (spec.sandbox?.kind === 'container') return awaitContainer(world, observed);
     const { steps } = plan({ endpoints: [], services: desiredServices(spec) }, observed, memory, Date.now());
     const stops = steps.filter((step) => step.do === 'stop-service');
     if (stops.length === 0) throw sandboxMissing(world, spec);
@@ -303,6 +304,17 @@ function waitText({ service, condition }: Dependency): string {
 /** Names of the links that are there and Landline's own. */
 const linksOf = (observed: Observed): ReadonlySet<string> =>
   new Set(observed.endpoints.filter((it) => it.hostEnd?.ours === true && it.up).map((it) => it.interface));
+
+/**
+ * A container that does not run is in order, and its address is nobody's meanwhile: who shares its network may live on,
+ * and the links with them. Before Docker has been asked, nothing is known of it.
+ * @throws LandlineError DOCKER_UNREACHABLE, DOCKER_TOO_OLD
+ */
+function awaitContainer({ containers, dockerWatch }: World, observed: Observed): Plan {
+  if (containers.isListed) return { steps: observed.leftovers.length === 0 ? [] : [{ do: 'retire-leftovers' }] };
+  if (dockerWatch.problem !== undefined) throw dockerWatch.problem;
+  return { steps: [] };
+}
 
 /** What is done in one go: the first step, or all services that are to be stopped. */
 function firstOf(steps: readonly Step[]): readonly Step[] {

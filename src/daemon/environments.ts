@@ -44,6 +44,8 @@ export interface Environments {
    * @throws LandlineError ENVIRONMENT_UNKNOWN, SERVICE_UNKNOWN, IMAGE_*, and those of `up`
    */
   replace(name: string, service: string, image: string | undefined, options: UpOptions): Promise<EnvironmentLoop>;
+  /** Writes the wish for the sandbox of somebody else's container, and looks after it from now on: what stands in its way is a problem of it. */
+  adopt(spec: EnvironmentSpec): Promise<void>;
   /** @throws LandlineError ENVIRONMENT_UNKNOWN */
   require(name: string): { readonly record: EnvironmentRecord; readonly loop: EnvironmentLoop };
   loop(name: string): EnvironmentLoop;
@@ -283,10 +285,22 @@ export function openEnvironments(world: World): Environments {
       else if (record !== undefined) await loop(name).converge();
     });
 
+  const adopt: Environments['adopt'] = (spec) =>
+    inTurn(spec.name, async () => {
+      const before = world.store.environment(spec.name);
+      if (before !== undefined && before.phase !== 'removing' && JSON.stringify(before.spec) === JSON.stringify(spec)) return;
+      await world.store.together(() => world.store.putEnvironment(spec, 'up', Date.now()));
+      // What stands in its way is a problem that the networks show, and that an attach to the private one meets.
+      await settleFirewall(world, spec).catch(() => undefined);
+      world.events.tell('environment up', { environment: spec.name });
+      loop(spec.name).wake();
+    });
+
   return {
     require,
     loop,
     resume,
+    adopt,
     wake,
     up: async (spec, options) => {
       const written = await inTurn(spec.name, () => bringUp(spec));

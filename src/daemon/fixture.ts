@@ -5,16 +5,19 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { linkGroup } from '../core/mark.ts';
 import type { EnvironmentSpec, LanNetwork, ServiceSpec } from '../core/model.ts';
+import { openDocker, watchDocker } from '../engine/docker/index.ts';
 import { type FakeMachine, makeFakeMachine } from '../engine/fake.ts';
 import { type FakeHost, fakeHost } from '../host/fake.ts';
 import { formatIpv4, ipv4 } from '../net/ipv4.ts';
 import { formatPrefix, prefix } from '../net/prefix.ts';
 import { openStore } from '../store/index.ts';
 import { type Arp, arpAnnouncement } from '../wire/arp/arp.ts';
+import { openContainers } from './containers.ts';
 import { formatEvent, openEvents } from './events.ts';
 import { watchForwarding } from './forwarding.ts';
 import { openLeaseKeeper } from './lease-keeper.ts';
 import { markedLinks } from './marked-links.ts';
+import { probesAhead } from './probes-ahead.ts';
 import type { World } from './world.ts';
 
 export const squatter = '52:54:00:00:00:99';
@@ -74,8 +77,14 @@ export async function fakeWorld(t: TestContext, { probe = false }: { readonly pr
   await host.kernel.addLink({ kind: 'bridge', name: 'br0', up: true });
   const netnsFolder = '/run/landline/netns/a1b2';
   const leases = openLeaseKeeper({ host, store, events, netnsFolder });
+  const docker = openDocker({ kind: 'unix', path: '/nowhere/docker.sock' });
+  const dockerWatch = watchDocker(docker);
   const world: World = {
     leases,
+    docker,
+    dockerWatch,
+    containers: openContainers(docker, dockerWatch, () => false),
+    probes: probesAhead(host),
     host,
     engine: machine.openEngine(),
     store,

@@ -11,13 +11,15 @@ import path from 'node:path';
 import { type ApiServer, clearStale, serveApi } from '../api/server.ts';
 import { linkGroup } from '../core/mark.ts';
 import type { Configuration } from '../core/model.ts';
-import { chooseDockerAddress, openDocker, openDockerEngine } from '../engine/docker/index.ts';
+import { chooseDockerAddress, openDocker, openDockerEngine, watchDocker } from '../engine/docker/index.ts';
 import { openNativeEngine } from '../engine/native/index.ts';
 import { LandlineError } from '../errors.ts';
 import { parseConfiguration } from '../files/index.ts';
 import { openHost } from '../host/index.ts';
 import { openNft } from '../host/nft.ts';
 import { openStore } from '../store/index.ts';
+import { containerOf, keepContainers } from './container-keeper.ts';
+import { openContainers } from './containers.ts';
 import { daemonOn } from './daemon.ts';
 import { joinEngines } from './engines.ts';
 import { type Environments, openEnvironments } from './environments.ts';
@@ -28,6 +30,7 @@ import { applyFirewall } from './host-firewall.ts';
 import { openLeaseKeeper } from './lease-keeper.ts';
 import { markedLinks } from './marked-links.ts';
 import { keepNames } from './names.ts';
+import { probesAhead } from './probes-ahead.ts';
 import { refusal } from './refusals.ts';
 import { sweep, sweepServices } from './sweep.ts';
 import { watchWorld } from './triggers.ts';
@@ -61,7 +64,8 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
     const onInternal = (error: LandlineError): void =>
       console.error(error.cause instanceof Error ? error.cause.stack : error.stack);
     const group = groupId('landline');
-    api = await serveApi(daemonOn(world, environments), {
+    const keeper = keepContainers(world, environments);
+    api = await serveApi(daemonOn(world, environments, keeper), {
       socket: options.socket,
       onInternal,
       ...(group === undefined ? {} : { group }),
@@ -73,6 +77,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
       environments: world.store.environments().length,
       pid: process.pid,
     });
+    world.dockerWatch.start();
     resume(world, environments).catch((error: unknown) => world.events.tell('could not look', { problem: String(error) }));
     for await (const signal of signals) {
       if (signal !== 'SIGHUP') break;
@@ -112,22 +117,32 @@ async function openWorld(
   await host.listNetns(netnsFolder);
   const native = openNativeEngine({ directory: path.join(options.stateDir, 'services'), hiddenFolder: netnsFolder, log });
   let connected = (): void => undefined;
-  const client = openDocker(chooseDockerAddress(configuration.docker.socket, process.env));
-  const docker = openDockerEngine({
-    docker: client,
+  const docker = openDocker(chooseDockerAddress(configuration.docker.socket, process.env));
+  const dockerEngine = openDockerEngine({
+    docker,
     installation: store.installation,
     directory: path.join(options.stateDir, 'docker'),
     anchorImage: () => world.configuration.docker.anchorImage,
     pull: (image, platform, onProgress) =>
-      client.images.pull(image, { ...(platform === undefined ? {} : { platform }), onProgress }),
+      docker.images.pull(image, { ...(platform === undefined ? {} : { platform }), onProgress }),
     onConnect: () => connected(),
     isWanted: () => store.environments().some(({ spec }) => spec.engine === 'docker'),
     log,
   });
-  const engine = joinEngines(native, docker, store);
+  const engine = joinEngines(native, dockerEngine, store);
   await engine.open();
   const leases = openLeaseKeeper({ host, store, events, netnsFolder });
+  const dockerWatch = watchDocker(docker);
+  dockerWatch.listen({
+    onConnected: () => events.tell('docker found', { socket: docker.address }),
+    onLost: (error) => events.tell('docker away', { socket: docker.address, problem: error.message }),
+  });
+  const isAttached = (id: string): boolean => store.environments().some(({ spec }) => containerOf(spec)?.id === id);
   const parts = {
+    docker,
+    dockerWatch,
+    containers: openContainers(docker, dockerWatch, isAttached),
+    probes: probesAhead(host),
     host,
     leases,
     engine,
@@ -146,6 +161,9 @@ async function openWorld(
     world.names.close();
     leases.close();
     await engine.close();
+    dockerWatch.close();
+    world.containers.close();
+    docker.close();
     world.firewall.close();
     host.close();
     store.close();

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { route } from '../api/routes.ts';
 import { asLandlineError } from '../errors.ts';
+import { keepContainers } from './container-keeper.ts';
 import { daemonOn } from './daemon.ts';
 import { openEnvironments } from './environments.ts';
 import { fakeWorld, specOf } from './fixture.ts';
@@ -100,7 +101,7 @@ test('every wrong request is refused by name, and changes nothing', async (t) =>
   const environments = openEnvironments(world);
   t.after(() => environments.close());
   await environments.up(specOf('shop', '192.168.11.101'), { wait: false, timeoutMs: 0 });
-  const daemon = daemonOn(world, environments);
+  const daemon = daemonOn(world, environments, keepContainers(world, environments));
   const before = await look();
   for (const [request, body, code, says] of table) {
     await t.test(`${request} ${body.slice(0, 60)}`, async () => {

@@ -16,20 +16,25 @@ interface Times {
 }
 
 /** RFC 5227 section 1.1 (PROBE_NUM, PROBE_MIN, PROBE_MAX, ANNOUNCE_WAIT), and a profile for LANs that answer at once. */
-const profiles: Readonly<Record<Exclude<ProbeProfile, 'off'>, Times>> = {
+const profiles: Readonly<Record<Exclude<ProbeProfile, 'off'> | 'ahead', Times>> = {
   fast: { probes: 3, between: [100, 100], after: 100 },
+  // While a container is prepared, which takes some 200 to 500 ms.
+  ahead: { probes: 3, between: [50, 50], after: 100 },
   rfc5227: { probes: 3, between: [1000, 2000], after: 2000 },
 };
+
+interface ProbeOwn {
+  readonly mac: Mac;
+  readonly address: Ipv4;
+  /** A MAC whose claim is no conflict: that of the endpoint that is to have the address, where somebody else asks for it. */
+  readonly former?: Mac;
+}
 
 /**
  * Probes for `address` with an ARP socket on a link that is up and has no address.
  * @returns the MAC of whoever has the address or is about to take it, as soon as it is heard; undefined when it is free.
  */
-export async function probe(
-  ears: Ears,
-  own: { readonly mac: Mac; readonly address: Ipv4 },
-  profile: ProbeProfile,
-): Promise<Mac | undefined> {
+export async function probe(ears: Ears, own: ProbeOwn, profile: ProbeProfile | 'ahead'): Promise<Mac | undefined> {
   if (profile === 'off') return undefined;
   const times = profiles[profile];
   const conflict = new AbortController();
@@ -52,10 +57,10 @@ export async function probe(
   }
 }
 
-function holderIn(frame: Uint8Array, own: { readonly mac: Mac; readonly address: Ipv4 }): Mac | undefined {
+function holderIn(frame: Uint8Array, own: ProbeOwn): Mac | undefined {
   try {
     const heard = decodeArp(frame);
-    return conflictsWith(heard, own) ? heard.senderMac : undefined;
+    return conflictsWith(heard, own) && heard.senderMac !== own.former ? heard.senderMac : undefined;
   } catch (error) {
     // What is not ARP for IPv4 says nothing about an address.
     if (error instanceof WireError) return undefined;

@@ -3,7 +3,9 @@ import { type Mark, privateLinkGroup } from '../core/mark.ts';
 import type { EnvironmentSpec } from '../core/model.ts';
 import type { DesiredEndpoint, Step } from '../core/plan/model.ts';
 import type { DesiredPrivateEnd } from '../core/plan/private-end.ts';
+import { LandlineError } from '../errors.ts';
 import { isKernelError } from '../host/index.ts';
+import { formatIpv4 } from '../net/ipv4.ts';
 import { formatPrefix } from '../net/prefix.ts';
 import {
   type AttachTimes,
@@ -217,9 +219,20 @@ function privateWish(context: StepContext, endpoint: DesiredEndpoint, end: Desir
 /** The firewall stands before the link is made. */
 async function attachTo(context: StepContext, endpoint: DesiredEndpoint, netns: string): Promise<AttachTimes> {
   const { world } = context;
-  if (endpoint.private === undefined) return attach(world.host, world.forwarding, lanWish(context, endpoint, netns));
+  if (endpoint.private === undefined) {
+    const wish = lanWish(context, endpoint, netns);
+    return attach(world.host, world.forwarding, (await isFoundFree(world, endpoint)) ? { ...wish, probe: 'off' } : wish);
+  }
   await applyFirewall(world);
   return attachPrivate(world.host, privateWish(context, endpoint, endpoint.private, netns));
+}
+
+/** Whether a probe that ran ahead found nobody with the address. @throws LandlineError ADDRESS_TAKEN */
+async function isFoundFree(world: World, { network, address: { address } }: DesiredEndpoint): Promise<boolean> {
+  const found = await world.probes.take(network, address);
+  if (found?.holder !== undefined)
+    throw new LandlineError('ADDRESS_TAKEN', { address: formatIpv4(address), network, holder: found.holder });
+  return found !== undefined;
 }
 
 async function attachEndpoint(context: StepContext, endpoint: DesiredEndpoint, netns: string): Promise<void> {

@@ -7,6 +7,7 @@ import { LandlineError } from '../errors.ts';
 import { formatIpv4 } from '../net/ipv4.ts';
 import { nearest } from '../net/name.ts';
 import { isPrivate, networksOf, networksWithResolvers } from './networks.ts';
+import { startTimeOf } from './processes.ts';
 import { localNames, sandboxView } from './wish.ts';
 import { netnsPath, type World } from './world.ts';
 
@@ -42,6 +43,8 @@ export function sandboxPath(world: World, spec: EnvironmentSpec, depth = 0): str
       return startTimeOf(sandbox.pid) === sandbox.startTime ? `/proc/${sandbox.pid}/ns/net` : undefined;
     case 'file':
       return sandbox.path;
+    case 'container':
+      return world.containers.netnsOf(sandbox.id);
   }
 }
 
@@ -64,17 +67,6 @@ function joinedSpec(world: World, sandbox: Extract<SandboxSpec, { kind: 'environ
   return record?.phase === 'removing' ? undefined : record?.spec;
 }
 
-/** When a process started (field 22 of proc_pid_stat(5)); undefined when there is none. */
-export function startTimeOf(pid: number): string | undefined {
-  try {
-    const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The name in parentheses may hold anything: fields are counted behind its end.
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
-  } catch {
-    return undefined;
-  }
-}
-
 /** What stands in the way of an environment whose sandbox's owner is away. */
 export function sandboxMissing(world: Pick<World, 'store'>, spec: EnvironmentSpec): LandlineError {
   const { sandbox } = spec;
@@ -89,6 +81,8 @@ export function sandboxMissing(world: Pick<World, 'store'>, spec: EnvironmentSpe
       return new LandlineError('TARGET_GONE', { target: `process ${sandbox.pid}` });
     case 'file':
       return new LandlineError('TARGET_GONE', { target: sandbox.path });
+    case 'container':
+      return new LandlineError('CONTAINER_STOPPED', { container: sandbox.container });
     default:
       throw new Error(`the sandbox of ${spec.name} is always there, or made`);
   }

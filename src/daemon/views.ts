@@ -17,6 +17,8 @@ import { formatIpv4 } from '../net/ipv4.ts';
 import { formatPrefix, type Prefix } from '../net/prefix.ts';
 import { addressesOf, formatRange, rangeContains } from '../net/range.ts';
 import type { HistoryEntry, Reservation } from '../store/index.ts';
+import { containerOf, type TroubledContainer } from './container-keeper.ts';
+import type { KnownContainer } from './containers.ts';
 import type { EnvironmentLoop } from './environment.ts';
 import { leaseView } from './lease-views.ts';
 import { logTail } from './log-tail.ts';
@@ -44,12 +46,17 @@ export async function environmentView(world: World, loop: EnvironmentLoop): Prom
   const plumbed = record.phase === 'up';
   return {
     name: spec.name,
-    state: stateOf({ plumbed, observed, spec, troubled, settled: loop.settled }),
-    engine: spec.engine ?? 'native',
+    state: isStoppedContainer(world, spec, loop)
+      ? 'stopped'
+      : stateOf({ plumbed, observed, spec, troubled, settled: loop.settled }),
+    engine: spec.sandbox?.kind === 'container' ? 'docker' : (spec.engine ?? 'native'),
     network: networkOf(spec),
     sandbox: observed.sandbox === undefined ? null : { inode: observed.sandbox.inode },
     endpoints: spec.endpoints.flatMap((it) => endpointView(world, spec, it, leases, observed)),
-    services: spec.services.map((it) => serviceView(it, spec.stopped?.includes(it.name) === true, observed, loop)),
+    services: [
+      ...spec.services.map((it) => serviceView(it, spec.stopped?.includes(it.name) === true, observed, loop)),
+      ...containerViews(world, spec),
+    ],
     problems: problems.map(problemView),
   };
 }
@@ -113,6 +120,46 @@ async function observedOr(loop: EnvironmentLoop): Promise<{ observed: Observed; 
   }
 }
 
+function isStoppedContainer(world: World, spec: EnvironmentSpec, loop: EnvironmentLoop): boolean {
+  const id = containerOf(spec)?.id;
+  return (
+    id !== undefined && world.containers.isListed && loop.problem === undefined && world.containers.netnsOf(id) === undefined
+  );
+}
+
+/** The container that an environment stands for is its one service. */
+function containerViews(world: World, spec: EnvironmentSpec): ServiceView[] {
+  const container = world.containers.get(containerOf(spec)?.id ?? '');
+  return container === undefined ? [] : [containerView(container)];
+}
+
+function containerView({ name, generation, health, image, exitStatus, restarts }: KnownContainer): ServiceView {
+  const state = generation !== undefined ? 'running' : exitStatus === undefined ? 'starting' : 'exited';
+  return {
+    name,
+    state,
+    health: health ?? null,
+    image: image ?? null,
+    pid: generation?.pid ?? null,
+    exitStatus: exitStatus ?? null,
+    restarts,
+  };
+}
+
+/** A labelled container that is not plumbed. */
+export function troubledView({ container, name, network, problem }: TroubledContainer): EnvironmentView {
+  return {
+    name,
+    state: 'failed',
+    engine: 'docker',
+    network,
+    sandbox: null,
+    endpoints: [],
+    services: [containerView(container)],
+    problems: [problemView(problem)],
+  };
+}
+
 function unhealthyServices(spec: EnvironmentSpec, observed: Observed): LandlineError[] {
   const { name: environment, services } = spec;
   return observed.services.flatMap(({ name: service, health }) =>
@@ -130,9 +177,14 @@ function networkOf({ sandbox, endpoints }: EnvironmentSpec): string {
 }
 
 /** Every environment, by name. */
-export async function environmentViews(world: World, loopOf: (name: string) => EnvironmentLoop): Promise<EnvironmentView[]> {
+export async function environmentViews(
+  world: World,
+  loopOf: (name: string) => EnvironmentLoop,
+  troubled: readonly TroubledContainer[],
+): Promise<EnvironmentView[]> {
   const views = await Promise.all(world.store.environments().map((it) => environmentView(world, loopOf(it.spec.name))));
-  return views.flatMap((it) => (it === undefined ? [] : [it])).sort((a, b) => (a.name < b.name ? -1 : 1));
+  const all = [...views.flatMap((it) => (it === undefined ? [] : [it])), ...troubled.map(troubledView)];
+  return all.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 export function upView(view: EnvironmentView, loop: EnvironmentLoop, notes: readonly string[]): UpView {

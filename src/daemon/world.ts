@@ -1,14 +1,17 @@
 /** What every part of the daemon is given: the doors, and the configuration as it is now. */
 import type { Configuration } from '../core/model.ts';
+import type { DockerClient, DockerWatch } from '../engine/docker/index.ts';
 import type { Engine } from '../engine/index.ts';
 import type { Host } from '../host/index.ts';
 import type { Store } from '../store/index.ts';
+import type { Containers } from './containers.ts';
 import type { Events } from './events.ts';
 import type { Firewall } from './firewall.ts';
 import type { Forwarding } from './forwarding.ts';
 import type { LeaseKeeper } from './lease-keeper.ts';
 import type { MarkedLinks } from './marked-links.ts';
 import type { Names } from './names.ts';
+import type { ProbesAhead } from './probes-ahead.ts';
 
 export interface World {
   readonly host: Host;
@@ -20,6 +23,11 @@ export interface World {
   readonly firewall: Firewall;
   readonly names: Names;
   readonly leases: LeaseKeeper;
+  readonly docker: DockerClient;
+  /** Docker's events; whoever acts on them listens here. */
+  readonly dockerWatch: DockerWatch;
+  readonly containers: Containers;
+  readonly probes: ProbesAhead;
   /** Group of the links of this installation. */
   readonly linkGroup: number;
   /** Folder in which sandboxes are bound, as `ip netns` does in /run/netns. */

@@ -140,6 +140,12 @@ function linkStories(story: Story, addSandbox: AddSandbox): void {
     });
   });
 
+  story('a namespace whose links were never up has no routes', async (host, { folder }) => {
+    await host.addNetns(`${folder}/shop`);
+    assert.deepEqual(await host.within(`${folder}/shop`, ({ kernel }) => kernel.listRoutes()), []);
+    assert.deepEqual(await host.within(`${folder}/shop`, ({ kernel }) => kernel.listRoutes(undefined, 'all')), []);
+  });
+
   story('a veth has its other end in another namespace, and each end tells the index of the other', async (host, it) => {
     const bridge = await addBridge(host.kernel);
     const path = `${it.folder}/shop`;

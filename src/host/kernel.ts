@@ -16,7 +16,7 @@ import {
 } from '../wire/netlink/route.ts';
 import { decodeRule, encodeRule, RTM_GETRULE } from '../wire/netlink/rule.ts';
 import type { AddedLink, ChildSpec, Kernel, Link, LinkChange, LinkSpec } from './index.ts';
-import { KernelError } from './kernel-error.ts';
+import { isKernelError, KernelError } from './kernel-error.ts';
 import { toForwardingEntry, toLink, toLinkAddress, toNeighbour, toRoute, toRule } from './meanings.ts';
 import { inNetns, openNetns } from './netns.ts';
 import {
@@ -129,7 +129,8 @@ export function kernelOn(socket: Transactions, lanes: readonly Transactions[] = 
     deleteAddress: (it) => change(deleteAddressRequest(it)),
     listRoutes: async (link, tables = 'main') => {
       const table = tables === 'main' ? RT_TABLE_MAIN : RT_TABLE_UNSPEC;
-      const messages = socket.dump(read('ip -4 route show', RTM_GETROUTE, routesPayload(link, table)));
+      const request = read('ip -4 route show', RTM_GETROUTE, routesPayload(link, table));
+      const messages = unlessNoTable(() => socket.dump(request));
       const routes = messages.map((it) => decodeRoute(it.payload)).filter((it) => it.type === RTN_UNICAST);
       return routes.filter((it) => (table === RT_TABLE_MAIN ? it.table === table : it.table !== RT_TABLE_LOCAL)).map(toRoute);
     },
@@ -159,6 +160,16 @@ export function kernelOn(socket: Transactions, lanes: readonly Transactions[] = 
       socket.changeNow(requests);
     },
   };
+}
+
+/** A namespace whose links were never up has no table yet, and the kernel says ENOENT ("FIB table does not exist"). */
+function unlessNoTable<T>(dump: () => readonly T[]): readonly T[] {
+  try {
+    return dump();
+  } catch (error) {
+    if (isKernelError(error, 'ENOENT')) return [];
+    throw error;
+  }
 }
 
 const read = (doing: string, type: number, payload: Uint8Array): Request => ({ doing, type, flags: 0, payload });

@@ -4,7 +4,7 @@ import { type TarEntry, tarOf } from '../../src/engine/docker/tar.ts';
 import type { ContainerConfig } from '../../src/engine/docker/types.ts';
 
 export interface ImageWish {
-  /** `landline/pause:1`. */
+  /** `landline/pause:1`; the tag `latest` where it has none. */
   readonly name: string;
   readonly files: readonly TarEntry[];
   readonly config: ContainerConfig;
@@ -25,7 +25,7 @@ export function imageTar({ name, files, config, architecture }: ImageWish): Uint
     history: [{ created_by: 'landline' }],
   });
   const configFile = `${digest(text)}.json`;
-  const manifest = [{ Config: configFile, RepoTags: [name], Layers: ['layer.tar'] }];
+  const manifest = [{ Config: configFile, RepoTags: [name.includes(':') ? name : `${name}:latest`], Layers: ['layer.tar'] }];
   return tarOf([
     { path: configFile, bytes: text },
     { path: 'layer.tar', bytes: layer },

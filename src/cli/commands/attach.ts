@@ -23,19 +23,20 @@ const collect = (value: string, before: readonly string[] | undefined): string[]
 export const addAttach: AddCommand = (root) => {
   root
     .command('attach')
-    .description('plumb the network namespace of a process, or one that is bound to a file, and keep it so')
+    .description('plumb a container, the network namespace of a process, or one that is bound to a file, and keep it so')
+    .argument('[container]', 'a container of Docker, by id or name; kept through its restarts, forgotten after its removal')
     .option('--pid <pid>', 'the process whose namespace it is; forgotten when it ends')
     .option('--netns <file>', 'the file, as `ip netns add` makes it')
     .requiredOption('--network <network>', 'the network to join')
-    .option('--name <name>', "what to call it (default: the file's name, or pid-PID)")
+    .option('--name <name>', "what to call it (default: the container's name, the file's, or pid-PID)")
     .option('--address <address>', "a fixed address, or 'pool', or 'dhcp' (default: as the network says)")
     .option('--interface <link>', 'name of the link in there (default: the first free of eth0, eth1, …)')
     .option('--mac <mac>', 'a chosen MAC (default: derived, always the same)')
     .option('--gateway <gateway>', "an address, or none (default: the network's)")
     .option('--route <to,via>', 'a further route; may be given again', collect)
     .option('--json', 'print one JSON document')
-    .action(async ({ json, netns, ...rest }: AttachOptions) => {
-      const query = { ...rest, netns: netns === undefined ? undefined : path.resolve(netns) };
+    .action(async (container: string | undefined, { json, netns, ...rest }: AttachOptions) => {
+      const query = { ...rest, container, netns: netns === undefined ? undefined : path.resolve(netns) };
       const view = await client().call<UpView>('POST', '/v1/attachments', { query });
       if (json) printJson(view);
       else process.stdout.write(upText(view));

@@ -2,3 +2,4 @@
 export { chooseDockerAddress } from './address.ts';
 export { type DockerClient, openDocker } from './client.ts';
 export { openDockerEngine } from './engine.ts';
+export { type DockerWatch, watchDocker } from './watch.ts';
