@@ -1,0 +1,125 @@
+/** Other people's DHCP servers on the office's machine `server`, and what they themselves say that they did. */
+import fs from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Office } from '../office.ts';
+
+export interface DhcpServer {
+  start(): Promise<void>;
+  /** kill -9, as power loss would. */
+  stop(): Promise<void>;
+  /** All that it has written: its log, and its file of leases. */
+  log(): Promise<string>;
+  leases(): Promise<string>;
+}
+
+type Names = Pick<Office, 'read' | 'exec' | 'folder' | 'pidOf'>;
+
+/** The lab's own dnsmasq is put away. */
+export async function stopLabServer(office: Names): Promise<void> {
+  await office.exec('server', ['sh', '-c', 'kill -9 $(pidof dnsmasq)']);
+}
+
+function server(office: Names, program: string, command: string, leaseFile: string): DhcpServer {
+  const root = `/proc/${office.pidOf('server')}/root`;
+  const log = `/var/log/${program}.log`;
+  const text = async (file: string): Promise<string> =>
+    fs.existsSync(`${root}${file}`) ? fs.readFileSync(`${root}${file}`, 'utf8') : '';
+  return {
+    start: async () => {
+      await office.read('server', ['sh', '-c', `setsid ${command} >>${log} 2>&1 </dev/null &`]);
+      // Each of them opens a socket on port 67, of UDP or of packets.
+      for (let tries = 0; tries < 100; tries += 1) {
+        await sleep(50);
+        const { stdout } = await office.exec('server', [
+          'sh',
+          '-c',
+          `cat /proc/$(pidof ${program})/status /proc/net/udp 2>/dev/null`,
+        ]);
+        if (/:0043 /.test(stdout)) return;
+      }
+      throw new Error(`${program} does not listen: ${await text(log)}`);
+    },
+    stop: async () => {
+      await office.read('server', [
+        'sh',
+        '-c',
+        `pid=$(pidof ${program}); kill -9 $pid; while [ -e /proc/$pid ]; do sleep 0.01; done`,
+      ]);
+    },
+    log: () => text(log),
+    leases: () => text(leaseFile),
+  };
+}
+
+const write = (office: Names, name: string, content: string): string => {
+  const file = path.join(office.folder, name);
+  fs.writeFileSync(file, content);
+  return file;
+};
+
+/** Kea, whose leases may last seconds. */
+export function kea(
+  office: Names,
+  times: { readonly lease: number; readonly renew?: number; readonly rebind?: number },
+): DhcpServer {
+  const { lease, renew, rebind } = times;
+  const configuration = {
+    Dhcp4: {
+      'interfaces-config': { interfaces: ['eth0'] },
+      'lease-database': { type: 'memfile', persist: true, name: '/var/lib/kea.csv', 'lfc-interval': 0 },
+      'valid-lifetime': lease,
+      ...(renew === undefined ? {} : { 'renew-timer': renew }),
+      ...(rebind === undefined ? {} : { 'rebind-timer': rebind }),
+      authoritative: true,
+      subnet4: [
+        {
+          id: 1,
+          subnet: '192.168.10.0/23',
+          pools: [{ pool: '192.168.10.100 - 192.168.10.199' }],
+          'option-data': [
+            { name: 'routers', data: '192.168.11.1' },
+            { name: 'domain-name-servers', data: '192.168.11.2' },
+          ],
+        },
+      ],
+      loggers: [{ name: 'kea-dhcp4', severity: 'INFO', output_options: [{ output: 'stdout' }] }],
+    },
+  };
+  const file = write(office, 'kea.json', JSON.stringify(configuration));
+  return server(office, 'kea-dhcp4', `env KEA_PIDFILE_DIR=/run KEA_LOCKFILE_DIR=none kea-dhcp4 -c ${file}`, '/var/lib/kea.csv');
+}
+
+/** How often Kea has said that it gave, or renewed, an address. */
+export const grantsOf = (log: string): number => log.split('DHCP4_LEASE_ALLOC').length - 1;
+
+/** ISC dhcpd. */
+export function dhcpd(office: Names, seconds: number): DhcpServer {
+  const file = write(
+    office,
+    'dhcpd.conf',
+    `authoritative; ddns-update-style none; default-lease-time ${seconds}; max-lease-time ${seconds}; min-lease-time ${seconds};
+     option classless code 121 = array of unsigned integer 8;
+     subnet 192.168.10.0 netmask 255.255.254.0 {
+       range 192.168.10.100 192.168.10.199;
+       option domain-name-servers 192.168.11.3;
+       option domain-name "lab.office.example";
+       option interface-mtu 1400;
+       option classless 24, 10,60,0, 192,168,11,9, 0, 192,168,11,1;
+     }`,
+  );
+  const leases = '/var/lib/dhcpd.leases';
+  return server(office, 'dhcpd', `sh -c 'touch ${leases}; exec dhcpd -4 -f -cf ${file} -lf ${leases} --no-pid eth0'`, leases);
+}
+
+/** dnsmasq, with a range of its own. */
+export function dnsmasq(office: Names, range: string): DhcpServer {
+  const leases = '/var/lib/dnsmasq.leases';
+  const options = `--keep-in-foreground --conf-file=/dev/null --user=root --port=0 --dhcp-authoritative --no-ping --log-dhcp --log-facility=-`;
+  return server(
+    office,
+    'dnsmasq',
+    `dnsmasq ${options} --dhcp-leasefile=${leases} --dhcp-range=${range},255.255.254.0,2m --dhcp-option=3,192.168.11.1`,
+    leases,
+  );
+}
