@@ -168,7 +168,7 @@ export interface UlimitSpec {
 
 /** How one finds out whether a service is well, in Compose's meaning of the words. Times in milliseconds. */
 export interface Healthcheck {
-  /** Program and arguments; ending with 0 is success. */
+  /** Program and arguments; ending with 0 is success. Empty: the image's own, and each 0 below is what the image says. */
   readonly test: readonly string[];
   /** From the end of a check to the next one, and from the start to the first. */
   readonly intervalMs: number;

@@ -84,7 +84,7 @@ function formatVolume(it: Exclude<MountSpec, { kind: 'tmpfs' | 'text' }>): objec
 
 function formatHealthcheck(it: Healthcheck): object {
   return {
-    test: ['CMD', ...it.test],
+    test: it.test.length === 0 ? undefined : ['CMD', ...it.test],
     interval: `${it.intervalMs}ms`,
     timeout: `${it.timeoutMs}ms`,
     retries: it.retries,

@@ -62,6 +62,8 @@ export function readHealthcheck(
   report: Report,
 ): Healthcheck | undefined {
   if (fields === undefined || fields.disable === true) return undefined;
+  const withImage = nodeAt(root, [...path.slice(0, -1), 'image']) !== undefined;
+  if (fields.test === undefined && withImage) return changeOfImages(fields);
   if (fields.test === undefined) {
     report.problem(
       offsetAt(root, path, 'key'),
@@ -79,6 +81,20 @@ export function readHealthcheck(
     startPeriodMs: fields.start_period || defaults.startPeriodMs,
     startIntervalMs: fields.start_interval || defaults.startIntervalMs,
   };
+}
+
+/** The image's own check, run otherwise; undefined where nothing is said of it. As in Docker, 0 is what the image says. */
+function changeOfImages(fields: z.output<typeof healthcheckSchema>): Healthcheck | undefined {
+  const { interval = 0, timeout = 0, retries = 0, start_period = 0, start_interval = 0 } = fields;
+  const isChanged = [interval, timeout, retries, start_period, start_interval].some((it) => it !== 0);
+  const times = {
+    intervalMs: interval,
+    timeoutMs: timeout,
+    retries,
+    startPeriodMs: start_period,
+    startIntervalMs: start_interval,
+  };
+  return isChanged ? { test: [], ...times } : undefined;
 }
 
 /** Whether there is to be a check, right or wrong; of a container, which may have its image's, whether there may be one. */

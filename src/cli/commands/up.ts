@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import type { UpView } from '../../api/contract.ts';
 import { LandlineError } from '../../errors.ts';
+import { isEnvironmentName } from '../../net/name.ts';
 import { type AddCommand, client } from '../context.ts';
 import { type Shown, withProgress } from '../progress.ts';
 import { upText } from '../render/environment.ts';
@@ -94,6 +95,7 @@ async function readEnvironment(
   const { spec, notes } = parseEnvironment(readText(file), {
     file,
     directory,
+    name: projectName(variables, directory),
     overrides,
     variables,
     readFile,
@@ -106,6 +108,15 @@ async function readEnvironment(
     environment: spec.name,
     services: spec.services.map((it) => it.name),
   };
+}
+
+/** As Compose names a project whose file does not: by COMPOSE_PROJECT_NAME, or after its folder. */
+function projectName(variables: Readonly<Record<string, string>>, directory: string): string | undefined {
+  const name = (variables['COMPOSE_PROJECT_NAME'] || path.basename(directory))
+    .toLowerCase()
+    .replace(/[^a-z0-9-]+/g, '-')
+    .replace(/^-+|-+$/g, '');
+  return isEnvironmentName(name) ? name : undefined;
 }
 
 const collect = (value: string, former: readonly string[]): readonly string[] => [...former, value];

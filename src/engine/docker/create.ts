@@ -43,7 +43,7 @@ function healthOf(check: Healthcheck | undefined, none: boolean): HealthConfig |
   if (none) return { Test: ['NONE'] };
   if (check === undefined) return undefined;
   return {
-    Test: ['CMD', ...check.test],
+    ...(check.test.length === 0 ? {} : { Test: ['CMD', ...check.test] }),
     Interval: nanoseconds(check.intervalMs),
     Timeout: nanoseconds(check.timeoutMs),
     Retries: check.retries,

@@ -141,7 +141,7 @@ export function openDockerEngine(options: DockerEngineOptions): Engine {
 
   const requireVolumes = async (view: SandboxView, service: ServiceSpec): Promise<void> => {
     for (const mount of service.mounts ?? []) {
-      if (mount.kind === 'bind' && mount.create) fs.mkdirSync(mount.source, { recursive: true });
+      if (mount.kind === 'bind' && mount.create && !fs.existsSync(mount.source)) fs.mkdirSync(mount.source, { recursive: true });
       if (mount.kind !== 'volume') continue;
       const name = volumeName(view.environment, service.name, mount, view.volumes ?? []);
       const spec = view.volumes?.find((it) => it.volume === mount.volume);
