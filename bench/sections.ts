@@ -2,6 +2,7 @@
 
 import type { AttachTimings } from './alone/attach.ts';
 import type { GrowthTimings } from './alone/growth.ts';
+import type { NameTimings } from './alone/names.ts';
 import type { PublishTimings } from './alone/publish.ts';
 import { runAlone } from './alone.ts';
 import { measureIdle } from './idle.ts';
@@ -18,6 +19,7 @@ export interface Extent {
   readonly attaches: number;
   readonly starts: number;
   readonly publishes: number;
+  readonly names: number;
   readonly streams: number;
   readonly manies: number;
   readonly restarts: number;
@@ -84,6 +86,26 @@ export async function growthRows(): Promise<Row[]> {
     bar: '',
     met: undefined,
   }));
+}
+
+export async function nameRows({ names: rounds }: Extent): Promise<Row[]> {
+  // Made by measureNames, in the child.
+  const it = (await runAlone('names', { rounds })) as NameTimings;
+  const plain = { bar: '', met: undefined };
+  const beside = (what: string, own: readonly number[], name: string, other: readonly number[], unit: string): Row => ({
+    what,
+    landline: spreadText(spreadOf(own), unit),
+    beside: `${name}: ${spreadText(spreadOf(other), unit)}`,
+    ratio: ratioText(median(own) / median(other)),
+    ...plain,
+  });
+  const nsupdate = '`nsupdate`, one process';
+  return [
+    beside('names claimed at BIND, eight under way as the daemon has them', it.eight, nsupdate, it.nsupdate, '/s'),
+    beside('the same, one after the other', it.one, nsupdate, it.nsupdate, '/s'),
+    beside('questions answered by `dns.serve`', it.served.perSecond, 'dnsmasq', it.dnsmasq.perSecond, '/s'),
+    beside('mean time of an answer, 20 under way', it.served.latency, 'dnsmasq', it.dnsmasq.latency, 'ms'),
+  ];
 }
 
 export async function startRows(lab: BenchLab, { starts }: Extent): Promise<Row[]> {

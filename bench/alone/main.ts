@@ -1,10 +1,11 @@
 /** A measurement in the namespaces that this process was started in (../alone.ts). Prints what it found as JSON. */
 import { measureAttach } from './attach.ts';
 import { measureGrowth } from './growth.ts';
+import { measureNames } from './names.ts';
 import { prepareOffice } from './office.ts';
 import { measurePublishing } from './publish.ts';
 
-const measurements = { attach: measureAttach, growth: measureGrowth, publish: measurePublishing };
+const measurements = { attach: measureAttach, growth: measureGrowth, publish: measurePublishing, names: measureNames };
 
 // Whoever wants to know is gone: then nobody needs the answer.
 process.stdin.on('end', () => process.exit(1)).resume();
