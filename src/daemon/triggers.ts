@@ -141,6 +141,7 @@ function note(world: World, event: KernelEvent, heard: Heard): void {
       return;
     }
     case 'route':
+    case 'address6':
     case 'rule':
       if (event.change === 'deleted') heard.all = true;
       return;

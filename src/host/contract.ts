@@ -4,6 +4,7 @@ import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ipv4 } from '../net/ipv4.ts';
 import { formatPrefix, prefix } from '../net/prefix.ts';
+import { formatPrefix6, prefix6 } from '../net/prefix6.ts';
 import { type Arp, arpAnnouncement, arpProbe, decodeArp, encodeArp } from '../wire/arp/arp.ts';
 import { type Host, isKernelError, type Kernel, type KernelEvent, type Link, type Route } from './index.ts';
 
@@ -589,6 +590,33 @@ function addressStories(story: Story, addSandbox: AddSandbox): void {
     assert.deepEqual(await others(), [subnet]);
     await kernel.deleteLink(link);
     assert.deepEqual(await others(), []);
+  });
+
+  story('IPv6 addresses and routes come and go, and with their link', async ({ kernel, sysctl }) => {
+    const link = await addBridge(kernel);
+    sysctl('ipv6/conf/br0/disable_ipv6', '1', { optional: true });
+    const address = { link, address: prefix6('2001:db8:10::101/64') };
+    await assert.rejects(kernel.addAddress6(address), refusedWith('EACCES'));
+    sysctl('ipv6/conf/br0/disable_ipv6', '0');
+    const others = (await kernel.listAddresses6()).length;
+    await kernel.addAddress6(address);
+    assert.deepEqual(
+      (await kernel.listAddresses6()).find((it) => it.link === link && it.address.length === 64),
+      address,
+    );
+    await assert.rejects(kernel.addAddress6(address), refusedWith('EEXIST'));
+    const via = async (): Promise<readonly (string | undefined)[]> =>
+      (await kernel.listRoutes6()).filter((it) => it.protocol === 'static').map((it) => `${formatPrefix6(it.to)} ${it.via}`);
+    const to = prefix6('::/0');
+    await kernel.addRoute6({ to, via: '2001:db8:10::1', link });
+    await kernel.addRoute6({ to, via: '2001:db8:10::2', link });
+    assert.deepEqual(await via(), ['::/0 2001:db8:10::2']);
+    await kernel.deleteRoute6({ to, via: '2001:db8:10::2', link });
+    assert.deepEqual(await via(), []);
+    await assert.rejects(kernel.deleteRoute6({ to, link }), refusedWith('ESRCH'));
+    await kernel.deleteAddress6(address);
+    assert.equal((await kernel.listAddresses6()).length, others);
+    await assert.rejects(kernel.deleteAddress6(address), refusedWith('EADDRNOTAVAIL'));
   });
 
   story('a rule is there once, and outlives its link', async ({ kernel }) => {

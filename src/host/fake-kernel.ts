@@ -1,6 +1,7 @@
 /** {@link Kernel} on the fake host's tables. Refusals are those of Linux 6.18, as the contract suite finds them there. */
 import { isMulticast } from '../net/mac.ts';
 import { formatPrefix, subnetOf } from '../net/prefix.ts';
+import { formatPrefix6, type Prefix6 } from '../net/prefix6.ts';
 import {
   describeAddLink,
   describeAddNeighbour,
@@ -25,6 +26,7 @@ import {
   linkTowards,
   makeLink,
   removeAddress,
+  removeFrom,
   removeLink,
   removeRoutes,
   requireLink,
@@ -32,8 +34,9 @@ import {
   type Tell,
   takeOut,
 } from './fake-tables.ts';
-import type { ChildSpec, ForwardingEntry, Kernel, LinkChange, LinkSpec, Neighbour, Route, Rule } from './index.ts';
+import type { ChildSpec, ForwardingEntry, Kernel, LinkAddress6, LinkChange, LinkSpec, Neighbour, Route, Rule } from './index.ts';
 import { KernelError } from './kernel-error.ts';
+import { describeAddress6, describeRoute6 } from './requests6.ts';
 
 const mostPorts = 1023;
 const mostMtu = 65_535;
@@ -215,6 +218,7 @@ export function fakeKernel({ netns, tell, find }: FakeKernelParts): Kernel {
     },
     addRoute: async (route) => addRoute(route),
     deleteRoute: async (route) => deleteRoute(route),
+    ...ipv6Tables({ netns, tell }),
     listRules: async () => netns.rules.toSorted((a, b) => a.priority - b.priority),
     addRule: async (rule) => {
       if (netns.rules.some((it) => isSameRule(it, rule))) throw new KernelError(describeRule('add', rule), 'EEXIST');
@@ -250,6 +254,42 @@ export function fakeKernel({ netns, tell, find }: FakeKernelParts): Kernel {
     },
   };
 }
+
+/** As far as the contract goes: what is added is there, until it or its link is deleted. */
+function ipv6Tables({ netns, tell }: Pick<FakeKernelParts, 'netns' | 'tell'>): Ipv6Calls {
+  const isSame = (a: Prefix6, b: Prefix6): boolean => formatPrefix6(a) === formatPrefix6(b);
+  const isAddress = (a: LinkAddress6, b: LinkAddress6): boolean => a.link === b.link && isSame(a.address, b.address);
+  return {
+    listAddresses6: async () => netns.addresses6.map(({ link, address }) => ({ link, address })),
+    addAddress6: async (it) => {
+      const doing = describeAddress6('add', it);
+      const { name } = requireLink(netns, it.link, doing);
+      if (netns.sysctls.get(`ipv6/conf/${name}/disable_ipv6`) === '1') throw new KernelError(doing, 'EACCES');
+      if (netns.addresses6.some((other) => isAddress(other, it))) throw new KernelError(doing, 'EEXIST');
+      netns.addresses6.push(it);
+      tell({ kind: 'address6', change: 'new' });
+    },
+    deleteAddress6: async (it) => {
+      const gone = removeFrom(netns.addresses6, (other) => isAddress(other, it));
+      if (gone === 0) throw new KernelError(describeAddress6('delete', it), 'EADDRNOTAVAIL');
+      tell({ kind: 'address6', change: 'deleted' });
+    },
+    listRoutes6: async () => [...netns.routes6],
+    addRoute6: async (route) => {
+      requireLink(netns, route.link, describeRoute6('replace', route));
+      removeFrom(netns.routes6, (it) => isSame(it.to, route.to));
+      netns.routes6.push({ ...route, protocol: 'static' });
+      tell({ kind: 'route', change: 'new' });
+    },
+    deleteRoute6: async (route) => {
+      const gone = removeFrom(netns.routes6, (it) => it.link === route.link && isSame(it.to, route.to));
+      if (gone === 0) throw new KernelError(describeRoute6('delete', route), 'ESRCH');
+      tell({ kind: 'route', change: 'deleted' });
+    },
+  };
+}
+
+type Ipv6Calls = Pick<Kernel, 'listAddresses6' | 'addAddress6' | 'deleteAddress6' | 'listRoutes6' | 'addRoute6' | 'deleteRoute6'>;
 
 const isSameRule = (a: Rule, b: Rule): boolean =>
   a.table === b.table && a.priority === b.priority && formatFrom(a) === formatFrom(b);

@@ -1,7 +1,7 @@
 /** What the fake host keeps: namespaces, and in each its links, addresses and routes, by the kernel's rules. */
 import { macFromDigest } from '../net/mac.ts';
 import { containsAddress, type Prefix, prefix, subnetOf } from '../net/prefix.ts';
-import type { KernelEvent, Link, LinkAddress, LinkSpec, Neighbour, Route, Rule } from './index.ts';
+import type { KernelEvent, Link, LinkAddress, LinkAddress6, LinkSpec, Neighbour, Route, Route6, Rule } from './index.ts';
 import { KernelError } from './kernel-error.ts';
 
 /** A link with its namespace and its relations; changed in place. */
@@ -32,6 +32,8 @@ export interface FakeNetns {
   readonly rules: Rule[];
   /** Permanent ones; nobody else's cache is kept. */
   readonly neighbours: Neighbour[];
+  readonly addresses6: LinkAddress6[];
+  readonly routes6: Route6[];
   readonly sysctls: Map<string, string>;
   /** Paths it is bound at, and windows that are open into it: with the last of them it ends. */
   holders: number;
@@ -52,7 +54,7 @@ let digests = 0;
 
 export function makeNetns(): FakeNetns {
   inodes += 1;
-  const tables = { addresses: [], routes: [], rules: kernelsRules(), neighbours: [] };
+  const tables = { addresses: [], routes: [], rules: kernelsRules(), neighbours: [], addresses6: [], routes6: [] };
   const shared = { ...tables, inode: inodes, links: new Map(), sysctls: new Map() };
   const netns: FakeNetns = { ...shared, holders: 0, nextIndex: 1 };
   makeLink(netns, { name: 'lo', mac: '00:00:00:00:00:00', mtu: 65_536, kind: undefined });
@@ -187,6 +189,8 @@ export function takeOut(link: FakeLink, tell: Tell): boolean {
   for (const port of netns.links.values()) if (port.bridge === link) port.bridge = undefined;
   for (const it of netns.links.values()) removeValue(it.learned, link);
   removeRoutes(netns, (route) => route.link === index, tell);
+  removeFrom(netns.addresses6, (it) => it.link === index);
+  removeFrom(netns.routes6, (it) => it.link === index);
   for (const address of removedFrom(netns.addresses, (it) => it.link === index))
     tell({ kind: 'address', change: 'deleted', address });
   tell({ kind: 'link', change: 'deleted', link: describeLink(link) });
@@ -197,7 +201,7 @@ function removeValue<K, V>(map: Map<K, V>, value: V): void {
   for (const [key, it] of map) if (it === value) map.delete(key);
 }
 
-const removeFrom = <T>(list: T[], goes: (it: T) => boolean): number => removedFrom(list, goes).length;
+export const removeFrom = <T>(list: T[], goes: (it: T) => boolean): number => removedFrom(list, goes).length;
 
 function removedFrom<T>(list: T[], goes: (it: T) => boolean): readonly T[] {
   const gone = list.filter(goes);

@@ -85,6 +85,11 @@ export function fakeHost(options: FakeHostOptions = {}): FakeHost {
   const insideOf = (netns: FakeNetns, file: string, isClosed: () => boolean): Inside => ({
     kernel: kernelOf(netns, file, isClosed),
     inode: netns.inode,
+    // Nobody there speaks IPv6.
+    openNdp: (link) => {
+      const socket = guardNow(`${file} openNdp`, () => ethernet.open(netns, link));
+      return { close: socket.close, send: () => guardNow(`${file} send`, () => undefined) };
+    },
     openArp: (link, onFrame) => {
       const socket = guardNow(`${file} openArp`, () => ethernet.open(netns, link, onFrame));
       return { ...socket, send: (frame) => guardNow(`${file} send`, () => socket.send(frame)) };

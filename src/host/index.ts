@@ -7,8 +7,10 @@
  * Lengths are bytes, times milliseconds, indexes the kernel's.
  */
 import type { Ipv4 } from '../net/ipv4.ts';
+import type { Ipv6 } from '../net/ipv6.ts';
 import type { Mac } from '../net/mac.ts';
 import type { Prefix } from '../net/prefix.ts';
+import type { Prefix6 } from '../net/prefix6.ts';
 
 export { isKernelError, KernelError } from './kernel-error.ts';
 export { openNft } from './nft.ts';
@@ -143,6 +145,20 @@ export interface Rule {
   readonly priority: number;
 }
 
+/** An IPv6 address on a link. */
+export interface LinkAddress6 {
+  readonly link: number;
+  readonly address: Prefix6;
+}
+
+/** An IPv6 route of the main table; `to` of length 0 is the default route. */
+export interface Route6 {
+  readonly to: Prefix6;
+  readonly via?: Ipv6;
+  readonly link: number;
+  readonly protocol?: Route['protocol'];
+}
+
 export interface Neighbour {
   readonly link: number;
   readonly address: Ipv4;
@@ -187,6 +203,16 @@ export interface Kernel {
   addRule(rule: Rule): Promise<void>;
   /** `ip rule delete` @throws KernelError ENOENT */
   deleteRule(rule: Rule): Promise<void>;
+  /** `ip -6 address show`: those that can be used, not what is still being probed or was found taken. */
+  listAddresses6(): Promise<readonly LinkAddress6[]>;
+  /** `ip address add ADDRESS/LEN dev LINK nodad`: it was probed before. @throws KernelError EEXIST, EACCES where IPv6 is off */
+  addAddress6(it: LinkAddress6): Promise<void>;
+  deleteAddress6(it: LinkAddress6): Promise<void>;
+  /** `ip -6 route show table main` */
+  listRoutes6(): Promise<readonly Route6[]>;
+  /** `ip -6 route replace …` */
+  addRoute6(route: Route6): Promise<void>;
+  deleteRoute6(route: Route6): Promise<void>;
   /** `ip -4 neighbour show` */
   listNeighbours(): Promise<readonly Neighbour[]>;
   /** `ip neighbour replace ADDRESS lladdr MAC dev LINK nud permanent` */
@@ -232,6 +258,8 @@ export interface Inside {
   openDhcp(link: number, mac: Mac, onFrame: (frame: Uint8Array) => void): PacketSocket;
   /** Opens a UDP socket that sends from an address and port of this namespace; the caller closes it. @throws KernelError EADDRNOTAVAIL */
   openUdp(from: Ipv4, port: number): UdpSender;
+  /** Opens a socket for IPv6's frames, of which those of neighbour discovery (RFC 4861) are meant; the caller closes it. */
+  openNdp(link: number, onFrame?: (frame: Uint8Array) => void): PacketSocket;
   /** `sysctl net.NAME=VALUE` in this namespace; NAME with slashes: `ipv4/ip_forward`. Missing names are ignored where `optional`. */
   sysctl(name: string, value: string, options?: { readonly optional?: boolean }): void;
 }
@@ -242,6 +270,7 @@ export type KernelEvent =
   | { readonly kind: 'link'; readonly change: 'new' | 'deleted'; readonly link: Link }
   | { readonly kind: 'address'; readonly change: 'new' | 'deleted'; readonly address: LinkAddress }
   | { readonly kind: 'route'; readonly change: 'new' | 'deleted' }
+  | { readonly kind: 'address6'; readonly change: 'new' | 'deleted' }
   | { readonly kind: 'rule'; readonly change: 'new' | 'deleted' }
   /** Events were lost (ENOBUFS): look at everything again. */
   | { readonly kind: 'overrun' };

@@ -2,6 +2,7 @@
 import fs from 'node:fs';
 import { decodeAddress, encodeAddress, RTM_GETADDR } from '../wire/netlink/address.ts';
 import { attributes } from '../wire/netlink/attribute.ts';
+import { AF_INET6 } from '../wire/netlink/family6.ts';
 import { AF_BRIDGE, AF_UNSPEC, decodeLink, encodeLink, RTEXT_FILTER_SKIP_STATS, RTM_GETLINK } from '../wire/netlink/link.ts';
 import { decodeNeighbour, encodeNeighbour, RTM_GETNEIGH } from '../wire/netlink/neighbour.ts';
 import {
@@ -34,6 +35,14 @@ import {
   nameNamespaceRequest,
   setLinkRequest,
 } from './requests.ts';
+import {
+  addAddress6Request,
+  addRoute6Request,
+  deleteAddress6Request,
+  deleteRoute6Request,
+  toLinkAddress6,
+  toRoute6,
+} from './requests6.ts';
 import { openRtnetlink } from './rtnetlink-socket.ts';
 import type { Request, Transactions } from './transactions.ts';
 
@@ -136,6 +145,21 @@ export function kernelOn(socket: Transactions, lanes: readonly Transactions[] = 
     },
     addRoute: (route) => change(addRouteRequest(route)),
     deleteRoute: (route) => change(deleteRouteRequest(route)),
+    listAddresses6: async () => {
+      const empty = { prefixLength: 0, flags: 0, scope: 0, link: 0, attributes: attributes({}) };
+      const payload = encodeAddress({ family: AF_INET6, ...empty });
+      const messages = socket.dump(read('ip -6 address show', RTM_GETADDR, payload));
+      return messages.flatMap((it) => present(toLinkAddress6(decodeAddress(it.payload))));
+    },
+    addAddress6: (it) => change(addAddress6Request(it)),
+    deleteAddress6: (it) => change(deleteAddress6Request(it)),
+    listRoutes6: async () => {
+      const messages = socket.dump(read('ip -6 route show', RTM_GETROUTE, routesPayload(undefined, RT_TABLE_MAIN, AF_INET6)));
+      const routes = messages.map((it) => decodeRoute(it.payload));
+      return routes.filter((it) => it.table === RT_TABLE_MAIN && it.type === RTN_UNICAST).map(toRoute6);
+    },
+    addRoute6: (route) => change(addRoute6Request(route)),
+    deleteRoute6: (route) => change(deleteRoute6Request(route)),
     listRules: async () => {
       const messages = socket.dump(read('ip -4 rule show', RTM_GETRULE, rulesPayload()));
       return messages.flatMap((it) => present(toRule(decodeRule(it.payload))));
@@ -181,10 +205,10 @@ function getLinkRequest(nameOrIndex: string | number): Request {
   return read(`ip link show dev ${nameOrIndex}`, RTM_GETLINK, payload);
 }
 
-function routesPayload(link: number | undefined, table: number): Uint8Array {
+function routesPayload(link: number | undefined, table: number, family = AF_INET): Uint8Array {
   const nothing = { fromLength: 0, tos: 0, protocol: 0, scope: 0, type: 0, flags: 0 };
   const list = attributes({ RTA_OIF: link });
-  return encodeRoute({ family: AF_INET, toLength: 0, table, ...nothing, attributes: list });
+  return encodeRoute({ family, toLength: 0, table, ...nothing, attributes: list });
 }
 
 function rulesPayload(): Uint8Array {

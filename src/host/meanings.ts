@@ -56,7 +56,8 @@ export function toLinkAddress(message: AddressMessage): LinkAddress | undefined 
   return address === undefined ? undefined : { link: message.link, address: { address, length: message.prefixLength } };
 }
 
-const protocols = new Map<number, NonNullable<Route['protocol']>>([
+/** By RTPROT_*. */
+export const protocols = new Map<number, NonNullable<Route['protocol']>>([
   [RTPROT_KERNEL, 'kernel'],
   [RTPROT_BOOT, 'boot'],
   [RTPROT_STATIC, 'static'],

@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import { ETH_P_ARP } from '../wire/arp/arp.ts';
 import { dhcpReplyFilter } from '../wire/dhcp/filter.ts';
 import { ETH_P_IP } from '../wire/dhcp/frame.ts';
+import { ETH_P_IPV6 } from '../wire/ndp/ndp.ts';
 import type { Host, Inside, Watch } from './index.ts';
 import { kernelOn } from './kernel.ts';
 import { bindNewNetns, inNetns, listBoundNetns, netnsInode, openNetns, unbindNetns, writeSysctl } from './netns.ts';
@@ -54,6 +55,7 @@ async function within<T>(netns: string, body: (inside: Inside) => Promise<T>): P
         openArp: (link, onFrame) => closing(packetSocketOn(openPacket(link, ETH_P_ARP), onFrame)),
         openDhcp: (link, mac, onFrame) => closing(packetSocketOn(openPacket(link, ETH_P_IP, dhcpReplyFilter(mac)), onFrame)),
         openUdp: (from, port) => closing(udpSenderOn(inNetns(fd, () => openUdpFd(from, port)))),
+        openNdp: (link, onFrame) => closing(packetSocketOn(openPacket(link, ETH_P_IPV6), onFrame)),
         sysctl: (name, value, options) => inNetns(fd, () => writeSysctl(name, value, options?.optional ?? false)),
       });
     } finally {

@@ -3,9 +3,10 @@ import { randomInt } from 'node:crypto';
 import { WireError } from '../wire/bytes.ts';
 import { decodeAddress, RTM_DELADDR, RTM_NEWADDR } from '../wire/netlink/address.ts';
 import { attributes } from '../wire/netlink/attribute.ts';
+import { AF_INET6 } from '../wire/netlink/family6.ts';
 import { AF_UNSPEC, decodeLink, encodeLink, RTM_DELLINK, RTM_GETLINK, RTM_NEWLINK } from '../wire/netlink/link.ts';
 import { decodeMessages, encodeMessage, type NetlinkMessage, NLM_F_REQUEST } from '../wire/netlink/message.ts';
-import { AF_INET, decodeRoute, RT_TABLE_LOCAL, RTM_DELROUTE, RTM_NEWROUTE } from '../wire/netlink/route.ts';
+import { AF_INET, decodeRoute, RT_TABLE_LOCAL, RTM_DELROUTE, RTM_NEWROUTE, RTPROT_KERNEL } from '../wire/netlink/route.ts';
 import { RTM_DELRULE, RTM_NEWRULE } from '../wire/netlink/rule.ts';
 import { NETLINK_LISTEN_ALL_NSID, SO_RCVBUFFORCE, SOL_NETLINK, SOL_SOCKET, sendNow, setOption } from './ffi.ts';
 import type { KernelEvent, Watch, WatchOptions } from './index.ts';
@@ -13,8 +14,8 @@ import { toLink, toLinkAddress } from './meanings.ts';
 import { type Receiver, receiveFrom } from './receive.ts';
 import { openRouteSocket } from './rtnetlink-socket.ts';
 
-/** RTMGRP_LINK, RTMGRP_IPV4_IFADDR, RTMGRP_IPV4_ROUTE, RTMGRP_IPV4_RULE */
-const groups = 0x1 | 0x10 | 0x40 | 0x80;
+/** RTMGRP_LINK, RTMGRP_IPV4_IFADDR, RTMGRP_IPV4_ROUTE, RTMGRP_IPV4_RULE, RTMGRP_IPV6_IFADDR, RTMGRP_IPV6_ROUTE */
+const groups = 0x1 | 0x10 | 0x40 | 0x80 | 0x100 | 0x400;
 
 const selfTestMs = 2000;
 const defaultBufferBytes = 8 * 1024 * 1024;
@@ -98,7 +99,10 @@ function toEvents(message: NetlinkMessage): readonly KernelEvent[] {
       return linkEvents(message);
     case RTM_NEWADDR:
     case RTM_DELADDR: {
-      const address = toLinkAddress(decodeAddress(message.payload));
+      const decoded = decodeAddress(message.payload);
+      const change = message.type === RTM_DELADDR ? 'deleted' : 'new';
+      if (decoded.family === AF_INET6) return [{ kind: 'address6', change }];
+      const address = toLinkAddress(decoded);
       return address === undefined
         ? []
         : [{ kind: 'address', change: message.type === RTM_DELADDR ? 'deleted' : 'new', address }];
@@ -106,7 +110,8 @@ function toEvents(message: NetlinkMessage): readonly KernelEvent[] {
     case RTM_NEWROUTE:
     case RTM_DELROUTE: {
       const route = decodeRoute(message.payload);
-      if (route.family !== AF_INET || route.table === RT_TABLE_LOCAL) return [];
+      const isKernels = route.family === AF_INET6 && route.protocol === RTPROT_KERNEL;
+      if (![AF_INET, AF_INET6].includes(route.family) || route.table === RT_TABLE_LOCAL || isKernels) return [];
       return [{ kind: 'route', change: message.type === RTM_DELROUTE ? 'deleted' : 'new' }];
     }
     case RTM_NEWRULE:

@@ -7,7 +7,7 @@ import { type Mac, macBytes, macFromBytes } from '../../net/mac.ts';
 import { ipv6Bytes } from '../../net/prefix6.ts';
 import { ByteReader, ByteWriter } from '../bytes.ts';
 
-const ETH_P_IPV6 = 0x86dd;
+export const ETH_P_IPV6 = 0x86dd;
 
 const ICMPV6 = 58;
 const SOLICITATION = 135;
