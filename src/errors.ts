@@ -250,7 +250,8 @@ export const catalogue = {
     status: 409,
     exit: 1,
     retry: 'after-change',
-    says: (d) => `${d.address} already answers ARP from ${d.holder} on network '${d.network}'`,
+    says: (d) =>
+      `${d.address} already answers ${d.address.includes(':') ? 'NDP' : 'ARP'} from ${d.holder} on network '${d.network}'`,
     next: () => 'choose another with --address, or free it on that machine',
   }),
   ADDRESS_UNKNOWN: entry<{ address: string }>({

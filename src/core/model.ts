@@ -3,8 +3,10 @@
  * and how they stand. Values only; all of `EnvironmentSpec` is JSON, as the ledger keeps it.
  */
 import type { Ipv4 } from '../net/ipv4.ts';
+import type { Ipv6 } from '../net/ipv6.ts';
 import type { Mac } from '../net/mac.ts';
 import type { Prefix } from '../net/prefix.ts';
+import type { Prefix6 } from '../net/prefix6.ts';
 import type { Range } from '../net/range.ts';
 import type { TsigAlgorithm } from '../wire/dns/tsig.ts';
 import type { Grant } from './dhcp/model.ts';
@@ -18,6 +20,9 @@ export interface Network {
   readonly bridge?: string;
   readonly subnet: Prefix;
   readonly gateway?: Ipv4;
+  /** Left out: there is no IPv6 on it. */
+  readonly subnet6?: Prefix6;
+  readonly gateway6?: Ipv6;
   /** Where addresses come from that nobody asks for by name; empty: only fixed addresses. */
   readonly pool: readonly Range[];
   /** Never taken from the pool; a fixed address may still be one of these. */
@@ -120,6 +125,8 @@ export interface EndpointSpec {
   readonly interface: string;
   /** A fixed address without prefix, or a word: `pool`, `dhcp`, or `default`, which is as the network says. */
   readonly address: string;
+  /** A fixed IPv6 address beside it; left out: none. */
+  readonly address6?: Ipv6;
   /** A chosen MAC; left out: derived from installation, network and environment. */
   readonly mac?: Mac;
   /** An address, or the word `none`; left out: the network's, on the first endpoint only. */

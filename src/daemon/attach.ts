@@ -16,6 +16,7 @@ import { macFromDigest } from '../net/mac.ts';
 import { arpAnnouncement, encodeArp } from '../wire/arp/arp.ts';
 import { type Ears, openEars } from './ears.ts';
 import type { Forwarding } from './forwarding.ts';
+import { setIpv6 } from './ipv6.ts';
 import { probe } from './probe.ts';
 import { maxBridgePorts, refusal, unless } from './refusals.ts';
 import { mendSource, setSource } from './source-routing.ts';
@@ -182,7 +183,7 @@ async function configure(host: Host, forwarding: Forwarding, wish: AttachWish, i
   await setSource(inside, veth.peer, endpoint);
   await forwarding.wait(host, veth.index);
   announce(inside, veth.peer, endpoint);
-  return 0;
+  return setIpv6(inside, veth.peer, endpoint, wish.probe);
 }
 
 type Settings = Omit<Parameters<Inside['kernel']['configure']>[1], 'up'>;
@@ -204,7 +205,7 @@ async function configureProbed(
     await setSource(inside, veth.peer, wish.endpoint);
     await forwarding.wait(host, veth.index);
     ears.send(announcementOf(wish.endpoint));
-    return probeMs;
+    return probeMs + (await setIpv6(inside, veth.peer, wish.endpoint, wish.probe));
   } finally {
     ears.close();
   }
@@ -281,6 +282,7 @@ export async function mend(host: Host, forwarding: Forwarding, wish: AttachWish)
       await mendSource(inside, link.index, endpoint);
       await forwarding.wait(host, link.peer ?? 0);
       announce(inside, link.index, endpoint);
+      await setIpv6(inside, link.index, endpoint, wish.probe);
     })
     .catch((error: unknown) => {
       throw refusal(error);

@@ -9,7 +9,7 @@ import type { Observed, Plan, ServiceMemory, Step } from '../core/plan/model.ts'
 import { plan } from '../core/plan/plan.ts';
 import { startsAgain, steadyAfterMs } from '../core/plan/services.ts';
 import { asLandlineError, isLandlineError, LandlineError } from '../errors.ts';
-import { type Ipv4, ipv4 } from '../net/ipv4.ts';
+import { formatIpv4, type Ipv4, ipv4 } from '../net/ipv4.ts';
 import type { AttachTimes } from './attach.ts';
 import { ensureLeases, keepLeases } from './leasing.ts';
 import { isPrivate, networksOf } from './networks.ts';
@@ -205,6 +205,8 @@ export function environmentLoop(world: World, name: string, wakeLater: () => voi
       .find((it) => (step.do === 'attach' || step.do === 'readdress') && it.interface === step.endpoint.interface);
     if (!isLandlineError(error, 'ADDRESS_TAKEN') || lease === undefined || lease.source === 'static') throw error;
     const { address, holder, network } = error.details;
+    // Its IPv6 address is fixed.
+    if (address !== formatIpv4(lease.address)) throw error;
     if (lease.source === 'dhcp') return world.leases.conflict(lease, holder);
     world.events.tell('address squatted', { environment: spec.name, network, address, holder });
     avoid.set(lease.interface, [...(avoid.get(lease.interface) ?? []), ipv4(address)]);

@@ -6,6 +6,7 @@ import { type Ipv4, parseIpv4 } from '../net/ipv4.ts';
 import { containsAddress } from '../net/prefix.ts';
 import type { EnvironmentRecord } from '../store/index.ts';
 import { dhcpClient } from './dhcp-identity.ts';
+import { requireAddresses6 } from './ipv6.ts';
 import type { DhcpWish } from './lease-keeper.ts';
 import { networksOf } from './networks.ts';
 import { refusal } from './refusals.ts';
@@ -25,6 +26,7 @@ export async function ensureLeases(
   avoid: ReadonlyMap<string, readonly Ipv4[]>,
 ): Promise<readonly Lease[]> {
   const hostAddresses = await hostAddressesOf(world);
+  await requireOwn6(world, spec);
   await releaseOthers(world, spec);
   return fitLeases(world, spec, avoid, hostAddresses);
 }
@@ -89,11 +91,28 @@ async function releaseOthers(world: World, spec: EnvironmentSpec): Promise<void>
 /** Writes a wish and takes its leases, both or neither. @throws as {@link ensureLeases} */
 export async function putWithLeases(world: World, spec: EnvironmentSpec, phase: EnvironmentRecord['phase']): Promise<void> {
   const hostAddresses = await hostAddressesOf(world);
+  const check = await requireOwn6(world, spec);
   await releaseOthers(world, spec);
   await world.store.together(() => {
+    check();
     world.store.putEnvironment(spec, phase, Date.now());
     fitLeases(world, spec, new Map(), hostAddresses);
   });
+}
+
+/**
+ * Refuses IPv6 addresses that are another's, or the LAN's own.
+ * @returns the same check once more, for the inside of a transaction: two at once get no same address
+ */
+async function requireOwn6(world: World, spec: EnvironmentSpec): Promise<() => void> {
+  if (spec.endpoints.every((it) => it.address6 === undefined)) return () => undefined;
+  const own = (await world.host.kernel.listAddresses6()).map((it) => it.address.address);
+  const check = (): void => {
+    const others = world.store.environments().flatMap((it) => (it.spec.name === spec.name ? [] : [it.spec]));
+    requireAddresses6(networksOf(world), spec, others, own);
+  };
+  check();
+  return check;
 }
 
 function fitLeases(

@@ -4,7 +4,7 @@ import { type Mark, parseMark } from '../core/mark.ts';
 import type { Observed, ObservedEndpoint, ObservedRoute, ObservedService } from '../core/plan/model.ts';
 import { type SourceRule, sourceTableOf } from '../core/plan/source-routing.ts';
 import type { Engine } from '../engine/index.ts';
-import { type Host, type Inside, isKernelError, type Link, type Route } from '../host/index.ts';
+import { type Host, type Inside, isKernelError, type Link, type LinkAddress6, type Route, type Route6 } from '../host/index.ts';
 import { limited } from './limited.ts';
 import type { MarkedLinks } from './marked-links.ts';
 import { observePrivateEnd } from './private-endpoint.ts';
@@ -70,11 +70,13 @@ async function observeSandbox(host: Host, netns: string, what: ObserveWhat): Pro
 }
 
 async function lookInside(host: Host, { kernel }: Inside, what: ObserveWhat): Promise<Inner> {
-  const [links, addresses, all, listed] = await Promise.all([
+  const [links, addresses, all, listed, addresses6, routes6] = await Promise.all([
     kernel.listLinks(),
     kernel.listAddresses(),
     kernel.listRoutes(undefined, 'all'),
     kernel.listRules(),
+    kernel.listAddresses6(),
+    kernel.listRoutes6(),
   ]);
   const [routes, rules] = [all.filter((it) => it.table === undefined), sourceRules(listed)];
   const tables = links.map((it) => sourceTableOf(it.index));
@@ -92,11 +94,23 @@ async function lookInside(host: Host, { kernel }: Inside, what: ObserveWhat): Pr
           addresses: addresses.filter((it) => it.link === link.index).map((it) => it.address),
           routes: routes.flatMap((it) => (it.link === link.index ? observedRoute(it) : [])),
           ...(bySource === undefined ? {} : { bySource }),
+          ...observedIpv6(link.index, addresses6, routes6),
           ...(hostEnd === undefined ? {} : { hostEnd }),
         };
       }),
   );
   return { endpoints, strayRules: rules.filter((it) => !tables.includes(it.table)) };
+}
+
+function observedIpv6(
+  link: number,
+  addresses: readonly LinkAddress6[],
+  routes: readonly Route6[],
+): Pick<ObservedEndpoint, 'ipv6'> {
+  const own = addresses.flatMap((it) => (it.link === link ? [it.address] : []));
+  const isDefault = (it: Route6): boolean => it.link === link && it.to.length === 0 && it.protocol === 'static';
+  const gateways = routes.flatMap((it) => (isDefault(it) && it.via !== undefined ? [it.via] : []));
+  return own.length === 0 ? {} : { ipv6: { addresses: own, gateways } };
 }
 
 function observedRoute({ to, via, protocol }: Route): ObservedRoute[] {

@@ -191,6 +191,9 @@ export function upView(view: EnvironmentView, loop: EnvironmentLoop, notes: read
   return { ...view, attachMs: loop.times?.attachMs ?? null, probeMs: loop.times?.probeMs ?? null, notes };
 }
 
+const addresses6 = ({ address6 }: EndpointSpec, network: Network | undefined): readonly string[] =>
+  address6 === undefined ? [] : [`${address6}/${network?.subnet6?.length ?? 128}`];
+
 function endpointView(
   world: World,
   spec: EnvironmentSpec,
@@ -211,7 +214,10 @@ function endpointView(
       network: endpoint.network,
       interface: endpoint.interface,
       mac: lease?.mac ?? endpointMac(world.store.installation, spec, endpoint),
-      addresses: lease === undefined ? [] : [formatPrefix(prefixOf(lease, network, observed))],
+      addresses: [
+        ...(lease === undefined ? [] : [formatPrefix(prefixOf(lease, network, observed))]),
+        ...addresses6(endpoint, network),
+      ],
       gateway: gateway === undefined || lease === undefined ? null : formatIpv4(gateway),
       lease: leased ?? { source: lease?.source ?? 'pool', state: 'bound', expiresAt: null },
       names: lease === undefined ? [] : world.names.of(lease.environment, lease.address),

@@ -58,12 +58,25 @@ function desiredEndpoint(
     address: { address: lease.address, length: prefixLengthOf(network, lease) },
     routes: [...told.filter((route) => !own.some((it) => isSameTarget(it, route))), ...own],
     ...(spec.endpoints.length === 1 ? {} : { bySource }),
+    ...ipv6Of(networks, spec, endpoint),
     ...(lease.source === 'dhcp' ? { leased: true } : {}),
     ...(grant?.mtu === undefined ? {} : { mtu: grant.mtu }),
   };
 }
 
 const isSameTarget = (a: DesiredRoute, b: DesiredRoute): boolean => a.to.address === b.to.address && a.to.length === b.to.length;
+
+/** The default route is carried by the first endpoint that has an address and a network with a router. */
+function ipv6Of(networks: readonly Network[], spec: EnvironmentSpec, endpoint: EndpointSpec): Pick<DesiredEndpoint, 'ipv6'> {
+  const networkOf = (it: EndpointSpec): Network | undefined => networks.find((one) => one.name === it.network);
+  const { subnet6: subnet, gateway6: gateway } = networkOf(endpoint) ?? {};
+  if (subnet === undefined) return {};
+  if (endpoint.address6 === undefined) return { ipv6: { subnet } };
+  const hasRouter = (it: EndpointSpec): boolean =>
+    it.address6 !== undefined && it.gateway !== 'none' && networkOf(it)?.gateway6 !== undefined;
+  const carries = spec.endpoints.find(hasRouter) === endpoint;
+  return { ipv6: { subnet, address: endpoint.address6, ...(carries && gateway !== undefined ? { gateway } : {}) } };
+}
 
 const routeOf = ({ to, via }: RouteSpec): DesiredRoute => ({ to: prefix(to), via: ipv4(via) });
 
@@ -191,7 +204,9 @@ function hostsText(spec: EnvironmentSpec, joined: readonly Network[], leases: re
     const domain = joined.find((it) => it.name === lease.network)?.domain;
     const { hostname = spec.hostname } = spec.endpoints.find((it) => it.interface === lease.interface) ?? {};
     const names = domain === undefined ? [hostname] : [`${hostname}.${domain}`, hostname];
-    return `${formatIpv4(lease.address)} ${names.join(' ')}`;
+    const address6 = spec.endpoints.find((it) => it.interface === lease.interface)?.address6;
+    const addresses = [formatIpv4(lease.address), ...(address6 === undefined ? [] : [address6])];
+    return addresses.map((address) => `${address} ${names.join(' ')}`).join('\n');
   });
   if (own.length === 0) own.push(`127.0.1.1 ${spec.hostname}`);
   const lines = ['127.0.0.1 localhost', '::1 localhost ip6-localhost ip6-loopback'];

@@ -9,6 +9,7 @@ import {
 } from '../core/model.ts';
 import { formatIpv4, type Ipv4 } from '../net/ipv4.ts';
 import { broadcastOf, containsAddress, formatPrefix, overlaps, type Prefix, prefix } from '../net/prefix.ts';
+import { containsAddress6, formatPrefix6, overlaps6 } from '../net/prefix6.ts';
 import { formatRange, type Range } from '../net/range.ts';
 import { parseImage } from './container-schema.ts';
 import { dnsOf, dnsSchema } from './dns.ts';
@@ -19,7 +20,9 @@ import {
   parseLinkName,
   parseNetworkName,
   parsePoolRange,
+  parseRouter6,
   parseSubnet,
+  parseSubnet6,
 } from './fields.ts';
 import { type Mistake, notYet, refuseNotYet } from './not-yet.ts';
 import { readYaml, type YamlFile } from './read-yaml.ts';
@@ -58,6 +61,8 @@ const networkSchema = z
     bridge: text('bridge of this host whose port the LAN is', 'br0', parseLinkName),
     subnet: text('subnet of the LAN', '192.168.10.0/23', parseSubnet),
     gateway: text('router of the LAN; left out: environments have no default route', '192.168.11.1', parseAddress).optional(),
+    subnet6: text('IPv6 subnet of the LAN', '2001:db8:10::/64', parseSubnet6).optional(),
+    gateway6: text('IPv6 router of the LAN', '2001:db8:10::1', parseRouter6).optional(),
     pool: z.array(poolRange).meta({ description: 'addresses to hand out' }).optional(),
     exclude: z
       .array(poolRange)
@@ -221,6 +226,7 @@ function readNetwork(name: string, keyAt: number, { root, report, place }: YamlF
   const fields = checkFields(networkSchema, root, path, report, ignore);
   const { subnet, gateway } = fields;
   if (subnet !== undefined && gateway !== undefined) checkGateway(gateway, subnet, place([...path, 'gateway']), report);
+  checkGateway6(fields, place([...path, 'gateway6']), report);
   for (const key of ['pool', 'exclude'])
     if (subnet !== undefined && network !== undefined) checkInside(name, rangesAt(network, key), subnet, report);
   if (network !== undefined) checkApart(rangesAt(network, 'pool'), report);
@@ -273,6 +279,17 @@ function checkApart(ranges: readonly PlacedRange[], report: Report): void {
   });
 }
 
+function checkGateway6({ subnet6: subnet, gateway6: gateway }: NetworkFields, at: number, report: Report): void {
+  if (gateway === undefined || gateway.startsWith('fe')) return;
+  if (subnet !== undefined && containsAddress6(subnet, gateway)) return;
+  const where = subnet === undefined ? 'the network has no subnet6' : `it is not in ${formatPrefix6(subnet)}`;
+  report.problem(
+    at,
+    `gateway6 ${gateway} cannot be reached: ${where}`,
+    "write the router's address in subnet6, or its fe80:: one",
+  );
+}
+
 function checkGateway(gateway: Ipv4, subnet: Prefix, at: number, report: Report): void {
   const address = formatIpv4(gateway);
   if (!containsAddress(subnet, gateway)) {
@@ -301,6 +318,14 @@ function reportClashes({ name, fields }: NamedNetwork, before: readonly NamedNet
         'give each network a bridge of its own',
       );
     }
+    const [mine6, theirs6] = [fields.subnet6, other.fields.subnet6];
+    if (mine6 !== undefined && theirs6 !== undefined && overlaps6(mine6, theirs6)) {
+      report.problem(
+        place(['networks', name, 'subnet6']),
+        `${formatPrefix6(mine6)} overlaps ${formatPrefix6(theirs6)}, the subnet6 of network '${other.name}'`,
+        'give each network a subnet of its own',
+      );
+    }
     const [mine, theirs] = [fields.subnet, other.fields.subnet];
     if (mine !== undefined && theirs !== undefined && overlaps(mine, theirs)) {
       report.problem(
@@ -314,7 +339,7 @@ function reportClashes({ name, fields }: NamedNetwork, before: readonly NamedNet
 
 /** Called when nothing was wrong: then what is needed is there. */
 function complete(name: string, fields: NetworkFields): LanNetwork {
-  const { bridge, subnet, gateway, domain } = fields;
+  const { bridge, subnet, gateway, subnet6, gateway6, domain } = fields;
   if (bridge === undefined || subnet === undefined) throw new Error(`network '${name}' was not refused though it is incomplete`);
   const ranges = (those: readonly Range[] | undefined): readonly Range[] => those ?? [];
   return {
@@ -322,6 +347,8 @@ function complete(name: string, fields: NetworkFields): LanNetwork {
     bridge,
     subnet,
     ...(gateway === undefined ? {} : { gateway }),
+    ...(subnet6 === undefined ? {} : { subnet6 }),
+    ...(gateway6 === undefined ? {} : { gateway6 }),
     pool: ranges(fields.pool),
     exclude: ranges(fields.exclude),
     resolvers: fields.resolvers ?? [],

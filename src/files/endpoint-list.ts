@@ -34,12 +34,13 @@ export function readEndpointList(root: TreeNode, path: Path, first: First, repor
 
 /** @returns undefined without a network: that has been reported */
 export function completeEndpoint(fields: EndpointFields, defaultInterface = 'eth0'): EndpointSpec | undefined {
-  const { network, interface: name, address, mac, gateway, hostname, routes } = fields;
+  const { network, interface: name, address, address6, mac, gateway, hostname, routes } = fields;
   if (network === undefined) return undefined;
   return {
     network,
     interface: name ?? defaultInterface,
     address: address ?? 'default',
+    ...(address6 === undefined ? {} : { address6 }),
     ...(mac === undefined ? {} : { mac }),
     ...(gateway === undefined ? {} : { gateway }),
     ...(hostname === undefined ? {} : { hostname }),
@@ -94,6 +95,7 @@ type Words = Readonly<Record<string, string>>;
 
 /** Compose's words for what an endpoint says in ours. */
 const composeWords: Words = {
+  ipv6_address: "write 'address6: 2001:db8:10::101'",
   ipv4_address: "write 'address: 192.168.11.101'",
   mac_address: "write 'mac: 02:4c:4c:00:00:01'",
   interface_name: "write 'interface: eth0'",
@@ -122,7 +124,7 @@ function interfacesOf(items: readonly Item[]): readonly string[] {
 function reportTwice(items: readonly Item[], root: TreeNode, report: Report): void {
   items.forEach(({ path, fields }, index) => {
     const before = items.slice(0, index).map((it) => it.fields);
-    for (const key of ['interface', 'mac', 'address'] as const) {
+    for (const key of ['interface', 'mac', 'address', 'address6'] as const) {
       const value = fields[key];
       const isWord = value === undefined || (key === 'address' && /^[a-z]+$/.test(value));
       if (isWord || !before.some((it) => it[key] === value)) continue;

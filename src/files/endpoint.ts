@@ -22,7 +22,7 @@ export interface EndpointsWish {
 const BLOCK = 'x-landline';
 
 /** Keys that mean nothing without a network. */
-const ofEndpoint = ['address', 'mac', 'interface', 'gateway', 'routes'];
+const ofEndpoint = ['address', 'address6', 'mac', 'interface', 'gateway', 'routes'];
 
 export function readEndpoints(root: MapNode, overrides: Overrides, report: Report): EndpointsWish {
   const block = root.entries.get(BLOCK)?.value;

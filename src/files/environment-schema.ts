@@ -6,6 +6,7 @@ import { parseDuration } from './duration.ts';
 import { envFileSchema } from './env-file.ts';
 import {
   parseAddress,
+  parseAddress6,
   parseHostname,
   parseJoined,
   parseLinkName,
@@ -60,6 +61,7 @@ export const itemSchema = z
   .strictObject({
     network: listedNetwork,
     address: text('a fixed address, or pool, or dhcp', '192.168.11.101', parseEndpointAddress).optional(),
+    address6: text('a fixed IPv6 address beside it', '2001:db8:10::101', parseAddress6).optional(),
     hostname: text("left out: the environment's name", 'shop', parseHostname).optional(),
     mac: text('left out: derived from installation, network and environment', '02:4c:4c:00:00:01', parseOwnMac).optional(),
     interface: text(

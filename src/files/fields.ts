@@ -1,9 +1,11 @@
 /** Texts that mean something to a network: addresses, prefixes, ranges, names; each with its mistakes and their mending. */
 
 import { formatIpv4, type Ipv4, parseIpv4 } from '../net/ipv4.ts';
+import type { Ipv6 } from '../net/ipv6.ts';
 import { isMulticast, type Mac, parseMac, zeroMac } from '../net/mac.ts';
 import { environmentNameRule, isDomainName, isEnvironmentName, isHostname, isLinkName, linkNameRule } from '../net/name.ts';
 import { formatPrefix, netmask, type Prefix, parsePrefix, subnetOf } from '../net/prefix.ts';
+import { formatPrefix6, type Prefix6, parsePrefix6, spellIpv6, subnetOf6 } from '../net/prefix6.ts';
 import { parseRange, type Range } from '../net/range.ts';
 import type { Mistake } from './not-yet.ts';
 import { isMistake } from './shape.ts';
@@ -15,8 +17,37 @@ export function parseAddress(written: string): Ipv4 | Mistake {
   const prefix = parsePrefix(written);
   const mistake = `'${written}' is no IPv4 address`;
   if (prefix !== undefined) return { mistake, next: `leave out the prefix length: ${formatIpv4(prefix.address)}` };
-  if (written.includes(':')) return { mistake, next: 'write an IPv4 address; IPv6 is not part of this version' };
+  if (written.includes(':'))
+    return { mistake, next: "write an IPv4 address; an IPv6 one has keys of its own: 'address6', 'subnet6', 'gateway6'" };
   return { mistake, next: 'write four numbers of 0 to 255, without leading zeros, as in 192.168.11.101' };
+}
+
+/** `2001:db8:10::101`, of any spelling. */
+export function parseAddress6(written: string): Ipv6 | Mistake {
+  const address = spellIpv6(written);
+  const mistake = `'${written}' is no IPv6 address of a host`;
+  if (address === undefined) return { mistake, next: 'write it without prefix length and zone, as in 2001:db8:10::101' };
+  if (/^ff|^fe[89ab]|^::1?$/.test(address)) return { mistake, next: "write one of the network's subnet6" };
+  return address;
+}
+
+/** `fe80::1` too: routers have such addresses. */
+export function parseRouter6(written: string): Ipv6 | Mistake {
+  const address = spellIpv6(written);
+  return address !== undefined && /^fe[89ab]/.test(address) ? address : parseAddress6(written);
+}
+
+/** `2001:db8:10::/64` */
+export function parseSubnet6(written: string): Prefix6 | Mistake {
+  const prefix = parsePrefix6(written);
+  if (prefix === undefined) return { mistake: `'${written}' is no IPv6 subnet`, next: 'write it as in 2001:db8:10::/64' };
+  const subnet = subnetOf6(prefix);
+  if (subnet.address !== prefix.address) return { mistake: `'${written}' has host bits`, next: `write ${formatPrefix6(subnet)}` };
+  if (prefix.length < 16 || prefix.length > 126)
+    return { mistake: `'${written}' can be no LAN's`, next: 'write a prefix length of 16 to 126; most LANs have 64' };
+  if (/^ff|^fe[89ab]|^::/.test(subnet.address))
+    return { mistake: `'${written}' can be no LAN's`, next: "write the LAN's own subnet" };
+  return prefix;
 }
 
 /** `192.168.10.0/23`: host bits are refused, and what no LAN can be. */

@@ -1,5 +1,6 @@
 /** Endpoints: which links to attach, mend and detach. */
 import { formatPrefix, type Prefix } from '../../net/prefix.ts';
+import { whyIpv6 } from './ipv6.ts';
 import type { DesiredEndpoint, DesiredRoute, Observed, ObservedEndpoint, Step } from './model.ts';
 import { whyMendPrivateEnd } from './private-end.ts';
 import { whySource } from './source-routing.ts';
@@ -78,7 +79,9 @@ function whyReroute(wish: DesiredEndpoint, found: ObservedEndpoint): string | un
   const missing = wish.routes.find((route) => !found.routes.some((it) => sameRoute(it, route)));
   if (missing !== undefined) return `without the route to ${formatPrefix(missing.to)}`;
   const surplus = found.routes.find((it) => it.ours && (it.via !== 0 || wish.leased === true) && isSurplusRoute(wish, it));
-  return surplus === undefined ? whySource(wish, found.bySource) : `with a route to ${formatPrefix(surplus.to)} too`;
+  return surplus === undefined
+    ? (whySource(wish, found.bySource) ?? whyIpv6(wish.ipv6, found.ipv6))
+    : `with a route to ${formatPrefix(surplus.to)} too`;
 }
 
 /** The endpoint's own address once more, with the prefix of a former subnet. Other addresses are somebody else's. */

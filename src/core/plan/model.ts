@@ -3,6 +3,7 @@ import type { Ipv4 } from '../../net/ipv4.ts';
 import type { Mac } from '../../net/mac.ts';
 import type { Prefix } from '../../net/prefix.ts';
 import type { Dependency, ServiceSpec, ServiceStatus } from '../model.ts';
+import type { DesiredIpv6, ObservedIpv6 } from './ipv6.ts';
 import type { DesiredPrivateEnd, ObservedPrivateEnd } from './private-end.ts';
 import type { ObservedSource, SourceRule } from './source-routing.ts';
 
@@ -24,6 +25,8 @@ export interface DesiredEndpoint {
   readonly routes: readonly DesiredRoute[];
   /** Of one among several: routes for what is sent from its address; see source-routing.ts. */
   readonly bySource?: readonly DesiredRoute[];
+  /** On a network with an IPv6 subnet. */
+  readonly ipv6?: DesiredIpv6;
   /** The address is leased from the LAN: a link without one has it probed before it is given it. */
   readonly leased?: true;
   /** Of the sandbox's end, where it is to be less than the bridge's. */
@@ -69,6 +72,8 @@ export interface ObservedEndpoint {
   readonly addresses: readonly Prefix[];
   readonly routes: readonly ObservedRoute[];
   readonly bySource?: ObservedSource;
+  /** Left out: no IPv6 at all. */
+  readonly ipv6?: ObservedIpv6;
   /** Undefined when the other end is not in the daemon's namespace, or not a veth. */
   readonly hostEnd?: {
     readonly index: number;
