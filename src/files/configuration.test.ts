@@ -445,7 +445,9 @@ networks:
     subnet: 192.168.10.0/23
     gateway: fe80::1
 `,
-    says: ["landline.yaml:5:14: 'fe80::1' is no IPv4 address → write an IPv4 address; IPv6 is not part of this version"],
+    says: [
+      "landline.yaml:5:14: 'fe80::1' is no IPv4 address → write an IPv4 address; an IPv6 one has keys of its own: 'address6', 'subnet6', 'gateway6'",
+    ],
   },
   {
     title: 'a pool that is a text',
