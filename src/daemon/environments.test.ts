@@ -290,9 +290,10 @@ test('up and down of one name take turns, and whoever was overtaken is told by w
     ]),
     { wait: true, timeoutMs: 5000 },
   );
+  const told = assert.rejects(waiting, { code: 'SUPERSEDED', message: /overtaken by `landline down`/ });
   await sleep(500);
   await environments.down('crm', leave);
-  await assert.rejects(waiting, { code: 'SUPERSEDED', message: /overtaken by `landline down`/ });
+  await told;
   assert.deepEqual(await look(), []);
 });
 
