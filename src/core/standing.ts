@@ -19,7 +19,8 @@ export interface Standing {
 export function stateOf(it: Standing): EnvironmentState {
   const wanted = it.spec.services.filter(({ name }) => it.spec.stopped?.includes(name) !== true);
   const services = wanted.map((spec) => it.observed.services.find((service) => service.name === spec.name));
-  const well = services.filter((service) => service?.state === 'running');
+  // What lives on in a sandbox that is gone is about to be started anew.
+  const well = services.filter((service) => service?.state === 'running' && service.inSandbox !== false);
   const completed = services.filter((service) => service?.state === 'exited' && service.exitStatus === 0);
   const failed = services.filter(isFailed);
   if (!it.plumbed) return it.troubled ? 'failed' : 'starting';

@@ -16,28 +16,29 @@ const skip = isDockerInstalled() ? {} : { skip: 'dockerd is not installed (`scri
 test(`${rounds} ends of dockerd under ${count} environments of three services each`, skip, async (t) => {
   await withDockerOffice(t, {}, async (office) => {
     await office.loadImage('test/box:1');
-    const allow = (): Promise<unknown> =>
-      office.exec('host', ['iptables', '-I', 'DOCKER-USER', '-i', 'br0', '-o', 'br0', '-j', 'ACCEPT']);
-    await allow();
     const says = (port: number, text: string): object => ({
       image: 'test/box:1',
       init: true,
       command: ['nc', '-ll', '-p', String(port), '-e', 'echo', text],
     });
-    const environments = Array.from({ length: count }, (_, index) => ({ name: `env-${index}`, address: `192.168.11.${101 + index}` }));
+    const environments = Array.from({ length: count }, (_, index) => ({
+      name: `env-${index}`,
+      address: `192.168.11.${101 + index}`,
+    }));
     for (const { name, address } of environments) {
       const services = { db: says(5432, 'db'), api: says(8080, 'api'), web: says(80, name) };
       await office.up({ name, 'x-landline': { network: 'office', address }, services } as Parameters<typeof office.up>[0]);
     }
     const isWhole = async ({ name, address }: (typeof environments)[number]): Promise<boolean> => {
-      const view = await office.ps(name).catch((): Pick<EnvironmentView, 'state' | 'problems'> => ({ state: 'failed', problems: [] }));
+      const view = await office
+        .ps(name)
+        .catch((): Pick<EnvironmentView, 'state' | 'problems'> => ({ state: 'failed', problems: [] }));
       if (view.state !== 'running' || view.problems.length > 0) return false;
       return (await office.exec('pc', ['busybox', 'nc', '-w', '2', address, '80'])).stdout.trim() === name;
     };
     for (let round = 1; round <= rounds; round += 1) {
       await (round % 2 === 0 ? office.dockerd.kill() : office.dockerd.stop());
       await office.dockerd.start();
-      await allow();
       const begin = performance.now();
       for (const environment of environments) {
         while (!(await isWhole(environment))) {
