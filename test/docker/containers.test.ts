@@ -93,7 +93,7 @@ test('plain containers on the LAN, by their labels', async (t) => {
     await t.test('a stop takes the address off the wire, a start brings it back with the same MAC', async () => {
       const mac = await office.holderOf('192.168.11.120');
       await office.dockerCommand('stop', 'shop');
-      assert.equal(await office.holderOf('192.168.11.120'), undefined);
+      await until(async () => (await office.holderOf('192.168.11.120')) === undefined, 'nobody answers', 5000);
       await until(async () => (await find(office, 'shop'))?.state === 'stopped', 'ps says so');
       assert.deepEqual((await find(office, 'shop'))?.problems, []);
       await office.dockerCommand('start', 'shop');

@@ -1,6 +1,7 @@
 /** Images: the calls of `/images`. An image is named as `docker run` names it, or by its id. */
-import { LandlineError } from '../../errors.ts';
+import { isLandlineError, LandlineError } from '../../errors.ts';
 import type { Caller } from './caller.ts';
+import { findCredentials } from './credentials.ts';
 import { parseImageName } from './image-name.ts';
 import { readJsonLines } from './read.ts';
 import type { Filters, Image, Progress } from './types.ts';
@@ -12,6 +13,7 @@ export type RegistryAuth =
 
 export interface PullOptions {
   readonly platform?: string;
+  /** Left out: what the docker command keeps for the registry. */
   readonly auth?: RegistryAuth;
   readonly onProgress?: (line: Progress) => void;
   readonly signal?: AbortSignal;
@@ -21,12 +23,12 @@ export interface Images {
   /** Undefined when there is none. */
   inspect(image: string): Promise<Image | undefined>;
   list(filters?: Filters): Promise<readonly { readonly Id: string; readonly RepoTags: readonly string[] | null }[]>;
-  /** Gets it from its registry, the tag `latest` where it names none. @throws LandlineError IMAGE_REFUSED */
+  /** Gets it from its registry, the tag `latest` where it names none. @throws LandlineError IMAGE_REFUSED, CREDENTIALS_UNREADABLE */
   pull(image: string, options?: PullOptions): Promise<void>;
   /** A tar as `docker save` writes it. @returns the names and ids of what it held: `shop/web:42`, `sha256:…` */
   load(tar: Uint8Array | AsyncIterable<Uint8Array>): Promise<readonly string[]>;
   tag(image: string, repository: string, tag: string): Promise<void>;
-  /** Sends it to its registry. @throws LandlineError IMAGE_REFUSED */
+  /** Sends it to its registry. @throws LandlineError CREDENTIALS_UNREADABLE */
   push(image: string, options?: Omit<PullOptions, 'platform'>): Promise<void>;
   /** None is success. */
   remove(image: string, force?: boolean): Promise<void>;
@@ -39,22 +41,17 @@ export function imagesOn(caller: Caller): Images {
 
   /** A pull or a push: its lines tell how it goes, and one of them may tell that it has failed. */
   const follow = async (
-    image: string,
+    registry: string,
     call: Pick<Parameters<Caller['stream']>[0], 'path' | 'query' | 'doing'>,
-    { auth, onProgress, signal }: PullOptions,
+    { auth: given, onProgress, signal }: PullOptions,
   ): Promise<void> => {
+    const auth = given ?? (await findCredentials(registry, process.env));
     const headers = { 'x-registry-auth': encodeAuth(auth) };
-    const refused = (says: string): LandlineError => new LandlineError('IMAGE_REFUSED', { image, says });
     const options = { method: 'POST', headers, ...call, ...(signal === undefined ? {} : { signal }) } as const;
-    const body = await caller.stream(options).catch((error: unknown) => {
-      throw error instanceof LandlineError && error.code === 'DOCKER_REFUSED'
-        ? refused((error as LandlineError<'DOCKER_REFUSED'>).details.says)
-        : error;
-    });
-    for await (const line of readJsonLines(body)) {
+    for await (const line of readJsonLines(await caller.stream(options))) {
       // A cast: the shape is the one that Docker documents.
       const { error, ...progress } = line as Progress & { readonly error?: string };
-      if (error !== undefined) throw refused(error);
+      if (error !== undefined) throw new LandlineError('DOCKER_REFUSED', { doing: call.doing, status: 200, says: error });
       onProgress?.(progress);
     }
     signal?.throwIfAborted();
@@ -73,14 +70,19 @@ export function imagesOn(caller: Caller): Images {
       >;
     },
     pull: async (image, options = {}) => {
-      const { repository, tag, digest } = parseImageName(image);
+      const { registry, repository, tag, digest } = parseImageName(image);
       const query = { fromImage: repository, tag: digest ?? tag ?? 'latest', platform: options.platform };
-      await follow(image, { path: '/images/create', query, doing: `pull image '${image}'` }, options);
+      await follow(registry, { path: '/images/create', query, doing: `pull image '${image}'` }, options).catch(
+        (error: unknown) => {
+          if (!isLandlineError(error, 'DOCKER_REFUSED')) throw error;
+          throw new LandlineError('IMAGE_REFUSED', { image, says: error.details.says }, { cause: error });
+        },
+      );
     },
     push: async (image, options = {}) => {
-      const { repository, tag } = parseImageName(image);
+      const { registry, repository, tag } = parseImageName(image);
       await follow(
-        image,
+        registry,
         { path: `${pathOf(repository)}/push`, query: { tag: tag ?? 'latest' }, doing: `push image '${image}'` },
         options,
       );
@@ -120,4 +122,9 @@ export function imagesOn(caller: Caller): Images {
 }
 
 /** Header X-Registry-Auth: JSON in base64url. Docker wants one even where there is nothing to say. */
-const encodeAuth = (auth: RegistryAuth | undefined): string => Buffer.from(JSON.stringify(auth ?? {})).toString('base64url');
+const encodeAuth = (auth: RegistryAuth | undefined): string =>
+  // With its padding: Docker takes what lacks it for none at all.
+  Buffer.from(JSON.stringify(auth ?? {}))
+    .toString('base64')
+    .replaceAll('+', '-')
+    .replaceAll('/', '_');
