@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { belongingsOf, type LinkRef } from '../core/bridge/belongings.ts';
 import type { BootChange, ManagerName } from '../core/bridge/boot.ts';
 import { type Finding, preflight } from '../core/bridge/preflight.ts';
@@ -177,7 +178,7 @@ async function carryOut(kernel: WholeTables, stateDir: string, it: Prepared, opt
   try {
     options.signal.throwIfAborted();
     runCommands(it.tells.before);
-    const to = isApply ? await underBridge(kernel, it, port) : offBridge(kernel, it, owner, port);
+    const to = await (isApply ? underBridge(kernel, it, port) : offBridge(kernel, owner, port));
     await tellNeighbours(to, macOf(it.port), owned);
     await verify(
       kernel,
@@ -262,13 +263,24 @@ async function underBridge(kernel: WholeTables, { plan, port: link }: Prepared, 
   // Read again: what came meanwhile moves too.
   kernel.run(enslave(kernel.read(), port, bridge));
   writeLinkSysctl(port.name, 'ipv6/conf/disable_ipv6', '1');
+  await untilSettled(kernel, bridge);
   sysctls.restore();
   return bridge;
 }
 
-function offBridge(kernel: WholeTables, _it: Prepared, bridge: LinkRef, port: LinkRef): LinkRef {
+const IFA_F_TENTATIVE = 0x40;
+
+/** The kernel decides on duplicate address detection a moment after an address is added, and by the sysctl as it is then. */
+async function untilSettled(kernel: WholeTables, link: LinkRef): Promise<void> {
+  const isTentative = (): boolean =>
+    kernel.read().addresses.some((it) => it.link === link.index && it.family === 10 && (it.flags & IFA_F_TENTATIVE) !== 0);
+  for (let round = 0; round < 100 && isTentative(); round += 1) await sleep(10);
+}
+
+async function offBridge(kernel: WholeTables, bridge: LinkRef, port: LinkRef): Promise<LinkRef> {
   const sysctls = takeOverSysctls(bridge, port);
   kernel.run(release(kernel.read(), bridge, port));
+  await untilSettled(kernel, port);
   sysctls.restore();
   return port;
 }

@@ -7,7 +7,7 @@ import { type NameOf, spellAddress, spellRoute, spellRule } from '../core/bridge
 import type { WholeTables } from '../host/index.ts';
 import { AttributeList } from '../wire/netlink/attribute.ts';
 import { NLM_F_CREATE, NLM_F_REPLACE } from '../wire/netlink/message.ts';
-import { encodeNeighbour, type NeighbourMessage, NUD_FAILED, NUD_REACHABLE, RTM_NEWNEIGH } from '../wire/netlink/neighbour.ts';
+import { encodeNeighbour, type NeighbourMessage, NUD_REACHABLE, RTM_NEWNEIGH } from '../wire/netlink/neighbour.ts';
 import type { KernelChange } from '../wire/netlink/tables.ts';
 
 /** What of the wish is not there, as commands. */
@@ -61,19 +61,22 @@ export async function whoAnswers(
   patienceMs: number,
 ): Promise<readonly string[]> {
   const known = belongingsOf(kernel.read(), link).neighbours;
-  kernel.run(stations.map((it) => probe(it, link, known)));
   const end = performance.now() + patienceMs;
-  for (;;) {
+  let open = stations;
+  const answered: string[] = [];
+  for (let round = 0; ; round += 1) {
+    // The kernel itself asks again after a second; a frame may be lost while a port begins to forward.
+    if (round % 12 === 0) kernel.run(open.map((it) => probe(it, link, known)));
+    await sleep(25);
     const states = new Map(
       kernel
         .read()
         .neighbours.filter((it) => it.link === link.index)
         .map((it) => [keyOf(it), it.state]),
     );
-    const answered = stations.filter((it) => states.get(it.address) === NUD_REACHABLE);
-    const failed = stations.filter((it) => states.get(it.address) === NUD_FAILED);
-    if (answered.length + failed.length === stations.length || performance.now() > end) return answered.map((it) => it.address);
-    await sleep(25);
+    answered.push(...open.filter((it) => states.get(it.address) === NUD_REACHABLE).map((it) => it.address));
+    open = open.filter((it) => !answered.includes(it.address));
+    if (open.length === 0 || performance.now() > end) return answered;
   }
 }
 

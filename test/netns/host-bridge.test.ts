@@ -132,11 +132,11 @@ for (const [shape, { make, colleague, address = '192.168.11.20' }] of Object.ent
       await host.read('pc', ['ping', '-c', '1', '-W', '2', address]);
       const before = await networkOf(host, 'host');
       const notices = await watched(host, address, async () => {
-        await host.landline('host', 'bridge', 'apply', '--interface', 'ens33', '--timeout', '1');
+        await host.landline('host', 'bridge', 'apply', '--interface', 'ens33', '--timeout', '3');
       });
       t.diagnostic(JSON.stringify(notices));
       assert.ok(notices.session.lived && notices.pings.gap < 1000, JSON.stringify(notices));
-      await host.until('rolled back', 4000);
+      await host.until('rolled back', 6000);
       await settled(host, 'host');
       assert.deepEqual(await networkOf(host, 'host'), before);
     });
