@@ -15,7 +15,7 @@ const mayImport = {
   api: ['core', 'net', 'errors', 'node'],
   'api/contract': ['core', 'net', 'errors', 'zod'],
   cli: ['api', 'files', 'net', 'errors', 'version', 'node', 'commander'],
-  prepare: ['core', 'files', 'api', 'host', 'wire', 'net', 'errors', 'node'],
+  prepare: ['core', 'files', 'api', 'engine', 'host', 'wire', 'net', 'errors', 'node'],
   lab: ['host', 'wire', 'net', 'errors', 'node'],
 };
 /** What a room shows of another without opening it: types alone. `main.ts` hands the lab to the command line. */

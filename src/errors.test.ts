@@ -144,6 +144,11 @@ const samples: { readonly [C in Code]: readonly Details<C>[] } = {
     { reason: 'nobody answers', back: false, folder: '/var/lib/landline/host-bridge/current' },
   ],
   BRIDGE_NOTHING: [{ what: 'confirm', state: 'ens33 was put back' }],
+  DOCKER_DEFAULT_REFUSED: [
+    { bridge: 'br0', refusals: [{ code: 'POOL', reason: 'it overlaps the pool', next: 'choose another' }] },
+  ],
+  DOCKER_DEFAULT_NOTHING: [{}],
+  DOCKER_NOT_RESTARTED: [{ reason: 'no systemd runs here' }],
   BOOT_FILE_CHANGED: [{ file: '/etc/network/interfaces' }],
   INTERNAL: [{ message: 'x is not a function' }],
 };

@@ -443,6 +443,27 @@ export const catalogue = {
     says: (d) => `there is nothing to ${d.what}: ${d.state}`,
     next: () => '`landline host bridge status` tells where it stands',
   }),
+  DOCKER_DEFAULT_REFUSED: entry<{ bridge: string; refusals: readonly { code: string; reason: string; next: string }[] }>({
+    status: 409,
+    exit: 1,
+    retry: 'after-change',
+    says: (d) => `Docker's default network is not put on ${d.bridge}: ${d.refusals.map((it) => it.reason).join('; ')}`,
+    next: (d) => d.refusals[0]?.next ?? 'mend it and plan again',
+  }),
+  DOCKER_DEFAULT_NOTHING: entry<Record<string, never>>({
+    status: 409,
+    exit: 1,
+    retry: 'after-change',
+    says: () => '`landline host docker apply` is not in force: there is nothing to roll back',
+    next: () => '`landline host docker plan` shows what it would do',
+  }),
+  DOCKER_NOT_RESTARTED: entry<{ reason: string }>({
+    status: 500,
+    exit: 1,
+    retry: 'after-change',
+    says: (d) => `daemon.json is written, and Docker was not restarted: ${d.reason}`,
+    next: () => 'restart it yourself, and look at its log; `landline host docker rollback` restores the file',
+  }),
   BOOT_FILE_CHANGED: entry<{ file: string }>({
     status: 409,
     exit: 1,

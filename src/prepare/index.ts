@@ -1,5 +1,5 @@
 /**
- * The host made ready for environments: its NIC under a bridge.
+ * The host made ready for environments: its NIC under a bridge, and Docker's default network on it.
  *
  * Promises: before the first change the way back lies on the disk as a shell script, and a watchdog that needs nothing
  * of ours runs it unless somebody confirms; the next boot finds the old configuration until then; what was begun by a
@@ -8,8 +8,12 @@
  */
 import type { Applied, ApplyOptions, BridgePlan, BridgeStatus, BridgeWish } from './bridge.ts';
 
+import type { DockerDefaultOptions, DockerDefaultPlan } from './docker.ts';
+
 export type { Applied, ApplyOptions, BridgePlan, BridgeStatus, BridgeWish } from './bridge.ts';
 export { applyBridge, bridgeStatus, confirmBridge, planBridge, planRemoval, removeBridge, rollbackBridge } from './bridge.ts';
+export type { DockerDefaultOptions, DockerDefaultPlan } from './docker.ts';
+export { applyDockerDefault, planDockerDefaultHere, rollbackDockerDefault } from './docker.ts';
 
 /** What the command line is given of this room. */
 export interface PrepareDoor {
@@ -20,4 +24,7 @@ export interface PrepareDoor {
   confirmBridge(stateDir: string): Promise<BridgeStatus>;
   rollbackBridge(stateDir: string, options: ApplyOptions): Promise<BridgeStatus>;
   bridgeStatus(stateDir: string): BridgeStatus;
+  planDockerDefaultHere(options: DockerDefaultOptions): Promise<DockerDefaultPlan>;
+  applyDockerDefault(options: DockerDefaultOptions): Promise<DockerDefaultPlan>;
+  rollbackDockerDefault(options: DockerDefaultOptions): Promise<DockerDefaultPlan>;
 }

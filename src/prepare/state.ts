@@ -162,7 +162,7 @@ export function take(it: Conversion, as: string): boolean {
 }
 
 /** A whole file or the one before, whatever happens; durable when this returns. */
-function writeSafely(file: string, text: string, mode: number): void {
+export function writeSafely(file: string, text: string, mode: number): void {
   const fresh = `${file}.landline`;
   const fd = fs.openSync(fresh, 'w', mode);
   try {

@@ -2,8 +2,8 @@
 import path from 'node:path';
 import type { Command } from 'commander';
 import { LandlineError } from '../../errors.ts';
-import type { BridgePlan, BridgeStatus, BridgeWish } from '../../prepare/index.ts';
-import type { AddCommand, Context } from '../context.ts';
+import type { BridgePlan, BridgeStatus, BridgeWish, DockerDefaultOptions, DockerDefaultPlan } from '../../prepare/index.ts';
+import { type AddCommand, type Context, defaultSocket } from '../context.ts';
 import { unifiedDiff } from '../render/diff.ts';
 import { printJson } from '../render/table.ts';
 
@@ -19,7 +19,8 @@ interface WishOptions {
 }
 
 export const addHost: AddCommand = (root, context) => {
-  const host = root.command('host').description('make this host ready: its NIC under a bridge');
+  const host = root.command('host').description("make this host ready: its NIC under a bridge, Docker's default network on it");
+  addDocker(host.command('docker').description("put Docker's default network on the LAN, the old way"), context);
   addBridge(host.command('bridge').description('put the NIC under a bridge, with a way back'), context);
 };
 
@@ -188,4 +189,95 @@ function renderStatus(it: BridgeStatus): string {
     half: `not all of the network is back: ${it.folder}/log tells what is missing`,
   };
   return `${lines[it.state]}\n`;
+}
+
+interface DockerOptions {
+  readonly network?: string;
+  readonly fixedCidr?: string;
+  readonly dns?: string;
+  readonly iptables?: string;
+  readonly liveRestore: boolean;
+  readonly restart?: true;
+  readonly config: string;
+  readonly file: string;
+  readonly stateDir: string;
+  readonly json?: true;
+}
+
+const withPlaces = (command: Command): Command =>
+  command
+    .option('--file <file>', "Docker's configuration", '/etc/docker/daemon.json')
+    .option('--config <file>', 'configuration', '/etc/landline/landline.yaml')
+    .option('--state-dir <folder>', 'where the former file is kept', '/var/lib/landline')
+    .option(...jsonOption);
+
+const withDockerWish = (command: Command): Command =>
+  command
+    .option('--network <network>', 'the LAN network (default: the only one)')
+    .option('--fixed-cidr <range>', 'the part of its subnet that Docker takes addresses from')
+    .option('--dns <addresses>', 'DNS servers of containers, with commas between')
+    .option('--iptables <on|off>', "Docker's firewall rules (default: as they are)")
+    .option('--no-live-restore', 'do not have containers run on while Docker restarts');
+
+function addDocker(docker: Command, { doors, setStatus }: Context): void {
+  withPlaces(
+    withDockerWish(docker.command('plan').description('say what daemon.json would become, what forbids it, and what it costs')),
+  ).action(async (options: DockerOptions) => {
+    const plan = await (await doors.prepare()).planDockerDefaultHere(dockerOptionsOf(options));
+    if (options.json) printJson(plan);
+    else process.stdout.write(renderDocker(plan));
+    if (plan.refusals.length > 0) setStatus(1);
+  });
+  withPlaces(
+    withDockerWish(docker.command('apply').description('write daemon.json, and keep the range in the ledger')).option(
+      '--restart',
+      'restart Docker, so that it has it',
+    ),
+  ).action(async (options: DockerOptions) => {
+    const plan = await (await doors.prepare()).applyDockerDefault(dockerOptionsOf(options));
+    if (options.json) return printJson(plan);
+    for (const it of plan.costs) say(`note: ${it}`);
+    process.stdout.write(
+      `${plan.file} puts Docker's default network on ${plan.bridge}${plan.restarted ? '' : '\n→ restart Docker, so that it has it'}\n`,
+    );
+  });
+  withPlaces(docker.command('rollback').description('put daemon.json back as it was'))
+    .option('--restart', 'restart Docker, so that it has it')
+    .action(async (options: DockerOptions) => {
+      const plan = await (await doors.prepare()).rollbackDockerDefault(dockerOptionsOf(options));
+      if (options.json) return printJson(plan);
+      process.stdout.write(`${plan.file} is as it was${plan.restarted ? '' : '\n→ restart Docker, so that it has it'}\n`);
+    });
+}
+
+function dockerOptionsOf(options: DockerOptions): DockerDefaultOptions {
+  const { network, fixedCidr, dns, iptables } = options;
+  if (iptables !== undefined && iptables !== 'on' && iptables !== 'off') {
+    throw new LandlineError('USAGE', {
+      problem: `'${iptables}' is neither on nor off`,
+      advice: 'write `--iptables on` or `--iptables off`',
+    });
+  }
+  return {
+    stateDir: path.resolve(options.stateDir),
+    config: path.resolve(options.config),
+    socket: defaultSocket(),
+    file: path.resolve(options.file),
+    ...(network === undefined ? {} : { network }),
+    ...(fixedCidr === undefined ? {} : { fixedCidr }),
+    ...(dns === undefined ? {} : { dns: dns.split(',') }),
+    ...(iptables === undefined ? {} : { iptables }),
+    liveRestore: options.liveRestore ?? true,
+    restart: options.restart === true,
+  };
+}
+
+function renderDocker(plan: DockerDefaultPlan): string {
+  return [
+    ...plan.refusals.flatMap((it) => [`refused ${it.code}: ${it.reason}`, `  → ${it.next}`]),
+    unifiedDiff(plan.file, plan.before, plan.after),
+    'what it costs:',
+    ...plan.costs.map((it) => `- ${it}`),
+    '',
+  ].join('\n');
 }
