@@ -234,9 +234,10 @@ function routesOf(endpoint: DesiredEndpoint, link: number): Route[] {
 }
 
 /** "This address is mine now" (RFC 5227 section 2.3), so that every neighbour's cache is right at once. */
-const announcementOf = ({ mac, address }: DesiredEndpoint): Uint8Array => encodeArp(arpAnnouncement(mac, address.address));
+const announcementOf = ({ mac, address }: Pick<DesiredEndpoint, 'mac' | 'address'>): Uint8Array =>
+  encodeArp(arpAnnouncement(mac, address.address));
 
-function announce(inside: Inside, link: number, endpoint: DesiredEndpoint): void {
+function announce(inside: Inside, link: number, endpoint: Pick<DesiredEndpoint, 'mac' | 'address'>): void {
   const arp = inside.openArp(link);
   try {
     arp.send(announcementOf(endpoint));
@@ -246,7 +247,11 @@ function announce(inside: Inside, link: number, endpoint: DesiredEndpoint): void
 }
 
 /** Announces again (RFC 5227 section 2.3, ANNOUNCE_NUM 2), for whoever missed the first; unless the address has gone meanwhile. */
-export async function announceAgain(host: Host, netns: string, endpoint: DesiredEndpoint): Promise<void> {
+export async function announceAgain(
+  host: Host,
+  netns: string,
+  endpoint: Pick<DesiredEndpoint, 'interface' | 'mac' | 'address'>,
+): Promise<void> {
   await host.within(netns, async (inside) => {
     const link = await inside.kernel.getLink(endpoint.interface);
     const addresses = await inside.kernel.listAddresses();

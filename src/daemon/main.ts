@@ -21,6 +21,7 @@ import { openStore } from '../store/index.ts';
 import { containerOf, keepContainers } from './container-keeper.ts';
 import { openContainers } from './containers.ts';
 import { daemonOn } from './daemon.ts';
+import { openDefence } from './defence.ts';
 import { joinEngines } from './engines.ts';
 import { type Environments, openEnvironments } from './environments.ts';
 import { formatEvent, openEvents } from './events.ts';
@@ -60,6 +61,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
     await orRefusal(sweep(world));
     await applyFirewall(world).catch((error: unknown) => world.events.tell('firewall in trouble', { problem: String(error) }));
     const triggers = await orRefusal(watchWorld(world, environments));
+    const defence = openDefence(world);
     onDocker(() => void welcomeDocker(world, environments));
     const onInternal = (error: LandlineError): void =>
       console.error(error.cause instanceof Error ? error.cause.stack : error.stack);
@@ -85,6 +87,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
       environments.wakeAll();
     }
     triggers.close();
+    defence.close();
     fs.rmSync(pidFile, { force: true });
     world.events.tell('daemon ending, everything is left running', {});
   } finally {

@@ -61,12 +61,16 @@ function commandStep(block: CodeBlock, bad: (says: string) => Error): CommandSte
   return { kind: 'command', line: block.line, machine, script: block.text, status: Number(status ?? 0) };
 }
 
-/** Text without what differs from run to run: times, derived MACs, pids, ports, widths of columns. */
+/** The range of the lab's DHCP server, which chooses by who asks. */
+const leased = /\b192\.168\.10\.1\d\d\b/g;
+
+/** Text without what differs from run to run: times, derived MACs, leased addresses, pids, ports, widths of columns. */
 export function steady(text: string): string {
   return text
     .replaceAll(/^landline: [a-z0-9-]+\/[a-z0-9-]+: .*\n/gm, '')
     .replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, '<time>')
     .replaceAll(/\b(02|fe)(:[0-9a-f]{2}){5}\b/g, '<mac>')
+    .replaceAll(leased, '<leased>')
     .replaceAll(/\b[0-9a-f]{32}\b/g, '<id>')
     .replaceAll(/\d+\.\d+ ms\b/g, '<ms>')
     .replaceAll(/Ms=[\d.]+/g, 'Ms=<ms>')
@@ -80,6 +84,10 @@ export function steady(text: string): string {
 
 /** Fields whose value differs from run to run; their type counts. */
 const changing = new Set([
+  'clientId',
+  'renewAt',
+  'rebindAt',
+  'expiresAt',
   'inode',
   'pid',
   'PATH',
@@ -99,6 +107,7 @@ const changing = new Set([
 /** A JSON value without what differs from run to run. */
 export function steadyJson(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(steadyJson);
+  if (typeof value === 'string') return value.replace(leased, '<leased>');
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(
     Object.entries(value).map(([key, inner]) => [

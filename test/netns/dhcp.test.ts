@@ -219,3 +219,26 @@ test('a lease whose sandbox went while nobody looked is given back at the next s
     assert.deepEqual(await office.addresses(), []);
   });
 });
+
+test('an address in use is defended when somebody claims it; a lease that is claimed again is declined, and another taken', async (t) => {
+  await withOffice(t, { docker: false }, async (office) => {
+    await office.up({ ...shop(), name: 'crm', 'x-landline': { network: 'office', address: '192.168.11.101' } });
+    await office.up(shop());
+    const [fixed, leased] = ['192.168.11.101', await addressOf(office)];
+    const events = await listen(office);
+    const claim = (address: string): Promise<string> =>
+      office.read('pc', ['arping', '-U', '-c', '1', '-w', '1', '-I', 'eth0', '-s', address, address]);
+    for (const address of [fixed, leased]) {
+      await office.read('pc', ['ip', 'address', 'add', `${address}/32`, 'dev', 'eth0']);
+      await claim(address);
+      await events.next('address contested', { address });
+    }
+    await claim(leased);
+    await events.next('lease declined', { environment: 'shop', address: leased });
+    await claim(fixed);
+    assert.equal(await addressOf(office, 'crm'), fixed, 'an address of our own is kept');
+    await until(async () => ![leased, ''].includes(await addressOf(office)), 'another lease', 20_000);
+    assert.match(await office.read('server', ['cat', '/var/log/dnsmasq.log']), new RegExp(`DHCPDECLINE\\(eth0\\) ${leased} `));
+    events.stop();
+  });
+});
