@@ -75,7 +75,7 @@ const withoutChance = (text: string, office: Office): string =>
       .replaceAll(/\n\n+/g, '\n'),
   );
 
-test('every error of the catalogue says what is and what to do', { timeout: 120_000 }, async (t) => {
+test('every error of the catalogue says what is and what to do', { timeout: 175_000 }, async (t) => {
   const text = fs.readFileSync(golden, 'utf8');
   const sections = sectionsOf(text);
   await t.test('none is missing in errors.golden, and none is there that does not exist', () => {
