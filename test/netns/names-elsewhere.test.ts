@@ -51,7 +51,7 @@ const zoneFile =
   '@ 60 SOA server hostmaster 1 3600 600 86400 60\n@ 60 NS server.test.office.example.\nprinter 60 A 192.168.10.77\n';
 
 test('Knot makes the same of our updates as BIND does', { timeout: 60_000 }, async (t) => {
-  await withOffice(t, { dns: true }, async (office) => {
+  await withOffice(t, { dns: true, docker: false }, async (office) => {
     const files = {
       '/etc/knot.conf': knotConf,
       [`/var/lib/knot/${zone}.zone`]: zoneFile,
@@ -83,7 +83,7 @@ const serve = 'dns: { serve: { listen: "192.168.11.20:53", zone: lab.office.exam
 const own = '@192.168.11.20';
 
 test('a zone that this host answers for, to who asks it and to who is led to it', { timeout: 60_000 }, async (t) => {
-  await withOffice(t, { dns: true }, async (office) => {
+  await withOffice(t, { dns: true, docker: false }, async (office) => {
     await office.configure(networks + serve);
     await office.up(idle('shop', '192.168.11.101'));
 

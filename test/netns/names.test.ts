@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import type { NameCheckView, NameView } from '../../src/api/contract.ts';
 import { labSecret } from '../../src/lab/bind.ts';
 import { type EnvironmentFile, listen, type Office, until, withOffice } from '../office.ts';
+import { dnsmasq, stopLabServer } from '../support/dhcp-servers.ts';
 
 const zone = 'test.office.example';
 
@@ -63,7 +64,7 @@ const endNamed = (office: Office): Promise<string> =>
 test('a name comes, follows its address, comes back when it is taken, and goes with its environment', {
   timeout: 120_000,
 }, async (t) => {
-  await withOffice(t, { dns: true }, async (office) => {
+  await withOffice(t, { dns: true, docker: false }, async (office) => {
     await t.test('it appears with its address, and both PCs open it', async () => {
       await office.up(shop());
       await tells(office, `shop.${zone}`, ['192.168.11.101']);
@@ -123,7 +124,7 @@ test('a name comes, follows its address, comes back when it is taken, and goes w
 });
 
 test('a name that is not ours is left alone, and told', { timeout: 120_000 }, async (t) => {
-  await withOffice(t, { dns: true }, async (office) => {
+  await withOffice(t, { dns: true, docker: false }, async (office) => {
     await t.test("a person's record: untouched, a problem with its holder, and taken once it is free", async () => {
       await nsupdate(office, `update add printer.${zone} 60 A 192.168.10.77`);
       await office.up(idle('printer', { address: '192.168.11.105' }));
@@ -180,7 +181,7 @@ test('a name that is not ours is left alone, and told', { timeout: 120_000 }, as
 });
 
 test('whatever is away or refuses, up and down go on, and the names follow when it is back', { timeout: 150_000 }, async (t) => {
-  await withOffice(t, { dns: true }, async (office) => {
+  await withOffice(t, { dns: true, docker: false }, async (office) => {
     await t.test('a server that is away for ten seconds', async () => {
       await office.up(idle('before', { address: '192.168.11.110' }));
       await tells(office, `before.${zone}`, ['192.168.11.110']);
@@ -253,5 +254,27 @@ test('whatever is away or refuses, up and down go on, and the names follow when 
         await tells(office, `crm.${zone}`, ['192.168.11.120'], 'A', 20_000);
       },
     );
+  });
+});
+
+test('a name follows a lease that changes', { timeout: 60_000 }, async (t) => {
+  await withOffice(t, { dns: true, docker: false }, async (office) => {
+    await stopLabServer(office);
+    const first = dnsmasq(office, '192.168.10.100,192.168.10.120');
+    await first.start();
+    await office.up(idle('shop', { address: 'dhcp' }));
+    const addressOf = async (): Promise<string> =>
+      ((await office.ps('shop')).endpoints[0]?.addresses[0] ?? '').replace(/\/.*/, '');
+    const former = await addressOf();
+    await tells(office, `shop.${zone}`, [former]);
+    await tells(office, former, [`shop.${zone}.`]);
+    await first.stop();
+    await dnsmasq(office, '192.168.10.150,192.168.10.199').start();
+    await office.api.call('POST', '/v1/leases/shop/renew');
+    await until(async () => (await addressOf()) !== former, 'another address is leased');
+    const address = await addressOf();
+    await tells(office, `shop.${zone}`, [address]);
+    await tells(office, address, [`shop.${zone}.`]);
+    await tells(office, former, []);
   });
 });
