@@ -100,7 +100,8 @@ function overUdp({ server, bytes, judge }: Asked): Promise<Message> {
     _options: unknown,
     callback: (error: null, address: string, family: number) => void,
   ) => callback(null, host, 4)) as never;
-  const socket = dgram.createSocket({ type: 'udp4', lookup });
+  // Who ends meanwhile does not wait for an answer.
+  const socket = dgram.createSocket({ type: 'udp4', lookup }).unref();
   const timers: NodeJS.Timeout[] = [];
   let trouble: Trouble = { kind: 'away', server, reason: `no answer within ${(patienceMs + (sendAtMs.at(-1) ?? 0)) / 1000} s` };
   return new Promise<Message>((resolve, reject) => {
@@ -115,11 +116,11 @@ function overUdp({ server, bytes, judge }: Asked): Promise<Message> {
       if (judged === undefined) return;
       if (!isTrouble(judged)) return resolve(judged);
       trouble = judged;
-      timers.push(setTimeout(fail, judged.kind === 'skewed' ? 0 : doubtMs));
+      timers.push(setTimeout(fail, judged.kind === 'skewed' ? 0 : doubtMs).unref());
     });
     socket.connect(server.port, formatIpv4(server.address), () => {
-      for (const at of sendAtMs) timers.push(setTimeout(() => socket.send(bytes), at));
-      timers.push(setTimeout(fail, (sendAtMs.at(-1) ?? 0) + patienceMs));
+      for (const at of sendAtMs) timers.push(setTimeout(() => socket.send(bytes), at).unref());
+      timers.push(setTimeout(fail, (sendAtMs.at(-1) ?? 0) + patienceMs).unref());
     });
   }).finally(() => {
     for (const timer of timers) clearTimeout(timer);
@@ -129,7 +130,7 @@ function overUdp({ server, bytes, judge }: Asked): Promise<Message> {
 
 /** RFC 7766: a length of 16 bits before each message. */
 function overTcp({ server, bytes, judge }: Asked): Promise<Message> {
-  const socket = net.connect({ host: formatIpv4(server.address), port: server.port, timeout: patienceMs });
+  const socket = net.connect({ host: formatIpv4(server.address), port: server.port, timeout: patienceMs }).unref();
   return new Promise<Message>((resolve, reject) => {
     const away = (reason: string): void => reject(new DnsError({ kind: 'away', server, reason }));
     let heard = Buffer.alloc(0);
