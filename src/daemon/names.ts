@@ -88,7 +88,9 @@ export function keepNames(world: Omit<World, 'names'>): Names {
         const domain = network === undefined ? undefined : domainFor(network.domain);
         if (endpoint === undefined || domain === undefined) return [];
         const name = `${endpoint.hostname ?? spec.hostname}.${domain}`.toLowerCase();
-        return [{ environment: spec.name, interface: lease.interface, name, address: lease.address }];
+        const { address6 } = endpoint;
+        const ipv6 = address6 === undefined ? {} : { address6 };
+        return [{ environment: spec.name, interface: lease.interface, name, address: lease.address, ...ipv6 }];
       }),
     );
 

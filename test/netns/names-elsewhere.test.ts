@@ -148,5 +148,16 @@ test('a zone that this host answers for, to who asks it and to who is led to it'
       await office.up(idle('wiki', '192.168.11.121'));
       await tells(office, '192.168.11.121', `wiki.${zone}`);
     });
+
+    await t.test('an IPv6 address has its record beside the other', async () => {
+      const with6 = networks.replace('gateway:', "subnet6: '2001:db8:10::/64', gateway:");
+      await office.configure(`${with6}dns: { update: { server: 192.168.11.2, zone: ${zone}, ${key} } }\n`);
+      const { 'x-landline': endpoint, ...rest } = idle('six', '192.168.11.122');
+      await office.up({ ...rest, 'x-landline': { ...endpoint, address6: '2001:db8:10::122' } });
+      await tells(office, '2001:db8:10::122', `six.${zone}`, 'AAAA');
+      await tells(office, '192.168.11.122', `six.${zone}`);
+      await office.down('six');
+      await tells(office, '', `six.${zone}`, 'AAAA');
+    });
   });
 });

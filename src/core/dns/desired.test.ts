@@ -31,6 +31,15 @@ test('an endpoint has its name, and its address leads back to it, each in its ow
   ]);
 });
 
+test('an IPv6 address stands beside the other, and leads back where its zone is ours', () => {
+  const both = [{ ...endpoint('shop', 'shop.test.office.example', '192.168.11.101'), address6: '2001:db8:11::101' }];
+  const ip6 = '1.1.0.0.8.b.d.0.1.0.0.2.ip6.arpa';
+  const { names } = desiredNames(both, [...zones, ip6], () => undefined);
+  assert.deepEqual(names.get('shop.test.office.example')?.data.map(formatData), ['A 192.168.11.101', 'AAAA 2001:db8:11::101']);
+  const reverse = names.get(`1.0.1.0.${'0.'.repeat(16)}${ip6}`);
+  assert.deepEqual([reverse?.zone, reverse?.data.map(formatData)], [ip6, ['PTR shop.test.office.example']]);
+});
+
 test('what lies in none of the zones has no name there', () => {
   assert.deepEqual(lines([endpoint('shop', 'shop.office.example', '10.50.0.7')]), []);
 });

@@ -1,9 +1,10 @@
 /** Which names are to stand in DNS, from the endpoints that have an address. */
 import type { Ipv4 } from '../../net/ipv4.ts';
+import type { Ipv6 } from '../../net/ipv6.ts';
 import { isWithin } from '../../wire/dns/name.ts';
 import type { RecordData } from '../../wire/dns/records/index.ts';
 import { formatData } from './format.ts';
-import { reverseName } from './reverse.ts';
+import { reverseName, reverseName6 } from './reverse.ts';
 
 /** An endpoint of a network that has a domain. */
 export interface NamedEndpoint {
@@ -12,6 +13,7 @@ export interface NamedEndpoint {
   /** Absolute, without final dot: hostname and domain. */
   readonly name: string;
   readonly address: Ipv4;
+  readonly address6?: Ipv6;
 }
 
 /** One name of one zone with all that is ours to say of it, but for the mark of its owner. */
@@ -57,7 +59,7 @@ export function desiredNames(
     names.set(name, { zone, name, environment, data: isThere ? before : [...before, data] });
   };
 
-  for (const { name, environment, address } of endpoints) {
+  for (const { name, environment, address, address6 } of endpoints) {
     const kept = holderOf(name);
     const first = wanting.get(name)?.values().next().value ?? environment;
     const holder = kept !== undefined && wanting.get(name)?.has(kept) === true ? kept : first;
@@ -67,6 +69,9 @@ export function desiredNames(
     }
     put(name, environment, { kind: 'A', address });
     put(reverseName(address), environment, { kind: 'PTR', target: name });
+    if (address6 === undefined) continue;
+    put(name, environment, { kind: 'AAAA', address: address6 });
+    put(reverseName6(address6), environment, { kind: 'PTR', target: name });
   }
   return { names, clashes };
 }
