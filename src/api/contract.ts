@@ -102,6 +102,8 @@ export interface NetworkView {
   readonly name: string;
   readonly kind: 'lan' | 'private' | 'none';
   readonly bridge: string | null;
+  /** The NIC whose children the endpoints are, and what kind of link they are. */
+  readonly parent: { readonly kind: 'macvlan' | 'ipvlan'; readonly link: string } | null;
   readonly subnet: string | null;
   readonly gateway: string | null;
   readonly domain: string | null;

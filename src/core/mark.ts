@@ -32,6 +32,15 @@ export function formatMark(mark: Mark): string {
   return `landline:${mark.installation}:${mark.environment}:${mark.interface}`;
 }
 
+/** `landline:ID:NETWORK`, the alias of the host's own link to its endpoints on a network. */
+export const formatShimMark = (installation: string, network: string): string => `landline:${installation}:${network}`;
+
+/** The network in the alias of such a link of this installation; undefined for any other link. */
+export function parseShimMark(installation: string, alias: string | undefined): string | undefined {
+  const [word, id, network, ...rest] = alias?.split(':') ?? [];
+  return word === 'landline' && id === installation && network && rest.length === 0 ? network : undefined;
+}
+
 /** The mark in a link's alias; undefined for other people's aliases. */
 export function parseMark(alias: string | undefined): Mark | undefined {
   const [word, installation, environment, name, ...rest] = alias?.split(':') ?? [];

@@ -14,10 +14,17 @@ import type { Grant } from './dhcp/model.ts';
 /** How an address is probed before use: three probes within 300 ms, RFC 5227's own times, or not at all. */
 export type ProbeProfile = 'fast' | 'rfc5227' | 'off';
 
-/** A network that endpoints join: a LAN's segment behind a bridge of this host, or the private one, which has no bridge. */
+/** A NIC of this host whose children the endpoints are, in place of ports of a bridge. */
+export interface ParentLink {
+  readonly kind: 'macvlan' | 'ipvlan';
+  readonly link: string;
+}
+
+/** A network that endpoints join: a LAN's segment behind a bridge or a NIC of this host, or the private one, which has neither. */
 export interface Network {
   readonly name: string;
   readonly bridge?: string;
+  readonly parent?: ParentLink;
   readonly subnet: Prefix;
   readonly gateway?: Ipv4;
   /** Left out: there is no IPv6 on it. */
@@ -48,9 +55,7 @@ export interface LeasingPolicy {
 export const defaultLeasing: LeasingPolicy = { expired: 'keep', rate: 100 };
 
 /** A LAN network of landline.yaml. */
-export interface LanNetwork extends Network {
-  readonly bridge: string;
-}
+export type LanNetwork = Network & ({ readonly bridge: string } | { readonly parent: ParentLink });
 
 /** landline.yaml, checked. */
 export interface Configuration {

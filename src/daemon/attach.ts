@@ -5,15 +5,17 @@
  * the bridge's port passes frames. Whatever fails after the veth was made takes it away again.
  */
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { formatMark, type Mark } from '../core/mark.ts';
 import type { ProbeProfile } from '../core/model.ts';
 import { isSurplusAddress, isSurplusRoute } from '../core/plan/endpoints.ts';
 import type { DesiredEndpoint } from '../core/plan/model.ts';
-import { LandlineError } from '../errors.ts';
+import { isLandlineError, LandlineError } from '../errors.ts';
 import { type Host, type Inside, isKernelError, type Link, type Route } from '../host/index.ts';
 import { formatIpv4 } from '../net/ipv4.ts';
 import { macFromDigest } from '../net/mac.ts';
 import { arpAnnouncement, encodeArp } from '../wire/arp/arp.ts';
+import { addChild, type ChildEndpoint, findParent, retireElsewhere, undoChild } from './child.ts';
 import { type Ears, openEars } from './ears.ts';
 import type { Forwarding } from './forwarding.ts';
 import { setIpv6 } from './ipv6.ts';
@@ -39,11 +41,23 @@ export interface AttachTimes {
   readonly probeMs: number;
 }
 
-/** An endpoint of a LAN network. */
-export type LanEndpoint = DesiredEndpoint & { readonly bridge: string };
+/** An endpoint of a LAN network: a port of a bridge, or the child of a NIC. */
+export type LanEndpoint = (DesiredEndpoint & { readonly bridge: string }) | ChildEndpoint;
+
+/** What endpoints of a network stand on: its bridge, or its NIC. */
+async function findGround(host: Host, endpoint: PluggedEndpoint): Promise<Link> {
+  return isChild(endpoint) ? findParent(host, endpoint.network, endpoint.parent) : findBridge(host, endpoint);
+}
+
+/** What of an endpoint its link is made of. */
+type PluggedEndpoint = Pick<DesiredEndpoint, 'network' | 'interface' | 'mac'> &
+  ({ readonly bridge: string; readonly parent?: undefined } | { readonly parent: ParentLink });
+
+const isChild = <E extends PluggedEndpoint>(endpoint: E): endpoint is Extract<E, { readonly parent: ParentLink }> =>
+  endpoint.parent !== undefined;
 
 /** The bridge of a network, up and ready. @throws LandlineError BRIDGE_MISSING, BRIDGE_DOWN */
-async function findBridge(host: Host, endpoint: Pick<LanEndpoint, 'bridge' | 'network'>): Promise<Link> {
+async function findBridge(host: Host, endpoint: { readonly network: string; readonly bridge: string }): Promise<Link> {
   const { bridge: name, network } = endpoint;
   const bridge = await host.kernel.getLink(name);
   if (bridge?.kind !== 'bridge') throw new LandlineError('BRIDGE_MISSING', { network, bridge: name });
@@ -53,52 +67,69 @@ async function findBridge(host: Host, endpoint: Pick<LanEndpoint, 'bridge' | 'ne
 
 /**
  * Attaches, all or nothing.
- * @throws LandlineError BRIDGE_MISSING, BRIDGE_DOWN, BRIDGE_FULL, INTERFACE_TAKEN, ADDRESS_TAKEN, KERNEL_REFUSED
+ * @throws LandlineError BRIDGE_MISSING, BRIDGE_DOWN, BRIDGE_FULL, PARENT_*, KIND_MISSING, MAC_TAKEN, INTERFACE_TAKEN, ADDRESS_TAKEN, KERNEL_REFUSED
  */
 export async function attach(host: Host, forwarding: Forwarding, wish: AttachWish): Promise<AttachTimes> {
+  const { endpoint } = wish;
+  if (!isChild(endpoint)) return attachOnce(host, forwarding, wish);
   const begin = performance.now();
-  const bridge = await findBridge(host, wish.endpoint);
-  // The kernel makes the veth on a thread of its own; meanwhile the door to the sandbox is opened.
-  const adding = addVeth(host, wish, bridge);
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await attachOnce(host, forwarding, wish);
+    } catch (error) {
+      if (!isLandlineError(error, 'MAC_TAKEN') || performance.now() > begin + oldGenerationMs) throw error;
+      // The link of a sandbox that has just ended goes by itself in a moment; that of one which lives on is retired.
+      if (tries === 3) await retireElsewhere(host, { ...wish, endpoint });
+      await sleep(macRetryMs);
+    }
+  }
+}
+
+async function attachOnce(host: Host, forwarding: Forwarding, asked: AttachWish): Promise<AttachTimes> {
+  const begin = performance.now();
+  const ground = await findGround(host, asked.endpoint);
+  const wish = grounded(asked, ground);
+  // The kernel makes the link on a thread of its own; meanwhile the door to the sandbox is opened.
+  const adding = addEnds(host, wish, ground);
   adding.catch(() => undefined);
   try {
     const probeMs = await host.within(wish.netns, async (inside) => configure(host, forwarding, wish, inside, await adding));
     return { attachMs: performance.now() - begin - probeMs, probeMs };
   } catch (error) {
-    const veth = await adding;
+    const ends = await adding;
     const gone = isKernelError(error, 'ENODEV')
       ? new LandlineError('TARGET_GONE', { target: wish.target }, { cause: error })
-      : error;
-    throw await undo(host, veth.index, gone);
+      : macRefusal(error, wish.endpoint);
+    throw await undoEnds(host, wish, ends, gone);
   }
 }
 
 /** What a link without an address is made with. */
 export interface PlugWish extends Pick<AttachWish, 'mark' | 'group' | 'netns' | 'target'> {
-  readonly endpoint: Pick<LanEndpoint, 'network' | 'interface' | 'bridge' | 'mac'>;
+  readonly endpoint: PluggedEndpoint;
 }
 
 /**
  * Makes the link alone, all or nothing; it passes frames when this returns.
- * @throws LandlineError BRIDGE_MISSING, BRIDGE_DOWN, BRIDGE_FULL, INTERFACE_TAKEN, KERNEL_REFUSED
+ * @throws LandlineError BRIDGE_MISSING, BRIDGE_DOWN, BRIDGE_FULL, PARENT_*, INTERFACE_TAKEN, KERNEL_REFUSED
  */
 export async function plug(host: Host, forwarding: Forwarding, wish: PlugWish): Promise<void> {
-  const bridge = await findBridge(host, wish.endpoint);
-  const veth = await addVeth(host, wish, bridge);
+  const ground = await findGround(host, wish.endpoint);
+  const ends = await addEnds(host, wish, ground);
   try {
     await host.within(wish.netns, async (inside) => {
-      disableIpv6(host, inside, veth, wish.endpoint.interface);
-      await inside.kernel.configure(veth.peer, { up: true, routes: [] });
+      disableIpv6(host, inside, ends, wish.endpoint.interface);
+      await inside.kernel.configure(ends.peer, { up: true, routes: [] });
     });
-    await forwarding.wait(host, veth.index);
+    await awaitPassing(host, forwarding, hostEndOf(ends));
   } catch (error) {
-    throw await undo(host, veth.index, error);
+    throw await undoEnds(host, wish, ends, macRefusal(error, wish.endpoint));
   }
 }
 
 /** Before the sandbox's end is up: without a carrier the host's end has not said a word of IPv6 yet. */
-function disableIpv6(host: Host, inside: Inside, veth: Veth, name: string): void {
-  host.sysctl(`ipv6/conf/${veth.name}/disable_ipv6`, '1', { optional: true });
+function disableIpv6(host: Host, inside: Inside, ends: Ends, name: string): void {
+  if ('name' in ends) host.sysctl(`ipv6/conf/${ends.name}/disable_ipv6`, '1', { optional: true });
   inside.sysctl(`ipv6/conf/${name}/disable_ipv6`, '1', { optional: true });
 }
 
@@ -110,6 +141,41 @@ export async function unaddress(host: Host, netns: string, name: string): Promis
     for (const it of await kernel.listAddresses(link.index)) await unless(kernel.deleteAddress(it), 'EADDRNOTAVAIL');
   });
 }
+
+/** An ipvlan speaks under the MAC of its NIC. */
+function grounded(wish: AttachWish, ground: Link): AttachWish {
+  const { endpoint } = wish;
+  return endpoint.parent?.kind === 'ipvlan' ? { ...wish, endpoint: { ...endpoint, mac: ground.mac } } : wish;
+}
+
+/** Of two children of one NIC with the same MAC only one comes up. */
+function macRefusal(error: unknown, { mac, parent }: PluggedEndpoint): unknown {
+  if (parent === undefined || !isKernelError(error, 'EADDRINUSE')) return error;
+  return new LandlineError('MAC_TAKEN', { mac, parent: parent.link }, { cause: error });
+}
+
+/** How long a MAC that is taken is waited for, and how long between two tries, in milliseconds. */
+const oldGenerationMs = 2000;
+const macRetryMs = 40;
+
+/** A new veth, or the child of a NIC, which has no end on the host. */
+type Ends = Veth | { readonly peer: number };
+
+async function addEnds(host: Host, wish: PlugWish, ground: Link): Promise<Ends> {
+  const { endpoint } = wish;
+  return isChild(endpoint) ? { peer: await addChild(host, { ...wish, endpoint }, ground) } : addVeth(host, wish, ground);
+}
+
+function undoEnds(host: Host, wish: Pick<PlugWish, 'netns'>, ends: Ends, first: unknown): Promise<unknown> {
+  return 'index' in ends ? undo(host, ends.index, first) : undoChild(host, wish.netns, ends.peer, first);
+}
+
+/** Waits until what the sandbox sends gets out: a bridge's port takes a moment. */
+async function awaitPassing(host: Host, forwarding: Forwarding, hostEnd: number | undefined): Promise<void> {
+  if (hostEnd !== undefined) await forwarding.wait(host, hostEnd);
+}
+
+const hostEndOf = (ends: Ends): number | undefined => ('index' in ends ? ends.index : undefined);
 
 /** What a refusal to make a veth is told with; a link of the private network has no bridge. */
 interface VethWish {
@@ -174,16 +240,16 @@ export function addRefusal(error: unknown, wish: VethWish): unknown {
 }
 
 /** IPv6 off; inside: up, probe, address, routes, announcement. @returns how long the probe took, in milliseconds */
-async function configure(host: Host, forwarding: Forwarding, wish: AttachWish, inside: Inside, veth: Veth): Promise<number> {
+async function configure(host: Host, forwarding: Forwarding, wish: AttachWish, inside: Inside, ends: Ends): Promise<number> {
   const { endpoint } = wish;
-  disableIpv6(host, inside, veth, endpoint.interface);
-  const settings = { address: endpoint.address, routes: routesOf(endpoint, veth.peer) };
-  if (wish.probe !== 'off') return configureProbed(host, forwarding, wish, inside, veth, settings);
-  await inside.kernel.configure(veth.peer, { up: true, ...settings });
-  await setSource(inside, veth.peer, endpoint);
-  await forwarding.wait(host, veth.index);
-  announce(inside, veth.peer, endpoint);
-  return setIpv6(inside, veth.peer, endpoint, wish.probe);
+  disableIpv6(host, inside, ends, endpoint.interface);
+  const settings = { address: endpoint.address, routes: routesOf(endpoint, ends.peer) };
+  if (wish.probe !== 'off') return configureProbed(host, forwarding, wish, inside, ends, settings);
+  await inside.kernel.configure(ends.peer, { up: true, ...settings });
+  await setSource(inside, ends.peer, endpoint);
+  await awaitPassing(host, forwarding, hostEndOf(ends));
+  announce(inside, ends.peer, endpoint);
+  return setIpv6(inside, ends.peer, endpoint, wish.probe);
 }
 
 type Settings = Omit<Parameters<Inside['kernel']['configure']>[1], 'up'>;
@@ -194,27 +260,27 @@ async function configureProbed(
   forwarding: Forwarding,
   wish: AttachWish,
   inside: Inside,
-  veth: Veth,
+  ends: Ends,
   settings: Settings,
 ): Promise<number> {
-  await inside.kernel.configure(veth.peer, { up: true, routes: [] });
-  const ears = openEars(inside, veth.peer);
+  await inside.kernel.configure(ends.peer, { up: true, routes: [] });
+  const ears = openEars(inside, ends.peer);
   try {
-    const probeMs = await probeAddress(host, forwarding, wish, ears, veth.index);
-    await inside.kernel.configure(veth.peer, { up: false, ...settings });
-    await setSource(inside, veth.peer, wish.endpoint);
-    await forwarding.wait(host, veth.index);
+    const probeMs = await probeAddress(host, forwarding, wish, ears, hostEndOf(ends));
+    await inside.kernel.configure(ends.peer, { up: false, ...settings });
+    await setSource(inside, ends.peer, wish.endpoint);
+    await awaitPassing(host, forwarding, hostEndOf(ends));
     ears.send(announcementOf(wish.endpoint));
-    return probeMs + (await setIpv6(inside, veth.peer, wish.endpoint, wish.probe));
+    return probeMs + (await setIpv6(inside, ends.peer, wish.endpoint, wish.probe));
   } finally {
     ears.close();
   }
 }
 
-async function probeAddress(host: Host, forwarding: Forwarding, wish: AttachWish, ears: Ears, hostEnd: number): Promise<number> {
+async function probeAddress(host: Host, forwarding: Forwarding, wish: AttachWish, ears: Ears, hostEnd: number | undefined): Promise<number> {
   if (wish.probe === 'off') return 0;
   const begin = performance.now();
-  await forwarding.wait(host, hostEnd);
+  await awaitPassing(host, forwarding, hostEnd);
   const { mac, address, network } = wish.endpoint;
   const holder = await probe(ears, { mac, address: address.address }, wish.probe);
   if (holder !== undefined) {
@@ -275,17 +341,18 @@ export function deleteLinkIfThere(host: Host, index: number): Promise<void> {
 }
 
 /** Puts an endpoint right in place: what somebody took from it comes back, and neighbours are told. */
-export async function mend(host: Host, forwarding: Forwarding, wish: AttachWish): Promise<void> {
+export async function mend(host: Host, forwarding: Forwarding, asked: AttachWish): Promise<void> {
+  const ground = await findGround(host, asked.endpoint);
+  const wish = grounded(asked, ground);
   const { endpoint } = wish;
-  const bridge = await findBridge(host, endpoint);
   await host
     .within(wish.netns, async (inside) => {
-      const link = await straighten(host, inside, wish, bridge);
+      const link = await straighten(host, inside, wish, ground);
       await unless(inside.kernel.addAddress({ link: link.index, address: endpoint.address }), 'EEXIST');
       await inside.kernel.configure(link.index, { routes: routesOf(endpoint, link.index), up: true });
       await removeSurplus(inside, link.index, endpoint);
       await mendSource(inside, link.index, endpoint);
-      await forwarding.wait(host, link.peer ?? 0);
+      await awaitPassing(host, forwarding, peerOnHost(wish, link));
       announce(inside, link.index, endpoint);
       await setIpv6(inside, link.index, endpoint, wish.probe);
     })
@@ -295,27 +362,32 @@ export async function mend(host: Host, forwarding: Forwarding, wish: AttachWish)
 }
 
 /** Both ends of a veth as they should be, without regard to addresses. @returns the sandbox's end */
-async function straighten(host: Host, inside: Inside, wish: AttachWish, bridge: Link): Promise<Link> {
-  const { interface: name, mac, mtu = bridge.mtu } = wish.endpoint;
+async function straighten(host: Host, inside: Inside, wish: AttachWish, ground: Link): Promise<Link> {
+  const { interface: name, mac, mtu = ground.mtu } = wish.endpoint;
   const link = await requireLink(inside, name, wish.target);
-  if (link.peer !== undefined) await host.kernel.setLink(link.peer, { controller: bridge.index, mtu: bridge.mtu, up: true });
-  await inside.kernel.setLink(link.index, { mac, mtu: Math.min(mtu, bridge.mtu), up: true });
+  const hostEnd = peerOnHost(wish, link);
+  if (hostEnd !== undefined) await host.kernel.setLink(hostEnd, { controller: ground.index, mtu: ground.mtu, up: true });
+  const own = wish.endpoint.parent?.kind === 'ipvlan' ? {} : { mac };
+  await inside.kernel.setLink(link.index, { ...own, mtu: Math.min(mtu, ground.mtu), up: true });
   return link;
 }
+
+/** The host's end of a veth; what a child of a NIC has for a peer is the NIC, which is left alone. */
+const peerOnHost = ({ endpoint }: AttachWish, link: Link): number | undefined => (isChild(endpoint) ? undefined : (link.peer ?? 0));
 
 /**
  * Gives an endpoint another address in place: probed while it keeps the former one, so that a refusal changes nothing.
  * @throws LandlineError BRIDGE_MISSING, BRIDGE_DOWN, ADDRESS_TAKEN, KERNEL_REFUSED
  */
-export async function readdress(host: Host, forwarding: Forwarding, wish: AttachWish): Promise<void> {
-  const { endpoint } = wish;
-  const bridge = await findBridge(host, endpoint);
+export async function readdress(host: Host, forwarding: Forwarding, asked: AttachWish): Promise<void> {
+  const ground = await findGround(host, asked.endpoint);
+  const wish = grounded(asked, ground);
   await host
     .within(wish.netns, async (inside) => {
-      const link = await straighten(host, inside, wish, bridge);
+      const link = await straighten(host, inside, wish, ground);
       const ears = openEars(inside, link.index);
       try {
-        await probeAddress(host, forwarding, wish, ears, link.peer ?? 0);
+        await probeAddress(host, forwarding, wish, ears, peerOnHost(wish, link));
       } finally {
         ears.close();
       }

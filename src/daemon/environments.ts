@@ -123,6 +123,7 @@ export function openEnvironments(world: World): Environments {
     const { keepAddresses, quarantineMs } = options;
     await world.store.together(() => world.store.removeEnvironment({ name, now: Date.now(), keepAddresses, quarantineMs }));
     await endLoop(name);
+    await world.shims.settle();
     await settleFirewall(world, record.spec).catch(() => undefined);
     world.events.tell('environment gone', { environment: name });
     wakeJoined(name);

@@ -18,6 +18,7 @@ import { watchForwarding } from './forwarding.ts';
 import { openLeaseKeeper } from './lease-keeper.ts';
 import { markedLinks } from './marked-links.ts';
 import { probesAhead } from './probes-ahead.ts';
+import { openShims } from './shims.ts';
 import type { World } from './world.ts';
 
 export const squatter = '52:54:00:00:00:99';
@@ -92,6 +93,7 @@ export async function fakeWorld(t: TestContext, { probe = false }: { readonly pr
     forwarding,
     marked,
     names: noNames,
+    shims: openShims(() => world),
     firewall: { apply: async () => undefined, check: async () => undefined, problems: [], close: () => undefined },
     linkGroup: linkGroup(store.installation),
     netnsFolder,

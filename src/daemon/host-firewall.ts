@@ -18,7 +18,8 @@ export function applyFirewall(world: World): Promise<void> {
 function firewallWish(world: World): FirewallWish {
   const specs = wishedFor(world);
   const joined = new Set(specs.flatMap((spec) => spec.endpoints.map((it) => it.network)));
-  const bridges = world.configuration.networks.filter((it) => joined.has(it.name)).map((it) => it.bridge);
+  const joinedLans = world.configuration.networks.filter((it) => joined.has(it.name));
+  const bridges = joinedLans.flatMap((it) => (it.bridge === undefined ? [] : [it.bridge]));
   if (!specs.some(isPrivate)) return { bridges };
   const group = privateLinkGroup(world.store.installation);
   const ports = specs.flatMap((spec) => publishedPorts(world, spec));

@@ -33,6 +33,7 @@ import { markedLinks } from './marked-links.ts';
 import { keepNames } from './names.ts';
 import { probesAhead } from './probes-ahead.ts';
 import { refusal } from './refusals.ts';
+import { openShims } from './shims.ts';
 import { sweep, sweepServices } from './sweep.ts';
 import { watchWorld } from './triggers.ts';
 import type { World } from './world.ts';
@@ -59,6 +60,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   let api: ApiServer | undefined;
   try {
     await orRefusal(sweep(world));
+    await world.shims.settle();
     await applyFirewall(world).catch((error: unknown) => world.events.tell('firewall in trouble', { problem: String(error) }));
     const triggers = await orRefusal(watchWorld(world, environments));
     const defence = openDefence(world);
@@ -84,6 +86,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
     for await (const signal of signals) {
       if (signal !== 'SIGHUP') break;
       reload(world, options);
+      void world.shims.settle();
       environments.wakeAll();
     }
     triggers.close();
@@ -156,6 +159,7 @@ async function openWorld(
     forwarding: watchForwarding(),
     marked: markedLinks(host, store.installation),
     firewall: openFirewall(host, openNft(), (line, fields) => events.tell(line, fields)),
+    shims: openShims(() => world),
     linkGroup: linkGroup(store.installation),
   };
   // The same object, so that the names see a configuration that is read again.

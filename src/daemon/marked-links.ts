@@ -49,7 +49,8 @@ export function markedLinks(host: Host, installation: string): MarkedLinks {
       return died;
     },
     hear: (event) => {
-      if (event.kind !== 'link') return;
+      // A macvlan or ipvlan lives in a sandbox alone, and its index is of there.
+      if (event.kind !== 'link' || event.link.kind === 'macvlan' || event.link.kind === 'ipvlan') return;
       const mark = parseMark(event.link.alias);
       if (mark?.installation !== installation) return;
       if (event.change === 'new') add(event.link.index, mark);

@@ -1,6 +1,6 @@
 /** How an environment is: from the kernel and the engine, never from memory. */
 import { privateLinkPrefix } from '../core/firewall/wish.ts';
-import { type Mark, parseMark } from '../core/mark.ts';
+import { linkGroup, type Mark, parseMark } from '../core/mark.ts';
 import type { Observed, ObservedEndpoint, ObservedRoute, ObservedService } from '../core/plan/model.ts';
 import { type SourceRule, sourceTableOf } from '../core/plan/source-routing.ts';
 import type { Engine } from '../engine/index.ts';
@@ -86,6 +86,7 @@ async function lookInside(host: Host, { kernel }: Inside, what: ObserveWhat): Pr
       .map(async (link): Promise<ObservedEndpoint> => {
         const hostEnd = await observeHostEnd(host, link, what);
         const bySource = sourceOfLink(link.index, rules, all);
+        const child = await observeChild(host, link, what);
         return {
           interface: link.name,
           mac: link.mac,
@@ -96,6 +97,7 @@ async function lookInside(host: Host, { kernel }: Inside, what: ObserveWhat): Pr
           ...(bySource === undefined ? {} : { bySource }),
           ...observedIpv6(link.index, addresses6, routes6),
           ...(hostEnd === undefined ? {} : { hostEnd }),
+          ...(child === undefined ? {} : { child }),
         };
       }),
   );
@@ -111,6 +113,21 @@ function observedIpv6(
   const isDefault = (it: Route6): boolean => it.link === link && it.to.length === 0 && it.protocol === 'static';
   const gateways = routes.flatMap((it) => (isDefault(it) && it.via !== undefined ? [it.via] : []));
   return own.length === 0 ? {} : { ipv6: { addresses: own, gateways } };
+}
+
+/** One of ours that has no mark yet is known by its group: its making was cut off. */
+async function observeChild(host: Host, link: Link, what: ObserveWhat): Promise<ObservedEndpoint['child']> {
+  if (link.kind !== 'macvlan' && link.kind !== 'ipvlan') return undefined;
+  const mark = parseMark(link.alias);
+  const whole = mark !== undefined && mark.installation === what.installation && mark.environment === what.environment;
+  const ours = whole || (link.alias === undefined && link.group === linkGroup(what.installation));
+  const parent = ours && link.peer !== undefined ? await host.kernel.getLink(link.peer) : undefined;
+  return {
+    kind: link.kind,
+    ours,
+    whole,
+    ...(parent === undefined ? {} : { parent: { name: parent.name, mtu: parent.mtu } }),
+  };
 }
 
 function observedRoute({ to, via, protocol }: Route): ObservedRoute[] {

@@ -13,6 +13,7 @@ import {
   attach,
   deleteLinkIfThere,
   detach,
+  type LanEndpoint,
   mend,
   type PlugWish,
   plug,
@@ -198,9 +199,14 @@ function commonWish(context: StepContext, name: string): Pick<PlugWish, 'mark' |
 function lanWish(context: StepContext, endpoint: DesiredEndpoint, netns: string): Parameters<typeof attach>[2] {
   const { world, spec } = context;
   const network = requireNetwork(networksOf(world), endpoint.network);
-  if (endpoint.bridge === undefined) throw new Error(`an endpoint of ${spec.name} has neither a bridge nor a private end`);
-  const onBridge = { ...endpoint, bridge: endpoint.bridge };
-  return { ...commonWish(context, endpoint.interface), endpoint: onBridge, netns, probe: network.probe };
+  return { ...commonWish(context, endpoint.interface), endpoint: onGround(spec, endpoint), netns, probe: network.probe };
+}
+
+function onGround(spec: EnvironmentSpec, endpoint: DesiredEndpoint): LanEndpoint {
+  const { bridge, parent } = endpoint;
+  if (bridge !== undefined) return { ...endpoint, bridge };
+  if (parent !== undefined) return { ...endpoint, parent };
+  throw new Error(`an endpoint of ${spec.name} has no bridge, no NIC and no private end`);
 }
 
 function privateWish(context: StepContext, endpoint: DesiredEndpoint, end: DesiredPrivateEnd, netns: string): PrivateWish {
@@ -254,6 +260,7 @@ async function attachEndpoint(context: StepContext, endpoint: DesiredEndpoint, n
     attachMs: Number(times.attachMs.toFixed(3)),
     probeMs: Number(times.probeMs.toFixed(1)),
   });
+  if (endpoint.parent !== undefined) await world.shims.settle();
   if (endpoint.private !== undefined) return;
   setTimeout(() => {
     // Gone meanwhile, or down: then there is nothing to announce.

@@ -106,15 +106,16 @@ function sharedHolder(world: World, spec: EnvironmentSpec): SandboxSpec | undefi
   return holder === undefined ? spec.sandbox : (holder.sandbox ?? { kind: 'environment', name: holder.name });
 }
 
-/** Where containers reach the host: on the bridge of their LAN, or at the gateway of the private network. */
+/** Where containers reach the host: on the bridge or the NIC of their LAN, or at the gateway of the private network. */
 function hostAddressFor(world: World, spec: EnvironmentSpec): Pick<SandboxView, 'hostAddress'> {
   if (spec.engine !== 'docker') return {};
   const network = networksOf(world).find((it) => it.name === spec.endpoints[0]?.network);
   if (network === undefined) return spec.sandbox?.kind === 'host' ? { hostAddress: '127.0.0.1' } : {};
-  const onBridge = (name: string): string | undefined =>
+  const onLink = (name: string): string | undefined =>
     os.networkInterfaces()[name]?.find((it) => it.family === 'IPv4')?.address;
   const gateway = network.gateway === undefined ? undefined : formatIpv4(network.gateway);
-  const found = network.bridge === undefined ? gateway : onBridge(network.bridge);
+  const link = network.bridge ?? network.parent?.link;
+  const found = link === undefined ? gateway : onLink(link);
   return found === undefined ? {} : { hostAddress: found };
 }
 

@@ -1,6 +1,7 @@
 /** Trouble that stands without anybody having asked for anything: a bridge that is missing, down or nearly full. */
-import type { LanNetwork, Network } from '../core/model.ts';
+import type { Network } from '../core/model.ts';
 import { LandlineError } from '../errors.ts';
+import { findParent } from './child.ts';
 import { maxBridgePorts } from './refusals.ts';
 import type { World } from './world.ts';
 
@@ -11,18 +12,31 @@ const nearlyFullPorts = 900;
 export async function networkProblems(world: World, network: Network): Promise<LandlineError[]> {
   // What a foreign firewall drops, it drops for all of them.
   const { problems: firewall } = world.firewall;
-  return network.bridge === undefined
-    ? [...firewall]
-    : [...(await bridgeProblems(world, { ...network, bridge: network.bridge })), ...firewall, ...world.names.standing];
+  const { name, bridge, parent } = network;
+  if (bridge === undefined && parent === undefined) return [...firewall];
+  const ground = bridge === undefined ? await parentProblems(world, network) : await bridgeProblems(world, name, bridge);
+  return [...ground, ...firewall, ...world.names.standing];
 }
 
-async function bridgeProblems(world: World, network: LanNetwork): Promise<LandlineError[]> {
-  const bridge = await world.host.kernel.getLink(network.bridge);
-  const names = { network: network.name, bridge: network.bridge };
+/** Where the NIC is not fit, the host's own way to its children cannot be either. */
+async function parentProblems(world: World, { name, parent }: Network): Promise<readonly LandlineError[]> {
+  if (parent === undefined) return [];
+  try {
+    await findParent(world.host, name, parent);
+    return world.shims.problemsOf(name);
+  } catch (error) {
+    if (error instanceof LandlineError) return [error];
+    throw error;
+  }
+}
+
+async function bridgeProblems(world: World, network: string, name: string): Promise<LandlineError[]> {
+  const bridge = await world.host.kernel.getLink(name);
+  const names = { network, bridge: name };
   if (bridge?.kind !== 'bridge') return [new LandlineError('BRIDGE_MISSING', names)];
   const problems: LandlineError[] = bridge.up ? [] : [new LandlineError('BRIDGE_DOWN', names)];
   const ports = (await world.host.kernel.listLinks()).filter((it) => it.controller === bridge.index).length;
-  if (ports >= maxBridgePorts) problems.push(new LandlineError('BRIDGE_FULL', { bridge: network.bridge, ports }));
-  else if (ports >= nearlyFullPorts) problems.push(new LandlineError('BRIDGE_NEARLY_FULL', { bridge: network.bridge, ports }));
+  if (ports >= maxBridgePorts) problems.push(new LandlineError('BRIDGE_FULL', { bridge: name, ports }));
+  else if (ports >= nearlyFullPorts) problems.push(new LandlineError('BRIDGE_NEARLY_FULL', { bridge: name, ports }));
   return problems;
 }

@@ -43,10 +43,12 @@ export async function sweepServices(world: World): Promise<void> {
   served.forEach(tell('surplus services ended'));
 }
 
-/** A veth of our group without an alias: its making was cut off between the two. */
+/** A veth, or the host's own child of a NIC, of our group without an alias: its making was cut off between the two. */
+const kinds = ['veth', 'macvlan', 'ipvlan'];
+
 async function removeHalfMade(world: World): Promise<void> {
   for (const link of await world.host.kernel.listLinks()) {
-    if (link.group !== world.linkGroup || link.kind !== 'veth' || link.alias !== undefined) continue;
+    if (link.group !== world.linkGroup || !kinds.includes(link.kind ?? '') || link.alias !== undefined) continue;
     await deleteLinkIfThere(world.host, link.index);
     world.events.tell('half-made link removed', { link: link.name });
   }

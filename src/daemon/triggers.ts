@@ -43,6 +43,7 @@ export async function watchWorld(world: World, environments: Environments): Prom
     if (heard.host) world.firewall.check().catch(() => undefined);
     heard = nothing();
     timer = undefined;
+    void world.shims.settle();
     environments.wake(names);
   };
   const soon = (note: (it: Heard) => void): void => {
@@ -75,6 +76,8 @@ export async function watchWorld(world: World, environments: Environments): Prom
   const changed = sandboxChanges(world);
   const sandboxes = setInterval(() => {
     for (const name of changed()) soon((it) => it.names.add(name));
+    // Neighbours that are taken away are not heard of.
+    void world.shims.settle();
   }, sandboxTimerMs);
   return {
     close: () => {
@@ -137,7 +140,7 @@ function note(world: World, event: KernelEvent, heard: Heard): void {
           if (known !== undefined) heard.names.add(known.environment);
         }
       } else if (mark.installation === world.store.installation) heard.names.add(mark.environment);
-      if (world.configuration.networks.some((it) => it.bridge === event.link.name)) heard.all = true;
+      if (world.configuration.networks.some((it) => (it.bridge ?? it.parent?.link) === event.link.name)) heard.all = true;
       return;
     }
     case 'route':

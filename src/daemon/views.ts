@@ -9,6 +9,7 @@ import type {
   ServiceView,
   UpView,
 } from '../api/contract.ts';
+import { privateNetworkName } from '../core/firewall/wish.ts';
 import type { EndpointSpec, EnvironmentSpec, Lease, Network, ServiceSpec } from '../core/model.ts';
 import type { Observed, ObservedService } from '../core/plan/model.ts';
 import { stateOf } from '../core/standing.ts';
@@ -260,8 +261,9 @@ export async function networkView(world: World, network: Network): Promise<Netwo
   const size = [...addressesOf(network.pool)].filter((address) => !excluded(address)).length;
   return {
     name: network.name,
-    kind: network.bridge === undefined ? 'private' : 'lan',
+    kind: network.name === privateNetworkName ? 'private' : 'lan',
     bridge: network.bridge ?? null,
+    parent: network.parent ?? null,
     subnet: formatPrefix(network.subnet),
     gateway: network.gateway === undefined ? null : formatIpv4(network.gateway),
     domain: network.domain ?? null,
@@ -280,7 +282,7 @@ export async function networkView(world: World, network: Network): Promise<Netwo
   };
 }
 
-const nothing = { bridge: null, subnet: null, gateway: null, domain: null, resolvers: [], pool: null, problems: [] } as const;
+const nothing = { bridge: null, parent: null, subnet: null, gateway: null, domain: null, resolvers: [], pool: null, problems: [] } as const;
 
 /** The built-in network of environments without any. */
 export function noneView(world: World): NetworkView {

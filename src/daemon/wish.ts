@@ -42,6 +42,7 @@ function desiredEndpoint(
 ): DesiredEndpoint {
   const network = requireNetwork(networks, endpoint.network);
   const grant = lease.terms?.grant;
+  refuseOwnMac(network, endpoint);
   const before = spec.endpoints.slice(0, spec.endpoints.indexOf(endpoint)).flatMap((it) => it.routes.map(({ to }) => to));
   // To one place the main table has one way: that of the first who names it.
   const own = endpoint.routes.filter((it) => !before.includes(it.to)).map(routeOf);
@@ -51,9 +52,7 @@ function desiredEndpoint(
   return {
     network: network.name,
     interface: endpoint.interface,
-    ...(network.bridge === undefined
-      ? { private: { address: lease.address, gateway: privateGateway(network.subnet), mtu } }
-      : { bridge: network.bridge }),
+    ...groundOf(network, lease, mtu),
     mac: lease.mac,
     address: { address: lease.address, length: prefixLengthOf(network, lease) },
     routes: [...told.filter((route) => !own.some((it) => isSameTarget(it, route))), ...own],
@@ -65,6 +64,17 @@ function desiredEndpoint(
 }
 
 const isSameTarget = (a: DesiredRoute, b: DesiredRoute): boolean => a.to.address === b.to.address && a.to.length === b.to.length;
+/** @throws LandlineError MAC_OF_PARENT */
+function refuseOwnMac({ name: network, parent }: Network, { mac }: EndpointSpec): void {
+  if (mac !== undefined && parent?.kind === 'ipvlan') throw new LandlineError('MAC_OF_PARENT', { network, parent: parent.link });
+}
+
+/** What it stands on: a bridge, a NIC, or the host itself. */
+function groundOf(network: Network, { address }: Lease, mtu: number): Pick<DesiredEndpoint, 'bridge' | 'parent' | 'private'> {
+  if (network.bridge !== undefined) return { bridge: network.bridge };
+  if (network.parent !== undefined) return { parent: network.parent };
+  return { private: { address, gateway: privateGateway(network.subnet), mtu } };
+}
 
 /** The default route is carried by the first endpoint that has an address and a network with a router. */
 function ipv6Of(networks: readonly Network[], spec: EnvironmentSpec, endpoint: EndpointSpec): Pick<DesiredEndpoint, 'ipv6'> {

@@ -12,6 +12,7 @@ import type { LeaseKeeper } from './lease-keeper.ts';
 import type { MarkedLinks } from './marked-links.ts';
 import type { Names } from './names.ts';
 import type { ProbesAhead } from './probes-ahead.ts';
+import type { Shims } from './shims.ts';
 
 export interface World {
   readonly host: Host;
@@ -28,6 +29,7 @@ export interface World {
   readonly dockerWatch: DockerWatch;
   readonly containers: Containers;
   readonly probes: ProbesAhead;
+  readonly shims: Shims;
   /** Group of the links of this installation. */
   readonly linkGroup: number;
   /** Folder in which sandboxes are bound, as `ip netns` does in /run/netns. */

@@ -1,5 +1,6 @@
 /** Endpoints: which links to attach, mend and detach. */
 import { formatPrefix, type Prefix } from '../../net/prefix.ts';
+import { isOurs, whyAnewChild, whyMendChild } from './child.ts';
 import { whyIpv6 } from './ipv6.ts';
 import type { DesiredEndpoint, DesiredRoute, Observed, ObservedEndpoint, Step } from './model.ts';
 import { whyMendPrivateEnd } from './private-end.ts';
@@ -13,7 +14,7 @@ export function planEndpoints(
 ): Step[] {
   const retire: Step[] = observed.leftovers.length === 0 ? [] : [{ do: 'retire-leftovers' }];
   const surplus = observed.endpoints
-    .filter((it) => it.hostEnd?.ours === true && ![...desired, ...waiting].some((wish) => wish.interface === it.interface))
+    .filter((it) => isOurs(it) && ![...desired, ...waiting].some((wish) => wish.interface === it.interface))
     .map((it): Step => ({ do: 'detach', interface: it.interface, why: 'no longer wished for' }));
   const { strayRules: rules = [] } = observed;
   const stray: Step[] = rules.length === 0 ? [] : [{ do: 'remove-rules', rules }];
@@ -24,7 +25,7 @@ function planEndpoint(wish: DesiredEndpoint, observed: Observed): Step[] {
   const found = observed.endpoints.find((it) => it.interface === wish.interface);
   if (found === undefined) return [{ do: 'attach', endpoint: wish }];
   // A namespace of others has links of others: the attach is refused, and theirs stays.
-  if (observed.sandbox?.owned === false && found.hostEnd?.ours !== true) return [{ do: 'attach', endpoint: wish }];
+  if (observed.sandbox?.owned === false && !isOurs(found)) return [{ do: 'attach', endpoint: wish }];
   const wrong = whyAnew(wish, found);
   if (wrong !== undefined)
     return [
@@ -39,7 +40,9 @@ function planEndpoint(wish: DesiredEndpoint, observed: Observed): Step[] {
 
 /** What cannot be put right in place: another link altogether, or another network's address. */
 function whyAnew(wish: DesiredEndpoint, found: ObservedEndpoint): string | undefined {
-  if (found.hostEnd === undefined || !found.hostEnd.ours) return `${wish.interface} is not the link that Landline made`;
+  if (!isOurs(found)) return `${wish.interface} is not the link that Landline made`;
+  const child = whyAnewChild(wish, found);
+  if (child !== undefined || found.hostEnd === undefined) return child;
   if ((wish.private === undefined) !== (found.hostEnd.private === undefined)) return `it is to be on network '${wish.network}'`;
   if (wish.private !== undefined)
     return isElsewhere(wish, found) ? `the address is to be ${formatPrefix(wish.address)}` : undefined;
@@ -59,6 +62,7 @@ function whyMend(wish: DesiredEndpoint, found: ObservedEndpoint): string | undef
     if (found.mtu !== wish.private.mtu) return `MTU ${found.mtu}, and ${wish.private.mtu} is right`;
     return whyMendPrivateEnd(wish.private, found.hostEnd.private) ?? whyReaddress(wish, found) ?? whyReroute(wish, found);
   }
+  if (wish.parent !== undefined) return whyMendChild(wish, found) ?? whyReaddress(wish, found) ?? whyReroute(wish, found);
   const bridge = found.hostEnd?.bridge;
   if (bridge === undefined || bridge.name !== wish.bridge) return `not a port of ${wish.bridge}`;
   if (found.hostEnd?.up !== true || !found.up) return 'down';

@@ -2,7 +2,7 @@
 import type { Ipv4 } from '../../net/ipv4.ts';
 import type { Mac } from '../../net/mac.ts';
 import type { Prefix } from '../../net/prefix.ts';
-import type { Dependency, ServiceSpec, ServiceStatus } from '../model.ts';
+import type { Dependency, ParentLink, ServiceSpec, ServiceStatus } from '../model.ts';
 import type { DesiredIpv6, ObservedIpv6 } from './ipv6.ts';
 import type { DesiredPrivateEnd, ObservedPrivateEnd } from './private-end.ts';
 import type { ObservedSource, SourceRule } from './source-routing.ts';
@@ -16,8 +16,9 @@ export interface DesiredRoute {
 export interface DesiredEndpoint {
   readonly network: string;
   readonly interface: string;
-  /** Of a LAN's endpoint; one of the private network has `private` instead. */
+  /** Of a LAN's endpoint; one that is the child of a NIC has `parent` instead, one of the private network `private`. */
   readonly bridge?: string;
+  readonly parent?: ParentLink;
   readonly private?: DesiredPrivateEnd;
   readonly mac: Mac;
   readonly address: Prefix;
@@ -63,6 +64,17 @@ export interface ObservedRoute extends DesiredRoute {
   readonly ours: boolean;
 }
 
+/** How a macvlan or ipvlan stands; all of it lives in the sandbox. */
+export interface ObservedChild {
+  readonly kind: 'macvlan' | 'ipvlan';
+  /** Whether alias or group say that it is this environment's. */
+  readonly ours: boolean;
+  /** False of one whose making was cut off before it had its alias. */
+  readonly whole: boolean;
+  /** The NIC, where it is on this host. */
+  readonly parent?: { readonly name: string; readonly mtu: number };
+}
+
 /** A link of the sandbox, and the host's end of it. */
 export interface ObservedEndpoint {
   readonly interface: string;
@@ -74,6 +86,8 @@ export interface ObservedEndpoint {
   readonly bySource?: ObservedSource;
   /** Left out: no IPv6 at all. */
   readonly ipv6?: ObservedIpv6;
+  /** Of a macvlan or ipvlan. */
+  readonly child?: ObservedChild;
   /** Undefined when the other end is not in the daemon's namespace, or not a veth. */
   readonly hostEnd?: {
     readonly index: number;
