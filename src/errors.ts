@@ -327,7 +327,8 @@ export const catalogue = {
     status: 409,
     exit: 1,
     retry: 'after-change',
-    says: (d) => `${d.parent} of network '${d.network}' is a port of ${d.bridge}, and a port of a bridge has no macvlan or ipvlan`,
+    says: (d) =>
+      `${d.parent} of network '${d.network}' is a port of ${d.bridge}, and a port of a bridge has no macvlan or ipvlan`,
     next: (d) => `write \`bridge: ${d.bridge}\` for '${d.network}' in landline.yaml, or take ${d.parent} out of ${d.bridge}`,
   }),
   PARENT_BUSY: entry<{ network: string; parent: string; kind: string }>({
@@ -335,7 +336,8 @@ export const catalogue = {
     exit: 1,
     retry: 'after-change',
     says: (d) => `${d.parent} of network '${d.network}' takes no ${d.kind}: something else has taken its traffic already`,
-    next: (d) => `\`ip -d link\` shows what is on ${d.parent}: a NIC has macvlans or ipvlans, not both, and no bridge, bond or team`,
+    next: (d) =>
+      `\`ip -d link\` shows what is on ${d.parent}: a NIC has macvlans or ipvlans, not both, and no bridge, bond or team`,
   }),
   PARENT_WIRELESS: entry<{ network: string; parent: string }>({
     status: 409,

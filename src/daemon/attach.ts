@@ -7,7 +7,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { formatMark, type Mark } from '../core/mark.ts';
-import type { ProbeProfile } from '../core/model.ts';
+import type { ParentLink, ProbeProfile } from '../core/model.ts';
 import { isSurplusAddress, isSurplusRoute } from '../core/plan/endpoints.ts';
 import type { DesiredEndpoint } from '../core/plan/model.ts';
 import { isLandlineError, LandlineError } from '../errors.ts';
@@ -15,7 +15,7 @@ import { type Host, type Inside, isKernelError, type Link, type Route } from '..
 import { formatIpv4 } from '../net/ipv4.ts';
 import { macFromDigest } from '../net/mac.ts';
 import { arpAnnouncement, encodeArp } from '../wire/arp/arp.ts';
-import { addChild, type ChildEndpoint, findParent, retireElsewhere, undoChild } from './child.ts';
+import { addChild, findParent, retireElsewhere, undoChild } from './child.ts';
 import { type Ears, openEars } from './ears.ts';
 import type { Forwarding } from './forwarding.ts';
 import { setIpv6 } from './ipv6.ts';
@@ -41,8 +41,11 @@ export interface AttachTimes {
   readonly probeMs: number;
 }
 
+/** What an endpoint of a LAN network stands on: a bridge, or a NIC. */
+export type Ground = { readonly bridge: string; readonly parent?: undefined } | { readonly parent: ParentLink };
+
 /** An endpoint of a LAN network: a port of a bridge, or the child of a NIC. */
-export type LanEndpoint = (DesiredEndpoint & { readonly bridge: string }) | ChildEndpoint;
+export type LanEndpoint = DesiredEndpoint & Ground;
 
 /** What endpoints of a network stand on: its bridge, or its NIC. */
 async function findGround(host: Host, endpoint: PluggedEndpoint): Promise<Link> {
@@ -50,8 +53,7 @@ async function findGround(host: Host, endpoint: PluggedEndpoint): Promise<Link> 
 }
 
 /** What of an endpoint its link is made of. */
-type PluggedEndpoint = Pick<DesiredEndpoint, 'network' | 'interface' | 'mac'> &
-  ({ readonly bridge: string; readonly parent?: undefined } | { readonly parent: ParentLink });
+type PluggedEndpoint = Pick<DesiredEndpoint, 'network' | 'interface' | 'mac'> & Ground;
 
 const isChild = <E extends PluggedEndpoint>(endpoint: E): endpoint is Extract<E, { readonly parent: ParentLink }> =>
   endpoint.parent !== undefined;
@@ -277,7 +279,13 @@ async function configureProbed(
   }
 }
 
-async function probeAddress(host: Host, forwarding: Forwarding, wish: AttachWish, ears: Ears, hostEnd: number | undefined): Promise<number> {
+async function probeAddress(
+  host: Host,
+  forwarding: Forwarding,
+  wish: AttachWish,
+  ears: Ears,
+  hostEnd: number | undefined,
+): Promise<number> {
   if (wish.probe === 'off') return 0;
   const begin = performance.now();
   await awaitPassing(host, forwarding, hostEnd);
@@ -373,7 +381,8 @@ async function straighten(host: Host, inside: Inside, wish: AttachWish, ground: 
 }
 
 /** The host's end of a veth; what a child of a NIC has for a peer is the NIC, which is left alone. */
-const peerOnHost = ({ endpoint }: AttachWish, link: Link): number | undefined => (isChild(endpoint) ? undefined : (link.peer ?? 0));
+const peerOnHost = ({ endpoint }: AttachWish, link: Link): number | undefined =>
+  isChild(endpoint) ? undefined : (link.peer ?? 0);
 
 /**
  * Gives an endpoint another address in place: probed while it keeps the former one, so that a refusal changes nothing.

@@ -11,7 +11,7 @@ import { refusal, unless } from './refusals.ts';
 export type ChildEndpoint = DesiredEndpoint & { readonly parent: ParentLink };
 
 export interface ChildWish {
-  readonly endpoint: ChildEndpoint;
+  readonly endpoint: Pick<ChildEndpoint, 'network' | 'interface' | 'mac' | 'parent'>;
   readonly mark: Mark;
   readonly group: number;
   readonly netns: string;
@@ -57,7 +57,8 @@ function childRefusal(error: unknown, { endpoint, target }: ChildWish): unknown 
   if (error.doing.startsWith('open ')) return new LandlineError('TARGET_GONE', { target }, { cause: error });
   if (error.errno === 'EBUSY') return new LandlineError('PARENT_BUSY', { ...names, kind }, { cause: error });
   if (error.errno === 'ENODEV') return new LandlineError('PARENT_MISSING', names, { cause: error });
-  if (error.errno === 'EOPNOTSUPP') return new LandlineError('KIND_MISSING', { network: endpoint.network, kind }, { cause: error });
+  if (error.errno === 'EOPNOTSUPP')
+    return new LandlineError('KIND_MISSING', { network: endpoint.network, kind }, { cause: error });
   return refusal(error);
 }
 

@@ -11,7 +11,7 @@ import type { DhcpWish } from './lease-keeper.ts';
 import { networksOf } from './networks.ts';
 import { refusal } from './refusals.ts';
 import { sandboxPath } from './sandbox.ts';
-import { addressingOf, endpointMac, requireNetwork } from './wish.ts';
+import { addressingOf, endpointMac, mayLease, requireNetwork } from './wish.ts';
 import { netnsPath, type World } from './world.ts';
 
 /**
@@ -42,7 +42,7 @@ export const leasesAddress = (world: World, spec: EnvironmentSpec): boolean => d
 function dhcpWishes(world: World, spec: EnvironmentSpec): DhcpWish[] {
   return spec.endpoints.flatMap((endpoint) => {
     const network = networksOf(world).find((it) => it.name === endpoint.network);
-    if (network?.bridge === undefined || addressingOf(network, endpoint) !== 'dhcp') return [];
+    if (network === undefined || !mayLease(network) || addressingOf(network, endpoint) !== 'dhcp') return [];
     return [dhcpWish(world, spec, endpoint, network)];
   });
 }

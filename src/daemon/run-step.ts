@@ -1,7 +1,7 @@
 /** One step of a plan, done. Each is safe to do again. */
 import { type Mark, privateLinkGroup } from '../core/mark.ts';
 import type { EnvironmentSpec } from '../core/model.ts';
-import type { DesiredEndpoint, Step } from '../core/plan/model.ts';
+import type { DesiredEndpoint, Step, WaitingEndpoint } from '../core/plan/model.ts';
 import type { DesiredPrivateEnd } from '../core/plan/private-end.ts';
 import { LandlineError } from '../errors.ts';
 import { isKernelError } from '../host/index.ts';
@@ -13,7 +13,7 @@ import {
   attach,
   deleteLinkIfThere,
   detach,
-  type LanEndpoint,
+  type Ground,
   mend,
   type PlugWish,
   plug,
@@ -66,7 +66,11 @@ export async function runStep(context: StepContext, step: Step): Promise<void> {
     case 'attach':
       return attachEndpoint(context, step.endpoint, netns);
     case 'plug':
-      await plug(host, world.forwarding, { ...commonWish(context, step.endpoint.interface), netns, endpoint: step.endpoint });
+      await plug(host, world.forwarding, {
+        ...commonWish(context, step.endpoint.interface),
+        netns,
+        endpoint: onGround(spec, step.endpoint),
+      });
       return events.tell('endpoint without address', {
         environment,
         network: step.endpoint.network,
@@ -202,7 +206,7 @@ function lanWish(context: StepContext, endpoint: DesiredEndpoint, netns: string)
   return { ...commonWish(context, endpoint.interface), endpoint: onGround(spec, endpoint), netns, probe: network.probe };
 }
 
-function onGround(spec: EnvironmentSpec, endpoint: DesiredEndpoint): LanEndpoint {
+function onGround<E extends WaitingEndpoint>(spec: EnvironmentSpec, endpoint: E): E & Ground {
   const { bridge, parent } = endpoint;
   if (bridge !== undefined) return { ...endpoint, bridge };
   if (parent !== undefined) return { ...endpoint, parent };

@@ -111,8 +111,7 @@ function hostAddressFor(world: World, spec: EnvironmentSpec): Pick<SandboxView, 
   if (spec.engine !== 'docker') return {};
   const network = networksOf(world).find((it) => it.name === spec.endpoints[0]?.network);
   if (network === undefined) return spec.sandbox?.kind === 'host' ? { hostAddress: '127.0.0.1' } : {};
-  const onLink = (name: string): string | undefined =>
-    os.networkInterfaces()[name]?.find((it) => it.family === 'IPv4')?.address;
+  const onLink = (name: string): string | undefined => os.networkInterfaces()[name]?.find((it) => it.family === 'IPv4')?.address;
   const gateway = network.gateway === undefined ? undefined : formatIpv4(network.gateway);
   const link = network.bridge ?? network.parent?.link;
   const found = link === undefined ? gateway : onLink(link);

@@ -282,7 +282,16 @@ export async function networkView(world: World, network: Network): Promise<Netwo
   };
 }
 
-const nothing = { bridge: null, parent: null, subnet: null, gateway: null, domain: null, resolvers: [], pool: null, problems: [] } as const;
+const nothing = {
+  bridge: null,
+  parent: null,
+  subnet: null,
+  gateway: null,
+  domain: null,
+  resolvers: [],
+  pool: null,
+  problems: [],
+} as const;
 
 /** The built-in network of environments without any. */
 export function noneView(world: World): NetworkView {

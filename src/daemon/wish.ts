@@ -111,11 +111,14 @@ export function prefixLengthOf(network: Network, { terms, address }: Lease): num
   return terms.grant.prefixLength ?? classLength(address);
 }
 
+/** Whether a DHCP server can be asked: a server knows ipvlans, which share a MAC, by client-id at best. */
+export const mayLease = ({ bridge, parent }: Network): boolean => bridge !== undefined || parent?.kind === 'macvlan';
+
 /** Where an endpoint's address comes from. @throws LandlineError DHCP_UNAVAILABLE */
 export function addressingOf(network: Network, endpoint: Pick<EndpointSpec, 'address'>): 'static' | 'pool' | 'dhcp' {
   const { address } = endpoint;
   const word = address === 'default' ? (network.addressing ?? 'pool') : address;
-  if (word === 'dhcp' && network.bridge === undefined) throw new LandlineError('DHCP_UNAVAILABLE', { network: network.name });
+  if (word === 'dhcp' && !mayLease(network)) throw new LandlineError('DHCP_UNAVAILABLE', { network: network.name });
   return word === 'dhcp' || word === 'pool' ? word : 'static';
 }
 
@@ -167,10 +170,12 @@ function waitingEndpoint(
   installation: string,
 ): WaitingEndpoint {
   const network = requireNetwork(networks, endpoint.network);
-  if (network.bridge === undefined || addressingOf(network, endpoint) !== 'dhcp')
+  if (!mayLease(network) || addressingOf(network, endpoint) !== 'dhcp')
     throw new Error(`no lease for ${spec.name} ${endpoint.interface}`);
   const mac = endpointMac(installation, spec, endpoint);
-  return { network: network.name, interface: endpoint.interface, bridge: network.bridge, mac };
+  const { bridge, parent } = network;
+  const ground = bridge === undefined ? (parent === undefined ? {} : { parent }) : { bridge };
+  return { network: network.name, interface: endpoint.interface, mac, ...ground };
 }
 
 /** A service and the digest of what its process is started with. */

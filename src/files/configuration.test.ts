@@ -92,6 +92,23 @@ dns:
   assert.deepEqual(parseConfiguration(text, 'landline.yaml'), expected);
 });
 
+test('a network is on a NIC in place of a bridge', () => {
+  const { networks } = parseConfiguration(
+    `networks:
+  office: { macvlan: ens33, subnet: 192.168.10.0/23 }
+  lab: { ipvlan: ens34, subnet: 10.1.0.0/16 }
+`,
+    'landline.yaml',
+  );
+  assert.deepEqual(
+    networks.map(({ bridge, parent }) => ({ bridge, parent })),
+    [
+      { bridge: undefined, parent: { kind: 'macvlan', link: 'ens33' } },
+      { bridge: undefined, parent: { kind: 'ipvlan', link: 'ens34' } },
+    ],
+  );
+});
+
 test('a network needs a bridge and a subnet; all else has a default', () => {
   assert.deepEqual(parseConfiguration('networks: { lab: { bridge: br1, subnet: 10.1.0.0/30 } }', 'landline.yaml'), {
     networks: [
@@ -246,7 +263,7 @@ networks:
     domain: test.office.example
 `,
     says: [
-      "landline.yaml:2:3: 'office' has no 'bridge' → add 'bridge: br0'",
+      "landline.yaml:2:3: 'office' has no 'bridge' → add 'bridge: br0', or a NIC: 'macvlan: ens33'",
       "landline.yaml:2:3: 'office' has no 'subnet' → add 'subnet: 192.168.10.0/23'",
     ],
   },
@@ -277,15 +294,16 @@ networks:
     ],
   },
   {
-    title: 'macvlan and ipvlan',
+    title: 'a network on two things, and two networks on one NIC',
     text: `
 networks:
-  office: { macvlan: ens33, subnet: 192.168.10.0/23 }
+  office: { bridge: br0, macvlan: ens33, subnet: 192.168.10.0/23 }
   lab: { ipvlan: ens34, subnet: 10.1.0.0/16 }
+  depot: { macvlan: ens34, subnet: 10.2.0.0/16 }
 `,
     says: [
-      "landline.yaml:2:13: 'macvlan' is not part of this version → write 'bridge: br0', the bridge that the NIC is a port of",
-      "landline.yaml:3:10: 'ipvlan' is not part of this version → write 'bridge: br0', the bridge that the NIC is a port of",
+      "landline.yaml:2:26: 'office' is on both 'bridge' and 'macvlan' → remove one of them",
+      "landline.yaml:4:12: networks 'lab' and 'depot' are both on the NIC ens34 → give each network a NIC of its own",
     ],
   },
   {

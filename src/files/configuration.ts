@@ -5,6 +5,7 @@ import {
   type DockerConfiguration,
   defaultLeasing,
   type LanNetwork,
+  type ParentLink,
   type LeasingPolicy,
 } from '../core/model.ts';
 import { formatIpv4, type Ipv4 } from '../net/ipv4.ts';
@@ -24,7 +25,7 @@ import {
   parseSubnet,
   parseSubnet6,
 } from './fields.ts';
-import { type Mistake, notYet, refuseNotYet } from './not-yet.ts';
+import { type Mistake, refuseNotYet } from './not-yet.ts';
 import { readYaml, type YamlFile } from './read-yaml.ts';
 import type { Report } from './report.ts';
 import { checkFields, checkValue, type Fields, isMistake, meaning, text } from './shape.ts';
@@ -58,7 +59,13 @@ const leasingSchema = z
 
 const networkSchema = z
   .strictObject({
-    bridge: text('bridge of this host whose port the LAN is', 'br0', parseLinkName),
+    bridge: text('bridge of this host whose port the LAN is', 'br0', parseLinkName).optional(),
+    macvlan: text(
+      'NIC of this host, in place of a bridge: each endpoint has a MAC of its own on it',
+      'ens33',
+      parseLinkName,
+    ).optional(),
+    ipvlan: text("NIC of this host, in place of a bridge: all endpoints have the NIC's MAC", 'ens33', parseLinkName).optional(),
     subnet: text('subnet of the LAN', '192.168.10.0/23', parseSubnet),
     gateway: text('router of the LAN; left out: environments have no default route', '192.168.11.1', parseAddress).optional(),
     subnet6: text('IPv6 subnet of the LAN', '2001:db8:10::/64', parseSubnet6).optional(),
@@ -217,13 +224,9 @@ function readNetwork(name: string, keyAt: number, { root, report, place }: YamlF
   const node = root.kind === 'map' ? root.entries.get('networks')?.value : undefined;
   const network = node?.kind === 'map' ? node.entries.get(name)?.value : undefined;
   if (network?.kind === 'map') reportNotYet('network', network, report);
-  // Who wrote `macvlan` is told of `bridge` already.
-  const told =
-    network?.kind === 'map' &&
-    !network.entries.has('bridge') &&
-    Object.keys(notYet.network).some((key) => network.entries.has(key));
-  const ignore = (key: string): boolean => refuseNotYet('network', key) !== undefined || (told && key === 'bridge');
+  const ignore = (key: string): boolean => refuseNotYet('network', key) !== undefined;
   const fields = checkFields(networkSchema, root, path, report, ignore);
+  if (network?.kind === 'map') checkGround(name, network, keyAt, report);
   const { subnet, gateway } = fields;
   if (subnet !== undefined && gateway !== undefined) checkGateway(gateway, subnet, place([...path, 'gateway']), report);
   checkGateway6(fields, place([...path, 'gateway6']), report);
@@ -231,6 +234,16 @@ function readNetwork(name: string, keyAt: number, { root, report, place }: YamlF
     if (subnet !== undefined && network !== undefined) checkInside(name, rangesAt(network, key), subnet, report);
   if (network !== undefined) checkApart(rangesAt(network, 'pool'), report);
   return { name, fields };
+}
+
+const grounds = ['bridge', 'macvlan', 'ipvlan'] as const;
+
+/** A network is on one thing. */
+function checkGround(name: string, network: MapNode, keyAt: number, report: Report): void {
+  const [first, second] = grounds.filter((key) => network.entries.has(key));
+  if (first === undefined) report.problem(keyAt, `'${name}' has no 'bridge'`, "add 'bridge: br0', or a NIC: 'macvlan: ens33'");
+  const at = second === undefined ? undefined : network.entries.get(second)?.keyAt;
+  if (at !== undefined) report.problem(at, `'${name}' is on both '${first}' and '${second}'`, 'remove one of them');
 }
 
 function reportNotYet(where: 'configuration' | 'network', node: MapNode, report: Report): void {
@@ -311,11 +324,13 @@ function checkGateway(gateway: Ipv4, subnet: Prefix, at: number, report: Report)
 /** Whether a network leaves those before it alone. */
 function reportClashes({ name, fields }: NamedNetwork, before: readonly NamedNetwork[], { report, place }: YamlFile): void {
   for (const other of before) {
-    if (fields.bridge !== undefined && fields.bridge === other.fields.bridge) {
+    const key = grounds.find((it) => fields[it] !== undefined && linkOf(fields) === linkOf(other.fields));
+    if (key !== undefined) {
+      const what = key === 'bridge' ? 'bridge' : 'NIC';
       report.problem(
-        place(['networks', name, 'bridge']),
-        `networks '${other.name}' and '${name}' are both on bridge ${fields.bridge}`,
-        'give each network a bridge of its own',
+        place(['networks', name, key]),
+        `networks '${other.name}' and '${name}' are both on ${what === 'NIC' ? 'the NIC' : 'bridge'} ${linkOf(fields)}`,
+        `give each network a ${what} of its own`,
       );
     }
     const [mine6, theirs6] = [fields.subnet6, other.fields.subnet6];
@@ -337,14 +352,23 @@ function reportClashes({ name, fields }: NamedNetwork, before: readonly NamedNet
   }
 }
 
+const linkOf = ({ bridge, macvlan, ipvlan }: NetworkFields): string | undefined => bridge ?? macvlan ?? ipvlan;
+
+function groundOf({ bridge, macvlan, ipvlan }: NetworkFields): { bridge: string } | { parent: ParentLink } | undefined {
+  if (bridge !== undefined) return { bridge };
+  if (macvlan !== undefined) return { parent: { kind: 'macvlan', link: macvlan } };
+  return ipvlan === undefined ? undefined : { parent: { kind: 'ipvlan', link: ipvlan } };
+}
+
 /** Called when nothing was wrong: then what is needed is there. */
 function complete(name: string, fields: NetworkFields): LanNetwork {
-  const { bridge, subnet, gateway, subnet6, gateway6, domain } = fields;
-  if (bridge === undefined || subnet === undefined) throw new Error(`network '${name}' was not refused though it is incomplete`);
+  const { subnet, gateway, subnet6, gateway6, domain } = fields;
+  const ground = groundOf(fields);
+  if (ground === undefined || subnet === undefined) throw new Error(`network '${name}' was not refused though it is incomplete`);
   const ranges = (those: readonly Range[] | undefined): readonly Range[] => those ?? [];
   return {
     name,
-    bridge,
+    ...ground,
     subnet,
     ...(gateway === undefined ? {} : { gateway }),
     ...(subnet6 === undefined ? {} : { subnet6 }),

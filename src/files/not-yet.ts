@@ -10,10 +10,7 @@ export const notYet = {
   /** Keys of landline.yaml. */
   configuration: {},
   /** Keys of one network of landline.yaml. */
-  network: {
-    macvlan: "write 'bridge: br0', the bridge that the NIC is a port of",
-    ipvlan: "write 'bridge: br0', the bridge that the NIC is a port of",
-  },
+  network: {},
   /** Keys of x-landline. */
   endpoint: {},
   /** Values of x-landline's `network`. */

@@ -5,7 +5,10 @@ import type { DesiredEndpoint, ObservedEndpoint } from './model.ts';
 export const isOurs = ({ hostEnd, child }: ObservedEndpoint): boolean => hostEnd?.ours === true || child?.ours === true;
 
 /** What cannot be put right in place: the wrong kind of link, or the wrong NIC; undefined for none. */
-export function whyAnewChild({ parent, network }: DesiredEndpoint, { child }: ObservedEndpoint): string | undefined {
+export function whyAnewChild(
+  { parent, network }: Pick<DesiredEndpoint, 'parent' | 'network'>,
+  { child }: ObservedEndpoint,
+): string | undefined {
   if (parent === undefined && child === undefined) return undefined;
   if (parent === undefined || child === undefined) return `it is to be on network '${network}'`;
   if (!child.whole) return 'its making was cut off';

@@ -196,7 +196,7 @@ function replaceLink(
   return { ...it, endpoints: it.endpoints.map((link) => (link.interface === name ? change(link) : link)) };
 }
 
-function plugged({ interface: name, mac, bridge: its }: WaitingEndpoint): ObservedEndpoint {
+function plugged({ interface: name, mac, bridge: its = bridge.name }: WaitingEndpoint): ObservedEndpoint {
   const hostEnd = { index: 9, mtu: bridge.mtu, up: true, ours: true, bridge: { ...bridge, name: its } };
   return { interface: name, mac, mtu: bridge.mtu, up: true, addresses: [], routes: [], hostEnd };
 }

@@ -38,7 +38,9 @@ export interface DesiredEndpoint {
 export interface WaitingEndpoint {
   readonly network: string;
   readonly interface: string;
-  readonly bridge: string;
+  /** One of the two, as in {@link DesiredEndpoint}. */
+  readonly bridge?: string;
+  readonly parent?: ParentLink;
   readonly mac: Mac;
 }
 

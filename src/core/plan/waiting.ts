@@ -1,5 +1,6 @@
 /** Endpoints that wait for an address from the LAN: a link that is up, and has none. */
 import { formatPrefix } from '../../net/prefix.ts';
+import { isOurs, whyAnewChild } from './child.ts';
 import type { Observed, ObservedEndpoint, Step, WaitingEndpoint } from './model.ts';
 
 export function planWaiting(waiting: readonly WaitingEndpoint[], observed: Observed): Step[] {
@@ -21,8 +22,10 @@ export function planWaiting(waiting: readonly WaitingEndpoint[], observed: Obser
 /** It has nothing to lose: whatever is wrong with the link is put right by another. */
 function whyAnew(wish: WaitingEndpoint, found: ObservedEndpoint): string | undefined {
   const { hostEnd } = found;
-  if (hostEnd?.ours !== true) return `${wish.interface} is not the link that Landline made`;
-  if (hostEnd.bridge?.name !== wish.bridge) return `it is to be a port of ${wish.bridge}`;
-  if (!hostEnd.up || !found.up) return 'down';
+  if (!isOurs(found)) return `${wish.interface} is not the link that Landline made`;
+  const child = whyAnewChild(wish, found);
+  if (child !== undefined) return child;
+  if (wish.bridge !== undefined && hostEnd?.bridge?.name !== wish.bridge) return `it is to be a port of ${wish.bridge}`;
+  if (hostEnd?.up === false || !found.up) return 'down';
   return found.mac === wish.mac ? undefined : `MAC ${found.mac}`;
 }

@@ -82,8 +82,7 @@ export function planShim(desired: DesiredShim | undefined, observed: ObservedShi
   if (!observed.up) return { ...nothing, ...everything, up: true };
   const isWanted = (address: Ipv4): boolean => ways.some((it) => it.address === address);
   const hasRoute = (address: Ipv4): boolean => observed.routes.some((it) => it.address === address && it.source === source);
-  const hasNeighbour = (way: Way): boolean =>
-    observed.neighbours.some((it) => it.address === way.address && it.mac === way.mac);
+  const hasNeighbour = (way: Way): boolean => observed.neighbours.some((it) => it.address === way.address && it.mac === way.mac);
   const changes: ShimChanges = {
     ...nothing,
     neighbours: ways.filter((it) => !hasNeighbour(it)),
