@@ -52,7 +52,7 @@ export function openShims(worldNow: () => ShimWorld): Shims {
     settle: () => {
       if (waiting !== undefined) return waiting;
       const mine = running.then(settleNow).catch((error: unknown) => {
-        worldNow().events.tell('the way to macvlan endpoints is in trouble', { problem: String(error) });
+        worldNow().events.tell('way to endpoints in trouble', { problem: String(error) });
       });
       waiting = mine;
       running = mine;
@@ -115,10 +115,8 @@ async function settleOne(world: ShimWorld, wish: DesiredShim | undefined, found:
   }
   const index = changes.make ? await makeShim(world, desired) : found?.link.index;
   if (index !== undefined) await change(world.host, index, desired, changes);
-  world.events.tell(changes.make ? 'way to endpoints made' : 'way to endpoints changed', {
-    network: desired.network,
-    endpoints: desired.ways.length,
-  });
+  if (changes.make) world.events.tell('way to endpoints made', { network: desired.network, endpoints: desired.ways.length });
+  else world.events.tell('way to endpoints changed', { network: desired.network, endpoints: desired.ways.length });
 }
 
 /** It answers the LAN's questions for the host's address with silence, and those of its own endpoints alone (arp_filter of ip-sysctl). */

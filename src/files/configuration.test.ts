@@ -163,7 +163,7 @@ test('the shape is a JSON schema for editors', () => {
   const schema = z.toJSONSchema(configurationSchema, { io: 'input' });
   const network = Object(schema.properties?.networks).additionalProperties;
   assert.deepEqual(Object.keys(schema.properties ?? {}), ['id', 'networks', 'bridge', 'engines', 'dns']);
-  assert.deepEqual(network.required, ['bridge', 'subnet']);
+  assert.deepEqual(network.required, ['subnet']);
   assert.equal(network.additionalProperties, false);
   assert.equal(network.properties.subnet.description, 'subnet of the LAN');
   assert.deepEqual(network.properties.probe.enum, ['fast', 'rfc5227', 'off']);
@@ -303,7 +303,7 @@ networks:
 `,
     says: [
       "landline.yaml:2:26: 'office' is on both 'bridge' and 'macvlan' → remove one of them",
-      "landline.yaml:4:12: networks 'lab' and 'depot' are both on the NIC ens34 → give each network a NIC of its own",
+      "landline.yaml:4:21: networks 'lab' and 'depot' are both on the NIC ens34 → give each network a NIC of its own",
     ],
   },
   {
@@ -695,7 +695,7 @@ networks:
 dnss: {}
 `,
     says: [
-      "landline.yaml:2:3: 'office' has no 'bridge' → add 'bridge: br0'",
+      "landline.yaml:2:3: 'office' has no 'bridge' → add 'bridge: br0', or a NIC: 'macvlan: ens33'",
       'landline.yaml:3:14: gateway 192.168.12.1 is not in 192.168.10.0/23 → write the address that the router has in this subnet',
       "landline.yaml:5:12: '5' is no probe → write one of fast, rfc5227, off, or remove it",
       "landline.yaml:6:18: 'a b' cannot be the name of a link → choose one of at most 15 bytes, without space, '/' or ':', and not '.', '..' or 'lo'",

@@ -5,8 +5,8 @@ import {
   type DockerConfiguration,
   defaultLeasing,
   type LanNetwork,
-  type ParentLink,
   type LeasingPolicy,
+  type ParentLink,
 } from '../core/model.ts';
 import { formatIpv4, type Ipv4 } from '../net/ipv4.ts';
 import { broadcastOf, containsAddress, formatPrefix, overlaps, type Prefix, prefix } from '../net/prefix.ts';
@@ -225,8 +225,8 @@ function readNetwork(name: string, keyAt: number, { root, report, place }: YamlF
   const network = node?.kind === 'map' ? node.entries.get(name)?.value : undefined;
   if (network?.kind === 'map') reportNotYet('network', network, report);
   const ignore = (key: string): boolean => refuseNotYet('network', key) !== undefined;
-  const fields = checkFields(networkSchema, root, path, report, ignore);
   if (network?.kind === 'map') checkGround(name, network, keyAt, report);
+  const fields = checkFields(networkSchema, root, path, report, ignore);
   const { subnet, gateway } = fields;
   if (subnet !== undefined && gateway !== undefined) checkGateway(gateway, subnet, place([...path, 'gateway']), report);
   checkGateway6(fields, place([...path, 'gateway6']), report);
