@@ -66,7 +66,7 @@ const currentOf = (stateDir: string): string => path.join(stateFolder(stateDir),
 
 interface Prepared {
   readonly plan: DockerDefaultPlan;
-  readonly network: LanNetwork;
+  readonly network: BridgedNetwork;
   readonly addresses: readonly Ipv4[];
 }
 
@@ -98,10 +98,15 @@ async function prepare(options: DockerDefaultOptions, needsLedger: boolean): Pro
   };
 }
 
-function networkOf({ config, network }: DockerDefaultOptions): LanNetwork {
+/** Docker's own bridge driver needs a bridge: a network on a NIC has none. */
+type BridgedNetwork = LanNetwork & { readonly bridge: string };
+
+const isBridged = (it: LanNetwork): it is BridgedNetwork => it.bridge !== undefined;
+
+function networkOf({ config, network }: DockerDefaultOptions): BridgedNetwork {
   const text = readText(config);
   if (text === undefined) throw new LandlineError('FILE_UNREADABLE', { file: config, reason: 'there is no such file' });
-  const { networks } = parseConfiguration(text, config);
+  const networks = parseConfiguration(text, config).networks.filter(isBridged);
   const found = network === undefined && networks.length === 1 ? networks[0] : networks.find((it) => it.name === network);
   if (found === undefined)
     throw new LandlineError('NETWORK_UNKNOWN', { name: network ?? '', networks: networks.map((it) => it.name) });
@@ -158,7 +163,7 @@ const daemonFlags = /^(-b|--bridge|--bip|--fixed-cidr|--default-gateway|--dns|--
 
 async function look(
   options: DockerDefaultOptions,
-  network: LanNetwork,
+  network: BridgedNetwork,
   before: DockerSight['before'],
   needsLedger: boolean,
 ): Promise<{ readonly sight: DockerSight; readonly unasked: boolean }> {
@@ -234,7 +239,7 @@ export function applyDockerDefault(options: DockerDefaultOptions): Promise<Docke
 function writeJournal(
   options: DockerDefaultOptions,
   plan: DockerDefaultPlan,
-  network: LanNetwork,
+  network: BridgedNetwork,
   addresses: readonly string[],
 ): Journal {
   const former = readJournal(options.stateDir);
