@@ -132,17 +132,13 @@ async function openWorld(
     pull: (image, platform, onProgress) =>
       docker.images.pull(image, { ...(platform === undefined ? {} : { platform }), onProgress }),
     onConnect: () => connected(),
-    isWanted: () => store.environments().some(({ spec }) => spec.engine === 'docker'),
+    isWanted: () => store.environments().some(({ spec }) => spec.engine === 'docker' || containerOf(spec) !== undefined),
     log,
   });
   const engine = joinEngines(native, dockerEngine, store);
   await engine.open();
   const leases = openLeaseKeeper({ host, store, events, netnsFolder });
   const dockerWatch = watchDocker(docker);
-  dockerWatch.listen({
-    onConnected: () => events.tell('docker found', { socket: docker.address }),
-    onLost: (error) => events.tell('docker away', { socket: docker.address, problem: error.message }),
-  });
   const isAttached = (id: string): boolean => store.environments().some(({ spec }) => containerOf(spec)?.id === id);
   const parts = {
     docker,
