@@ -132,6 +132,7 @@ const samples: { readonly [C in Code]: readonly Details<C>[] } = {
   IMAGE_MISSING: [{ image: 'shop/web:42' }],
   IMAGE_REFUSED: [{ image: 'shop/web:42', says: 'manifest unknown' }],
   VOLUME_MISSING: [{ volume: 'shared' }],
+  HEALTHCHECK_MISSING: [{ ...service, dependency: 'db' }],
   SANDBOX_NOT_DOCKER: [{ environment: 'shop', joined: 'tools' }],
   ENGINE_OTHER: [{ name: 'shop', is: 'native', wanted: 'docker' }],
   CREDENTIALS_UNREADABLE: [{ registry: 'registry.office.example', from: '/root/.docker/config.json', reason: 'it is no JSON' }],

@@ -785,6 +785,14 @@ export const catalogue = {
     says: (d) => `Docker has no volume '${d.volume}', and the file says that it is external`,
     next: (d) => `make it (\`docker volume create ${d.volume}\`), or take 'external' out of the file`,
   }),
+  HEALTHCHECK_MISSING: entry<{ environment: string; service: string; dependency: string }>({
+    status: 400,
+    exit: 1,
+    retry: 'after-change',
+    says: (d) =>
+      `service '${d.service}' of environment '${d.environment}' waits for '${d.dependency}' to become healthy, and neither its file nor its image has a healthcheck`,
+    next: (d) => `give '${d.dependency}' a 'healthcheck', or write service_started`,
+  }),
   SANDBOX_NOT_DOCKER: entry<{ environment: string; joined: string }>({
     status: 409,
     exit: 1,

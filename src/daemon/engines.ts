@@ -40,7 +40,7 @@ export function joinEngines(native: Engine, docker: Engine, store: Pick<Store, '
     start: (view, service, digest) => of(view.environment).start(view, service, digest),
     prepare: async (view, service, digest) => {
       const engine = service.container === undefined ? native : docker;
-      return (await engine.prepare?.(view, service, digest)) ?? { ports: [] };
+      return (await engine.prepare?.(view, service, digest)) ?? { ports: [], hasHealthcheck: false };
     },
     keepFormer: (name, service) => of(name).keepFormer?.(name, service),
     dropFormer: async (name, service) => of(name).dropFormer?.(name, service),

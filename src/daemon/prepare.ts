@@ -13,9 +13,10 @@ export async function prepareServices(world: World, spec: EnvironmentSpec): Prom
   const prepared = await Promise.all(
     desiredServices(spec).map(async ({ spec: service, digest }) => ({
       service: service.name,
-      ports: (await world.engine.prepare?.(view, service, digest))?.ports ?? [],
+      ...((await world.engine.prepare?.(view, service, digest)) ?? { ports: [], hasHealthcheck: false }),
     })),
   );
+  refuseNoHealth(spec, new Set(prepared.flatMap((it) => (it.hasHealthcheck ? [it.service] : []))));
   const ports = [...new Set(prepared.flatMap((it) => it.ports))].sort();
   return ports.flatMap((port) => {
     const [first, second, ...others] = prepared.filter((it) => it.ports.includes(port)).map((it) => `'${it.service}'`);
@@ -37,6 +38,23 @@ export async function prepareService(world: World, spec: EnvironmentSpec, name: 
 function viewToPrepare(world: World, spec: EnvironmentSpec): SandboxView {
   const isUp = world.store.environment(spec.name)?.phase === 'up' && sandboxPath(world, spec) !== undefined;
   return isUp ? viewOf(world, spec, world.store.leasesOf(spec.name)) : sandboxView([], spec, [], netnsPath(world, spec.name));
+}
+
+/** A container that others wait for to become healthy may have its check from its image; one that has none never does. */
+function refuseNoHealth(spec: EnvironmentSpec, checkedByImage: ReadonlySet<string>): void {
+  for (const { name, dependsOn } of spec.services) {
+    const unchecked = dependsOn.find(({ service: on, condition }) => {
+      const found = spec.services.find((it) => it.name === on);
+      return (
+        condition === 'service_healthy' &&
+        found?.container !== undefined &&
+        found.healthcheck === undefined &&
+        !checkedByImage.has(on)
+      );
+    });
+    if (unchecked !== undefined)
+      throw new LandlineError('HEALTHCHECK_MISSING', { environment: spec.name, service: name, dependency: unchecked.service });
+  }
 }
 
 /** Its containers or processes would go on beside the new ones. */

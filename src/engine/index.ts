@@ -29,6 +29,8 @@ export interface SandboxView {
 export interface Prepared {
   /** Ports that the image says it listens on: `80/tcp`. */
   readonly ports: readonly string[];
+  /** Whether the image brings a healthcheck. */
+  readonly hasHealthcheck: boolean;
 }
 
 /** Sandboxes that an engine makes itself, and holds for as long as its own anchor of it runs. */

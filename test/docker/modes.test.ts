@@ -158,6 +158,17 @@ test('modes and Compose keys on Docker', { timeout: 170_000 }, async (t) => {
       );
       assert.equal(program.code, 'COMMAND_MISSING');
       await office.down('bad');
+      const waits = await refusalOf(
+        office.up({
+          name: 'bad',
+          'x-landline': { network: 'none' },
+          services: {
+            db: { ...box, ...says(80, 'db') },
+            web: { ...box, ...says(81, 'web'), depends_on: { db: { condition: 'service_healthy' } } },
+          },
+        }),
+      );
+      assert.equal(waits.code, 'HEALTHCHECK_MISSING');
       const native = { name: 'hello', 'x-landline': { network: 'none' }, services: { web: { command: 'sleep 60' } } };
       assert.equal((await refusalOf(office.up(native))).code, 'ENGINE_OTHER');
       const two = await office.up({

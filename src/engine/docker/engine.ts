@@ -9,7 +9,7 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import type { ServiceSpec, ServiceStatus } from '../../core/model.ts';
 import { LandlineError } from '../../errors.ts';
-import type { Engine, SandboxView } from '../index.ts';
+import type { Engine, Prepared, SandboxView } from '../index.ts';
 import { openAnchors } from './anchors.ts';
 import type { DockerClient } from './client.ts';
 import { createOf, volumeName } from './create.ts';
@@ -87,7 +87,7 @@ export function openDockerEngine(options: DockerEngineOptions): Engine {
     const mode = containers[0]?.HostConfig.NetworkMode ?? '';
     const anchor = await anchors.inspect(environment);
     if (anchor !== undefined) return { kind: 'anchor', state: anchor.State };
-    return mode === `container:` || mode.startsWith('container:') ? sharedHolder(mode) : { kind: 'engine', since: connectedAt };
+    return mode.startsWith('container:') ? sharedHolder(mode) : { kind: 'engine', since: connectedAt };
   };
   /** Of an environment that shares the network of another: that one's anchor, if it is still there. */
   const sharedHolder = async (mode: string): Promise<Holder | undefined> => {
@@ -115,6 +115,7 @@ export function openDockerEngine(options: DockerEngineOptions): Engine {
   const networkModeOf = async (view: SandboxView): Promise<string> => {
     const { holder } = view;
     if (holder?.kind === 'host') return 'host';
+    if (holder?.kind === 'container') return `container:${holder.id}`;
     const owner = holder === undefined ? view.environment : holder.kind === 'environment' ? holder.name : undefined;
     const anchor = owner === undefined ? undefined : await anchors.inspect(owner);
     if (anchor === undefined)
@@ -128,7 +129,7 @@ export function openDockerEngine(options: DockerEngineOptions): Engine {
     environment: string,
     service: ServiceSpec,
     policy = service.container?.pullPolicy,
-  ): Promise<readonly string[]> => {
+  ): Promise<Prepared> => {
     const { image = '', platform } = service.container ?? {};
     const there = await docker.images.inspect(image);
     if (policy === 'always' || there === undefined) {
@@ -136,7 +137,8 @@ export function openDockerEngine(options: DockerEngineOptions): Engine {
       await pull(image, environment, service.name, platform);
     }
     const found = there !== undefined && policy !== 'always' ? there : await docker.images.inspect(image);
-    return Object.keys(found?.Config?.ExposedPorts ?? {});
+    const test = found?.Config?.Healthcheck?.Test ?? [];
+    return { ports: Object.keys(found?.Config?.ExposedPorts ?? {}), hasHealthcheck: test.length > 0 && test[0] !== 'NONE' };
   };
 
   const requireVolumes = async (view: SandboxView, service: ServiceSpec): Promise<void> => {
@@ -302,9 +304,9 @@ export function openDockerEngine(options: DockerEngineOptions): Engine {
     observe,
     refresh: async (view) => folder.refresh(view),
     prepare: async (view, service, digest) => {
-      const ports = await requireImage(view.environment, service);
+      const prepared = await requireImage(view.environment, service);
       if ((await containersOf(view.environment, service.name)).length > 0) await requireContainer(view, service, digest);
-      return { ports };
+      return prepared;
     },
     keepFormer: (environment, service) => void kept.add(`${environment}/${service}`),
     dropFormer: async (environment, service) => {

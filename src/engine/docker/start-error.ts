@@ -4,7 +4,7 @@ import { isLandlineError, LandlineError } from '../../errors.ts';
 
 /** Docker and runc have no codes for these: their words are all there is. */
 const programMissing = /executable file not found|exec: .*: (?:no such file or directory|permission denied)|exec format error/;
-const userMissing = /unable to find (user|group) (\S+?):|no matching entries in (passwd|group) file/;
+const userMissing = /unable to find (user|group) (\S+?):/i;
 
 export function startError(error: unknown, environment: string, { name: service, command, container }: ServiceSpec): unknown {
   if (!isLandlineError(error, 'DOCKER_REFUSED')) return error;
