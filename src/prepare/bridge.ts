@@ -15,7 +15,7 @@ import type { KernelChange, Tables } from '../wire/netlink/tables.ts';
 import { addBridge, announce, enslave, goBack, release, runCommands, startWatchdog, takeOverSysctls } from './conversion.ts';
 import { alone } from './lock.ts';
 import { bootId, linkSysctls, networkNamespace, processesHere, uptimeSeconds, writeLinkSysctl } from './machine.ts';
-import { bootWishOf, findManager, type Managed, type Tells, tellClients } from './managers.ts';
+import { bootWishOf, findManager, type Managed, type Tells, tellClients, tellManager } from './managers.ts';
 import { findLink, kindOf, lookAtLink, macOf, mtuOf, namesIn, refOf } from './sight.ts';
 import { begin, type Conversion, currentFolder, type Journal, readCurrent, readText, setPhase, take } from './state.ts';
 import { missingOf, stationsOf, whoAnswers } from './verify.ts';
@@ -105,7 +105,9 @@ async function prepare(kernel: WholeTables, wish: BridgeWish): Promise<Prepared>
     files: done || managed.boot?.kind !== 'files' ? [] : managed.boot.changes,
     notes: done || managed.boot?.kind !== 'files' ? [] : managed.boot.notes,
   };
-  return { plan, tables, port: link, tells: tellClients(wish.interface, wish.bridge, processes) };
+  const clients = tellClients(wish.interface, wish.bridge, processes);
+  const settle = [...clients.settle, ...tellManager(managed.manager, 'apply', boot, processes)];
+  return { plan, tables, port: link, tells: { ...clients, settle } };
 }
 
 const unknownLink = (tables: Tables, link: string): LandlineError =>
@@ -437,6 +439,9 @@ function prepareRemoval(kernel: WholeTables, stateDir: string, sparesPorts: bool
     reason: `${journal.bridge} has other ports: ${others.join(', ')}`,
     next: 'end the environments with `landline down --all`, or take the ports off it',
   };
+  const processes = processesHere();
+  const boot = bootWishOf(journal.interface, port.index, journal.bridge, macOf(port), processes);
+  const clients = tellClients(journal.bridge, journal.interface, processes);
   const files = restoredFiles(current);
   const burst: readonly KernelChange[] = release(tables, refOf(bridge), refOf(port));
   const plan: BridgePlan = {
@@ -457,7 +462,7 @@ function prepareRemoval(kernel: WholeTables, stateDir: string, sparesPorts: bool
     plan,
     tables,
     port,
-    tells: tellClients(journal.bridge, journal.interface, processesHere()),
+    tells: { ...clients, settle: [...clients.settle, ...tellManager(journal.manager, 'remove', boot, processes)] },
     undoes: path.basename(current.folder),
   };
 }

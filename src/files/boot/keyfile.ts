@@ -143,12 +143,14 @@ function bridgeProfile(sections: readonly Section[], wish: BootWish): readonly S
 
 const layers = (sections: readonly Section[]): readonly Section[] => sections.filter((it) => layerThree.has(it.name));
 
+/** NetworkManager gives routes over Ethernet a metric of 100, and those over bridges 425: they keep theirs. */
+function onBridge(it: Section, wish: BootWish): Section {
+  const lines = it.lines.map((line) => onBridgeLine(line, wish));
+  const hasRoutes = ['auto', 'manual'].includes(valueOf(lines, 'method') ?? '');
+  const keepsMetric = it.name === 'proxy' || !hasRoutes || valueOf(lines, 'route-metric') !== undefined;
+  return { ...it, lines: keepsMetric ? lines : withKey(lines, 'route-metric', '100') };
+}
+
 /** Policy rules (`routing-rule1=priority 5 iif ens33 …`) name the link. */
-const onBridge = (it: Section, wish: BootWish): Section => ({
-  ...it,
-  lines: it.lines.map((line) =>
-    /^routing-rule/.test(line.trim())
-      ? line.replaceAll(new RegExp(`\\b([io]if) ${wish.link}\\b`, 'g'), `$1 ${wish.bridge}`)
-      : line,
-  ),
-});
+const onBridgeLine = (line: string, wish: BootWish): string =>
+  /^routing-rule/.test(line.trim()) ? line.replaceAll(new RegExp(`\\b([io]if) ${wish.link}\\b`, 'g'), `$1 ${wish.bridge}`) : line;
