@@ -24,7 +24,8 @@ export async function measureIdle(lab: BenchLab, seconds: number): Promise<IdleT
   return { seconds, share, megabytes: (kibibytes * 1024) / 1e6 };
 }
 
-async function processorMs(lab: BenchLab, pid: string): Promise<number> {
+/** Of a process of the office's host, in milliseconds. */
+export async function processorMs(lab: BenchLab, pid: string): Promise<number> {
   const stat = await lab.read('host', ['cat', `/proc/${pid}/stat`]);
   // Fields 14 and 15; the name, in parentheses, may hold spaces.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');

@@ -8,6 +8,7 @@ import {
   type Extent,
   fullHouseRows,
   growthRows,
+  leaseRows,
   manyRows,
   nameRows,
   publishRows,
@@ -20,11 +21,20 @@ Measures Landline beside its peers, side by side in one run, in namespaces made 
 
   --short          fewer rounds: four minutes instead of twelve
   --write          put the table into docs/benchmarks.md
-  --only SECTION   attach, growth, start, publish, names, throughput, many or house
+  --only SECTION   attach, growth, start, publish, names, leases, throughput, many or house
 `;
 
-const full: Extent = { attaches: 150, starts: 60, publishes: 15, names: 9, streams: 12, manies: 5, restarts: 5 };
-const short: Extent = { attaches: 40, starts: 20, publishes: 5, names: 3, streams: 4, manies: 1, restarts: 2 };
+const full: Extent = {
+  attaches: 150,
+  starts: 60,
+  publishes: 15,
+  names: 9,
+  leases: [500, 1000],
+  streams: 12,
+  manies: 5,
+  restarts: 5,
+};
+const short: Extent = { attaches: 40, starts: 20, publishes: 5, names: 3, leases: [500], streams: 4, manies: 1, restarts: 2 };
 
 type Section = readonly [name: string, what: string, measure: (extent: Extent) => Promise<Row[]>];
 
@@ -34,6 +44,7 @@ const sections: readonly Section[] = [
   ['start', 'starting a command', (extent) => withBenchLab((lab) => startRows(lab, extent), 'off')],
   ['publish', 'publishing ports', publishRows],
   ['names', 'names: registering and answering', nameRows],
+  ['leases', 'hundreds of leases from DHCP', (extent) => withBenchLab((lab) => leaseRows(lab, extent))],
   ['throughput', 'throughput', (extent) => withBenchLab((lab) => throughputRows(lab, extent))],
   ['many', 'two hundred environments', (extent) => withBenchLab((lab) => manyRows(lab, extent))],
   ['house', 'five hundred endpoints, and a minute of rest', (extent) => withBenchLab((lab) => fullHouseRows(lab, extent))],

@@ -7,9 +7,11 @@ import type { PublishTimings } from './alone/publish.ts';
 import { runAlone } from './alone.ts';
 import { measureIdle } from './idle.ts';
 import { type BenchLab, runMany } from './lab.ts';
+import { type LeaseTimings, measureLeaseMemory, measureLeases } from './leases.ts';
 import { type ManyTimings, measureMany, measureManyByHand } from './many.ts';
 import { spreadOf } from './measure.ts';
 import { type Row, ratioText, spreadText } from './report.ts';
+
 import { measureRestart } from './restart.ts';
 import { measureStart } from './start.ts';
 import { measureThroughput } from './throughput.ts';
@@ -20,6 +22,8 @@ export interface Extent {
   readonly starts: number;
   readonly publishes: number;
   readonly names: number;
+  /** Counts of leases. */
+  readonly leases: readonly number[];
   readonly streams: number;
   readonly manies: number;
   readonly restarts: number;
@@ -105,6 +109,32 @@ export async function nameRows({ names: rounds }: Extent): Promise<Row[]> {
     beside('the same, one after the other', it.one, nsupdate, it.nsupdate, '/s'),
     beside('questions answered by `dns.serve`', it.served.perSecond, 'dnsmasq', it.dnsmasq.perSecond, '/s'),
     beside('mean time of an answer, 20 under way', it.served.latency, 'dnsmasq', it.dnsmasq.latency, 'ms'),
+  ];
+}
+
+/** From servers that do not ping what they offer; our own pace is set aside. */
+export async function leaseRows(lab: BenchLab, { leases }: Extent): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (const count of leases)
+    for (const server of ['Kea', 'dnsmasq'] as const) rows.push(...leaseRowsOf(await measureLeases(lab, server, count)));
+  const bytes = await measureLeaseMemory(500);
+  const memory = { what: 'memory of one lease', landline: `${(bytes / 1000).toFixed(1)} KB`, beside: '', ratio: '' };
+  return [...rows, { ...memory, bar: '≤ 20 KB', met: bytes <= 20_000 }];
+}
+
+function leaseRowsOf(it: LeaseTimings): Row[] {
+  const seconds = (ms: number): string => `${(ms / 1000).toFixed(2)} s`;
+  const beside = (what: string, ms: number, bytes: number): Row => ({
+    what: `${it.count} leases from ${it.server}, none known before`,
+    landline: `${seconds(it.landlineMs)}, ${seconds(it.processorMs)} of processor time`,
+    beside: `${what}: ${seconds(ms)}, ${(bytes / it.count / 1000).toFixed(0)} KB each`,
+    ratio: ratioText(ms / it.landlineMs),
+    bar: '',
+    met: undefined,
+  });
+  return [
+    beside('a `udhcpc` for each', it.udhcpcMs, it.udhcpcBytes),
+    beside('CNI’s dhcp daemon, one command for each', it.cniMs, it.cniBytes),
   ];
 }
 
