@@ -225,6 +225,20 @@ export function openDockerEngine(options: DockerEngineOptions): Engine {
     if (current !== undefined && current.Name !== `/${name}`) await docker.containers.rename(current.Id, name);
   };
 
+  /** What a daemon that was killed had kept for a replacement, or made for a start that never came. */
+  const tidy = async (): Promise<void> => {
+    const found = await docker.containers.list(filterOf({ installation }));
+    const services = found.flatMap(({ Labels: labels }) => {
+      const [environment, service] = [labels[environmentLabel], labels[serviceLabel]];
+      return environment === undefined || service === undefined ? [] : [JSON.stringify([environment, service])];
+    });
+    for (const twice of new Set(services.filter((it, index) => services.indexOf(it) !== index))) {
+      // A cast: it was written just above.
+      const [environment, service] = JSON.parse(twice) as [string, string];
+      await clearFormer(environment, service);
+    }
+  };
+
   const start: Engine['start'] = async (view, service, digest) => {
     const { environment } = view;
     const running = (await containersOf(environment, service.name)).find((it) => it.State.Running);
@@ -289,6 +303,8 @@ export function openDockerEngine(options: DockerEngineOptions): Engine {
         onOpen: () => {
           connectedAt = Date.now();
           log('Docker listens', { socket: docker.address });
+          // It is tried again at the next start; meanwhile they are in nobody's way.
+          tidy().catch(() => undefined);
           options.onConnect();
         },
         onAway: (error) => {
