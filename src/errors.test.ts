@@ -195,6 +195,7 @@ test('every detail is said, so that one need not ask for --json', () => {
     FORWARD_DROPPED: ['rules'],
     // All reasons are said, and the advice of the first.
     BRIDGE_REFUSED: ['refusals'],
+    DOCKER_DEFAULT_REFUSED: ['refusals'],
   };
   const words = (value: unknown): string[] => {
     if (typeof value === 'string' || typeof value === 'number') return [String(value)];
