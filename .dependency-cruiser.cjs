@@ -11,7 +11,7 @@ const mayImport = {
   host: ['wire', 'net', 'errors', 'node', 'koffi'],
   engine: ['core', 'net', 'errors', 'node'],
   'engine/native': ['engine', 'core', 'net', 'errors', 'node', 'host'],
-  daemon: ['core', 'files', 'store', 'host', 'engine', 'api', 'wire', 'net', 'errors', 'version', 'node'],
+  daemon: ['core', 'files', 'store', 'host', 'engine', 'api', 'prepare', 'wire', 'net', 'errors', 'version', 'node'],
   api: ['core', 'net', 'errors', 'node'],
   'api/contract': ['core', 'net', 'errors', 'zod'],
   cli: ['api', 'files', 'net', 'errors', 'version', 'node', 'commander'],

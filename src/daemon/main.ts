@@ -82,6 +82,9 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
       pid: process.pid,
     });
     world.dockerWatch.start();
+    mendHost(world, options.stateDir).catch((error: unknown) =>
+      world.events.tell('host bridge in trouble', { problem: String(error) }),
+    );
     resume(world, environments).catch((error: unknown) => world.events.tell('could not look', { problem: String(error) }));
     for await (const signal of signals) {
       if (signal !== 'SIGHUP') break;
@@ -98,6 +101,14 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
     await environments.close();
     await close();
   }
+}
+
+/** A conversion of the host's NIC that a command was killed in is finished or undone; most hosts have none. */
+async function mendHost(world: World, stateDir: string): Promise<void> {
+  if (!fs.existsSync(path.join(stateDir, 'host-bridge', 'current'))) return;
+  const { mendBridge } = await import('../prepare/index.ts');
+  const state = await mendBridge(stateDir);
+  if (state !== undefined) world.events.tell('host bridge looked at', { state });
 }
 
 /** What the kernel refuses to a daemon that starts, in a container without rights for example, is told as such. */

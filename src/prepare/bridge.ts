@@ -8,7 +8,7 @@ import type { BootChange, ManagerName } from '../core/bridge/boot.ts';
 import { type Finding, preflight } from '../core/bridge/preflight.ts';
 import { rawOf } from '../core/bridge/raw.ts';
 import { type Before, type BridgeBefore, formatWayBack } from '../core/bridge/way-back.ts';
-import { LandlineError } from '../errors.ts';
+import { isLandlineError, LandlineError } from '../errors.ts';
 import { openWholeTables, type WholeTables } from '../host/index.ts';
 import { IFF_UP, type LinkMessage } from '../wire/netlink/link.ts';
 import type { KernelChange, Tables } from '../wire/netlink/tables.ts';
@@ -354,6 +354,21 @@ function writeBootFiles(current: Conversion): void {
     });
   }
   runCommands(current.journal.settle);
+}
+
+/** What {@link mend} does, for the daemon at its start. @returns how the host stands; undefined where there is nothing to mend */
+export async function mendBridge(stateDir: string): Promise<BridgeState | undefined> {
+  if (readCurrent(stateDir) === undefined) return undefined;
+  try {
+    return await alone(async () => {
+      mend(stateDir);
+      return bridgeStatus(stateDir).state;
+    });
+  } catch (error) {
+    // A command is at work on it.
+    if (isLandlineError(error, 'BRIDGE_BUSY')) return undefined;
+    throw error;
+  }
 }
 
 /** What a command that was cut off has left is finished or undone; the caller has the lock, so none is at work. */

@@ -11,7 +11,16 @@ import type { Applied, ApplyOptions, BridgePlan, BridgeStatus, BridgeWish } from
 import type { DockerDefaultOptions, DockerDefaultPlan } from './docker.ts';
 
 export type { Applied, ApplyOptions, BridgePlan, BridgeStatus, BridgeWish } from './bridge.ts';
-export { applyBridge, bridgeStatus, confirmBridge, planBridge, planRemoval, removeBridge, rollbackBridge } from './bridge.ts';
+export {
+  applyBridge,
+  bridgeStatus,
+  confirmBridge,
+  mendBridge,
+  planBridge,
+  planRemoval,
+  removeBridge,
+  rollbackBridge,
+} from './bridge.ts';
 export type { DockerDefaultOptions, DockerDefaultPlan } from './docker.ts';
 export { applyDockerDefault, planDockerDefaultHere, rollbackDockerDefault } from './docker.ts';
 

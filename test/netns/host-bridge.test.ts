@@ -143,6 +143,52 @@ for (const [shape, { make, colleague, address = '192.168.11.20' }] of Object.ent
   });
 }
 
+test('an address from DHCP: the client goes on, on the bridge, with the same lease', async (t) => {
+  await withPlainHost(t, async (host) => {
+    await host.sh(`cat >/run/lease.sh <<'END'
+#!/bin/sh
+case $1 in bound | renew) ip address replace $ip/$mask dev $interface valid_lft $lease preferred_lft $lease; ip route replace default via $router dev $interface proto dhcp ;; esac
+END
+chmod +x /run/lease.sh; ip address flush dev ens33
+setsid busybox udhcpc -f -i ens33 -s /run/lease.sh </dev/null >/dev/null 2>&1 &
+until ip address show dev ens33 | grep -q valid_lft.*sec; do sleep 0.05; done`);
+    const addressOn = async (link: string): Promise<string | undefined> =>
+      /inet (\S+)/.exec(await host.sh(`ip -4 address show dev ${link}`))?.[1];
+    const leased = await addressOn('ens33');
+    const before = await networkOf(host, 'host');
+    const clientState = async (): Promise<string> => (await host.sh('ps -o stat= -C busybox | head -1')).trim().charAt(0);
+
+    await host.landline('host', 'bridge', 'apply', '--interface', 'ens33', '--manager', 'none', '--timeout', '3');
+    assert.equal(await clientState(), 'T', 'the client stands still meanwhile');
+    await host.until('rolled back', 6000);
+    assert.deepEqual(await networkOf(host, 'host'), before);
+    assert.equal(await clientState(), 'S', 'and goes on');
+
+    await host.landline('host', 'bridge', 'apply', '--interface', 'ens33', '--manager', 'none');
+    await host.landline('host', 'bridge', 'confirm');
+    assert.equal(
+      await host.sh(
+        'until pgrep -a -x busybox | grep -- "-i br0"; do sleep 0.05; done >/dev/null; sleep 1; pgrep -c -f "udhcpc.*ens33" || true',
+      ),
+      '0\n',
+    );
+    assert.deepEqual([await addressOn('br0'), await addressOn('ens33')], [leased, undefined]);
+  });
+});
+
+test('a daemon that starts undoes what a killed command and a killed watchdog have left', async (t) => {
+  await withPlainHost(t, async (host) => {
+    const before = await networkOf(host, 'host');
+    await host.landline('host', 'bridge', 'apply', '--interface', 'ens33', '--timeout', '1000');
+    await host.sh(
+      'kill -KILL -$(cat /var/lib/landline/host-bridge/current/watchdog.pid); echo 1 >/var/lib/landline/host-bridge/current/deadline',
+    );
+    await host.sh('setsid landline daemon >/var/log/landline.log 2>&1 </dev/null &');
+    await host.until('rolled back', 10_000);
+    assert.deepEqual(await networkOf(host, 'host'), before);
+  });
+});
+
 test('a router that is gone when it is looked for again: everything goes back at once', async (t) => {
   await withPlainHost(t, async (host) => {
     // Nobody answers for this one, so the command waits for it before it changes anything.
