@@ -117,6 +117,13 @@ test('a zone that this host answers for, to who asks it and to who is led to it'
       },
     );
 
+    await t.test('a question from port 0, to which no answer can be sent, harms nobody', async () => {
+      const send = `use Socket; socket(my $s, AF_INET, SOCK_RAW, 17) or die $!;
+        send($s, pack('n4', 0, 53, 20, 0) . "\\0" x 12, 0, sockaddr_in(0, inet_aton('192.168.11.20'))) or die $!`;
+      await office.read('pc', ['perl', '-e', send]);
+      assert.equal(await dig(office, '+short', own, 'shop.lab.office.example'), '192.168.11.101');
+    });
+
     await t.test("the company's DNS leads others to it", async () => {
       const lead = `sed -i 's/recursion no;/recursion yes; allow-recursion { any; };/' /etc/bind/office/named.conf
         echo 'zone "lab.office.example" { type forward; forward only; forwarders { 192.168.11.20; }; };' >>/etc/bind/office/named.conf

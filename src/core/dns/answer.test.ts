@@ -166,6 +166,26 @@ test('what cannot be read is answered with FORMERR, an answer and a scrap with n
   assert.equal(respond(zones, encodeMessage(query('shop.lab.office.example', 'A', { response: true })), 'udp'), undefined);
 });
 
+/** Questions of six bytes, each of which points into the first one's labels, where another name of 255 bytes begins. */
+function manyPointers(count: number): Uint8Array {
+  const label = (length: number): number[] => [length, ...Array.from({ length }, () => 1)];
+  const first = [...[63, 63, 63, 61].flatMap(label), 0, 0, 1, 0, 1];
+  const header = [0x4c, 0x4c, 0, 0, (count + 1) >> 8, (count + 1) & 255, 0, 0, 0, 0, 0, 0];
+  const pointers = Array.from({ length: count }, () => [0xc0, 13, 0, 1, 0, 1]).flat();
+  return Uint8Array.from([...header, ...first, ...pointers]);
+}
+
+test('many questions are answered with none, and what is longer than any query is not read', () => {
+  const few = manyPointers(600);
+  assert.equal(decodeMessage(few).questions[600]?.name.length, 625);
+  for (const bytes of [few, manyPointers(10_000)]) {
+    const started = performance.now();
+    const answer = respond(zones, bytes, 'tcp') ?? assert.fail();
+    assert.deepEqual([answer.length, decodeMessage(answer).rcode], [12, 1]);
+    assert.ok(performance.now() - started < 200);
+  }
+});
+
 const requests = readCaptures(new URL('../../wire/dns/captures/', import.meta.url)).filter((it) => it.name.endsWith('.request'));
 
 for (const { name, bytes } of requests) {

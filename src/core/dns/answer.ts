@@ -21,6 +21,9 @@ import type { Zone } from './zone.ts';
 const plainUdpSize = 512;
 const largestUdpSize = 1232;
 
+/** No query is longer, in bytes; reading what is may take a long time, as each of its names may point to a long one. */
+const longestQuery = 4096;
+
 /** From this QTYPE on a query asks for no type of record: IXFR, AXFR, MAILB, MAILA; ANY is the one that is answered. */
 const firstMetaType = 249;
 
@@ -47,10 +50,11 @@ export function respond(zones: readonly Zone[], bytes: Uint8Array, transport: 'u
 /** What cannot be read is left with its header alone, and no question that it could be answered with. */
 function decodeQuery(bytes: Uint8Array): Message | undefined {
   if (bytes.length < headerLength) return undefined;
+  const header = Uint8Array.from(bytes.subarray(0, headerLength)).fill(0, 4);
+  if (bytes.length > longestQuery) return decodeMessage(header);
   try {
     return decodeMessage(bytes);
   } catch {
-    const header = Uint8Array.from(bytes.subarray(0, headerLength)).fill(0, 4);
     return decodeMessage(header);
   }
 }
@@ -101,7 +105,8 @@ function answerTo(query: Message, body: Body, edns: Edns | undefined): Message {
     recursionAvailable: false,
     reserved: 0,
     rcode: body.rcode & 15,
-    questions: query.questions,
+    // Many may be far longer when they are written than they came: whose address was forged would get them all.
+    questions: query.questions.length === 1 ? query.questions : [],
     additionals: [...body.additionals, ...(edns === undefined ? [] : [ednsRecord(own)])],
   };
 }

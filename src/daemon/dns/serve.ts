@@ -14,6 +14,8 @@ const mostConnections = 100;
 
 /** Answers are kept by what was asked, until the zones change: so many at most. */
 const mostKept = 4096;
+/** A question that is longer, in bytes, is nothing that anybody asks twice. */
+const longestKept = 512;
 
 const retryMs = 2000;
 
@@ -48,8 +50,9 @@ export function serveDns(spec: DnsServeSpec, zones: readonly Zone[]): DnsServer 
       return answer;
     }
     const answer = respond(current, query, 'udp');
+    if (answer === undefined || query.length > longestKept) return answer;
     if (kept.size >= mostKept) kept.clear();
-    if (answer !== undefined) kept.set(text, answer);
+    kept.set(text, answer);
     return answer;
   };
 
@@ -105,7 +108,8 @@ function listenUdp(answer: (query: Buffer) => Uint8Array | undefined, counters: 
   const lookup: Lookup = (address, _options, callback) => callback(null, address, 4);
   const socket = dgram.createSocket({ type: 'udp4', lookup, recvBufferSize: 1 << 20 });
   socket.on('message', (query, asker) => {
-    const bytes = answer(query);
+    // UDP may come from port 0, to which nothing can be sent back (RFC 768).
+    const bytes = asker.port === 0 ? undefined : answer(query);
     if (bytes === undefined) {
       counters.dropped += 1;
       return;
