@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { refusalOf } from '../office.ts';
+import { refusalOf, until } from '../office.ts';
 import { type DockerOffice, withDockerOffice } from './office.ts';
 
 const box = { image: 'test/box:1', init: true };
@@ -55,6 +55,52 @@ test('modes and Compose keys on Docker', { timeout: 170_000 }, async (t) => {
         ['container:hello', [], (await office.ps('hello')).sandbox?.inode],
       );
       await office.down('tools');
+    });
+
+    await t.test(
+      'a command joins the network of containers, and comes back with it; a container cannot join a command',
+      async () => {
+        const view = await office.up({
+          name: 'tools',
+          'x-landline': { network: 'container:hello' },
+          services: { sh: { command: 'busybox nc -ll -p 81 -e echo command' } },
+        });
+        assert.equal(view.engine, 'native');
+        assert.equal(await ask(office, 'pc', '192.168.11.120', 81), 'command');
+        await office.dockerCommand('restart', 'landline.hello');
+        await until(async () => (await ask(office, 'pc', '192.168.11.120', 81)) === 'command', 'it comes back', 20_000);
+        await until(async () => (await office.ps('tools')).state === 'running', 'all is well', 20_000);
+        const joins = {
+          name: 'late',
+          'x-landline': { network: 'container:tools' },
+          services: { sh: { ...box, command: ['sleep', '600'] } },
+        };
+        assert.equal((await office.up(joins)).state, 'running');
+        await office.down('late');
+        await office.down('tools');
+        await office.up({ name: 'tools', 'x-landline': { network: 'none' }, services: { sh: { command: 'sleep 600' } } });
+        assert.equal((await refusalOf(office.up(joins))).code, 'SANDBOX_NOT_DOCKER');
+        await office.down('tools');
+      },
+    );
+
+    await t.test("an address of the LAN's DHCP server stays, over the end of the anchor too", async () => {
+      const { endpoints } = await office.up({
+        name: 'leased',
+        'x-landline': { network: 'office', address: 'dhcp' },
+        services: { web: { ...box, ...says(80, 'leased') } },
+      });
+      const [address = ''] = endpoints[0]?.addresses[0]?.split('/') ?? [];
+      assert.equal(endpoints[0]?.lease.source, 'dhcp');
+      await office.dockerCommand('kill', 'landline.leased');
+      await until(
+        async () => (await office.ps('leased')).state === 'running' && (await office.ps('leased')).sandbox !== null,
+        'it heals',
+        20_000,
+      );
+      assert.equal((await office.ps('leased')).endpoints[0]?.addresses[0]?.split('/')[0], address);
+      assert.equal(await ask(office, 'pc', address, 80), 'leased');
+      await office.down('leased');
     });
 
     await t.test('bridge: a private address, and ports of the host that lead there', async () => {
