@@ -81,6 +81,7 @@ export async function runStep(context: StepContext, step: Step): Promise<void> {
       return unaddress(host, netns, step.interface);
     case 'readdress':
       await readdress(host, world.forwarding, lanWish(context, step.endpoint, netns));
+      announceLater(world, netns, step.endpoint);
       return events.tell('address changed', {
         environment,
         network: step.endpoint.network,
@@ -266,8 +267,12 @@ async function attachEndpoint(context: StepContext, endpoint: DesiredEndpoint, n
   });
   if (endpoint.parent !== undefined) await world.shims.settle();
   if (endpoint.private !== undefined) return;
+  announceLater(world, netns, endpoint);
+}
+
+function announceLater({ host }: World, netns: string, endpoint: DesiredEndpoint): void {
   setTimeout(() => {
     // Gone meanwhile, or down: then there is nothing to announce.
-    announceAgain(world.host, netns, endpoint).catch(() => undefined);
+    announceAgain(host, netns, endpoint).catch(() => undefined);
   }, announceIntervalMs).unref();
 }
