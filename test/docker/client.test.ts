@@ -49,9 +49,8 @@ test('the client against a real Docker', async (t) => {
       assert.notEqual(again?.State.StartedAt, running?.State.StartedAt);
 
       await docker.containers.update('case', { RestartPolicy: { Name: 'no' } });
-      const ended = docker.containers.wait('case', 'next-exit');
       await docker.containers.kill('case', 'SIGKILL');
-      assert.equal(await ended, 137);
+      assert.equal(await docker.containers.wait('case', 'not-running'), 137);
       await docker.containers.stop('case');
       await docker.containers.remove('case');
       await docker.containers.remove('case');
