@@ -37,8 +37,10 @@ export const formatShimMark = (installation: string, network: string): string =>
 
 /** The network in the alias of such a link of this installation; undefined for any other link. */
 export function parseShimMark(installation: string, alias: string | undefined): string | undefined {
-  const [word, id, network, ...rest] = alias?.split(':') ?? [];
-  return word === 'landline' && id === installation && network && rest.length === 0 ? network : undefined;
+  const [word, id, ...names] = alias?.split(':') ?? [];
+  // The name of a network that nobody configured has three parts; two are those of an endpoint's mark.
+  const isName = names.length === 1 || names.length === 3;
+  return word === 'landline' && id === installation && isName && names[0] ? names.join(':') : undefined;
 }
 
 /** The mark in a link's alias; undefined for other people's aliases. */

@@ -9,7 +9,7 @@ import { isEnvironmentName } from '../net/name.ts';
 import { containerOf } from './container-keeper.ts';
 import type { EnvironmentLoop } from './environment.ts';
 import type { Environments } from './environments.ts';
-import { networksOf } from './networks.ts';
+import { learnNetwork, networksOf } from './networks.ts';
 import { startTimeOf } from './processes.ts';
 import { environmentView, upView } from './views.ts';
 import { addressingOf, requireNetwork } from './wish.ts';
@@ -23,6 +23,7 @@ const leaseWaitMs = 60_000;
  * @throws LandlineError TARGET_GONE, TARGET_IS_HOST, NAME_TAKEN, and what an attach throws
  */
 export async function attachTarget(world: World, environments: Environments, ask: AttachAsk): Promise<UpView> {
+  learnNetwork(world, ask.network);
   const { name, sandbox } = await targetOf(world, ask);
   const before = world.store.environment(name)?.spec;
   if (before !== undefined && JSON.stringify(before.sandbox) !== JSON.stringify(sandbox)) {

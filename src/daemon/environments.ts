@@ -10,6 +10,7 @@ import { applyFirewall, requireFreePorts } from './host-firewall.ts';
 import { hostAddressesOn, leasesAddress, putWithLeases, releaseLeases } from './leasing.ts';
 import { logTail } from './log-tail.ts';
 import { isPrivate, networksOf } from './networks.ts';
+import { removeOwnBridges } from './own-bridges.ts';
 import { prepareService } from './prepare.ts';
 import { awaitReady } from './ready.ts';
 import { sandboxPath } from './sandbox.ts';
@@ -124,6 +125,7 @@ export function openEnvironments(world: World): Environments {
     await world.store.together(() => world.store.removeEnvironment({ name, now: Date.now(), keepAddresses, quarantineMs }));
     await endLoop(name);
     await world.shims.settle();
+    if (world.linkNetworks.size > 0) await removeOwnBridges(world).catch(() => undefined);
     await settleFirewall(world, record.spec).catch(() => undefined);
     world.events.tell('environment gone', { environment: name });
     wakeJoined(name);

@@ -94,6 +94,7 @@ export async function fakeWorld(t: TestContext, { probe = false }: { readonly pr
     marked,
     names: noNames,
     shims: openShims(() => world),
+    linkNetworks: new Map(),
     firewall: { apply: async () => undefined, check: async () => undefined, problems: [], close: () => undefined },
     linkGroup: linkGroup(store.installation),
     netnsFolder,

@@ -7,7 +7,7 @@ import { LandlineError } from '../errors.ts';
 import { listListeners, ownerOfSocket } from '../host/listeners.ts';
 import { ipv4 } from '../net/ipv4.ts';
 import type { FirewallWish } from './firewall.ts';
-import { isPrivate } from './networks.ts';
+import { isPrivate, lansOf } from './networks.ts';
 import type { World } from './world.ts';
 
 /** Brings the firewall to what the ledger says now. @throws LandlineError FIREWALL_REFUSED, PROGRAM_MISSING, KERNEL_REFUSED */
@@ -18,7 +18,7 @@ export function applyFirewall(world: World): Promise<void> {
 function firewallWish(world: World): FirewallWish {
   const specs = wishedFor(world);
   const joined = new Set(specs.flatMap((spec) => spec.endpoints.map((it) => it.network)));
-  const joinedLans = world.configuration.networks.filter((it) => joined.has(it.name));
+  const joinedLans = lansOf(world).filter((it) => joined.has(it.name));
   const bridges = joinedLans.flatMap((it) => (it.bridge === undefined ? [] : [it.bridge]));
   if (!specs.some(isPrivate)) return { bridges };
   const group = privateLinkGroup(world.store.installation);

@@ -31,6 +31,7 @@ import { applyFirewall } from './host-firewall.ts';
 import { openLeaseKeeper } from './lease-keeper.ts';
 import { markedLinks } from './marked-links.ts';
 import { keepNames } from './names.ts';
+import { learnNetwork } from './networks.ts';
 import { probesAhead } from './probes-ahead.ts';
 import { refusal } from './refusals.ts';
 import { openShims } from './shims.ts';
@@ -167,10 +168,12 @@ async function openWorld(
     marked: markedLinks(host, store.installation),
     firewall: openFirewall(host, openNft(), (line, fields) => events.tell(line, fields)),
     shims: openShims(() => world),
+    linkNetworks: new Map(),
     linkGroup: linkGroup(store.installation),
   };
   // The same object, so that the names see a configuration that is read again.
   const world: World = Object.assign(parts, { names: keepNames(parts) });
+  for (const { spec } of store.environments()) for (const it of spec.endpoints) learnNetwork(world, it.network);
   const close = async (): Promise<void> => {
     world.names.close();
     leases.close();

@@ -1,17 +1,31 @@
 /** The networks that endpoints can join: those of landline.yaml, and the private one. */
 import fs from 'node:fs';
 import { privateNetwork, privateNetworkName } from '../core/firewall/wish.ts';
-import type { EnvironmentSpec, Network } from '../core/model.ts';
+import { parseLinkNetwork } from '../core/link-network.ts';
+import type { EnvironmentSpec, LanNetwork, Network } from '../core/model.ts';
 import { type Ipv4, parseIpv4 } from '../net/ipv4.ts';
 import { isDomainName } from '../net/name.ts';
 import type { World } from './world.ts';
 
-export function networksOf({ configuration }: Pick<World, 'configuration'>): readonly Network[] {
-  return [...configuration.networks, privateNetwork(configuration.privateSubnet)];
+/** The host's, and what says which networks it has. */
+type Networks = Pick<World, 'configuration' | 'linkNetworks'>;
+
+export function networksOf(world: Networks): readonly Network[] {
+  return [...lansOf(world), privateNetwork(world.configuration.privateSubnet)];
+}
+
+/** Those on a bridge or a NIC of the host. */
+export const lansOf = ({ configuration, linkNetworks }: Networks): readonly LanNetwork[] =>
+  linkNetworks.size === 0 ? configuration.networks : [...configuration.networks, ...linkNetworks.values()];
+
+/** Hears of a network by its name; of those alone whose name says what they are. */
+export function learnNetwork({ linkNetworks }: Networks, name: string): void {
+  const network = linkNetworks.has(name) ? undefined : parseLinkNetwork(name);
+  if (network !== undefined) linkNetworks.set(name, network);
 }
 
 /** The same for what environments read of them: on the private network they ask whom the host asks. */
-export function networksWithResolvers(world: Pick<World, 'configuration'>): readonly Network[] {
+export function networksWithResolvers(world: Networks): readonly Network[] {
   return networksOf(world).map((it) => (it.name === privateNetworkName ? { ...it, ...hostResolvers() } : it));
 }
 

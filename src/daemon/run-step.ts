@@ -23,6 +23,7 @@ import {
 import { applyFirewall } from './host-firewall.ts';
 import { releaseLeases } from './leasing.ts';
 import { networksOf } from './networks.ts';
+import { ensureOwnBridge } from './own-bridges.ts';
 import { attachPrivate, mendPrivate, type PrivateWish } from './private-endpoint.ts';
 import { refusal } from './refusals.ts';
 import { sandboxPath, viewOf } from './sandbox.ts';
@@ -53,6 +54,7 @@ export async function runStep(context: StepContext, step: Step): Promise<void> {
   // Where the owner of the sandbox is away, there is nothing at our own path either, and the kernel says so.
   const netns = sandboxPath(world, spec) ?? netnsPath(world, spec.name);
   const environment = spec.name;
+  if ('endpoint' in step) await ensureOwnBridge(world, step.endpoint);
   switch (step.do) {
     case 'make-sandbox':
       return spec.engine === 'docker' ? makeHeldSandbox(world, spec) : makeSandbox(world, netns);

@@ -13,6 +13,7 @@ import { macFromDigest } from '../net/mac.ts';
 import { containsAddress } from '../net/prefix.ts';
 import { deleteLinkIfThere } from './attach.ts';
 import { findParent } from './child.ts';
+import { lansOf } from './networks.ts';
 import { refusal, unless } from './refusals.ts';
 import type { World } from './world.ts';
 
@@ -22,7 +23,7 @@ export interface Shims {
   problemsOf(network: string): readonly LandlineError[];
 }
 
-type ShimWorld = Pick<World, 'host' | 'store' | 'events' | 'linkGroup' | 'configuration'>;
+type ShimWorld = Pick<World, 'host' | 'store' | 'events' | 'linkGroup' | 'configuration' | 'linkNetworks'>;
 
 /** @param worldNow the world, once it is whole */
 export function openShims(worldNow: () => ShimWorld): Shims {
@@ -35,7 +36,7 @@ export function openShims(worldNow: () => ShimWorld): Shims {
   const settleNow = async (): Promise<void> => {
     waiting = undefined;
     const world = worldNow();
-    if (!mayBe && !world.configuration.networks.some((it) => it.parent !== undefined)) return;
+    if (!mayBe && !lansOf(world).some((it) => it.parent !== undefined)) return;
     const desired = await wishOf(world);
     const found = await findShims(world);
     mayBe = found.length > 0 || desired.length > 0;
@@ -66,13 +67,14 @@ export function openShims(worldNow: () => ShimWorld): Shims {
 }
 
 /** From the ledger, the configuration, and the addresses that the host has on its NICs. */
-async function wishOf({ host, store, configuration }: ShimWorld): Promise<readonly DesiredShim[]> {
+async function wishOf(world: ShimWorld): Promise<readonly DesiredShim[]> {
+  const { host, store } = world;
   const addresses = await host.kernel.listAddresses();
   const own = (network: Network): Ipv4 | undefined =>
     addresses.find((it) => containsAddress(network.subnet, it.address.address))?.address.address;
   const gone = new Set(store.environments().flatMap((it) => (it.phase === 'removing' ? [it.spec.name] : [])));
   return desiredShims(
-    configuration.networks,
+    lansOf(world),
     store.leases().filter((it) => !gone.has(it.environment)),
     own,
   );

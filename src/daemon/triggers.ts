@@ -4,6 +4,8 @@ import type { KernelEvent, Watch } from '../host/index.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
 import type { Environments } from './environments.ts';
+import { lansOf } from './networks.ts';
+import { removeOwnBridges } from './own-bridges.ts';
 import { isOwned, sandboxPath } from './sandbox.ts';
 import type { World } from './world.ts';
 
@@ -76,8 +78,9 @@ export async function watchWorld(world: World, environments: Environments): Prom
   const changed = sandboxChanges(world);
   const sandboxes = setInterval(() => {
     for (const name of changed()) soon((it) => it.names.add(name));
-    // Neighbours that are taken away are not heard of.
+    // Neighbours that are taken away are not heard of; a port goes a moment after its sandbox.
     void world.shims.settle();
+    if (world.linkNetworks.size > 0) removeOwnBridges(world).catch(() => undefined);
   }, sandboxTimerMs);
   return {
     close: () => {
@@ -140,7 +143,7 @@ function note(world: World, event: KernelEvent, heard: Heard): void {
           if (known !== undefined) heard.names.add(known.environment);
         }
       } else if (mark.installation === world.store.installation) heard.names.add(mark.environment);
-      if (world.configuration.networks.some((it) => (it.bridge ?? it.parent?.link) === event.link.name)) heard.all = true;
+      if (lansOf(world).some((it) => (it.bridge ?? it.parent?.link) === event.link.name)) heard.all = true;
       return;
     }
     case 'route':

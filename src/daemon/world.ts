@@ -1,5 +1,5 @@
 /** What every part of the daemon is given: the doors, and the configuration as it is now. */
-import type { Configuration } from '../core/model.ts';
+import type { Configuration, LanNetwork } from '../core/model.ts';
 import type { DockerClient, DockerWatch } from '../engine/docker/index.ts';
 import type { Engine } from '../engine/index.ts';
 import type { Host } from '../host/index.ts';
@@ -34,6 +34,8 @@ export interface World {
   readonly linkGroup: number;
   /** Folder in which sandboxes are bound, as `ip netns` does in /run/netns. */
   readonly netnsFolder: string;
+  /** Networks that nobody configured, by name: see core/link-network. One that has been heard of stays known. */
+  readonly linkNetworks: Map<string, LanNetwork>;
   /** Changes whole at SIGHUP. */
   configuration: Configuration;
 }

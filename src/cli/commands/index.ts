@@ -17,6 +17,7 @@ const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   logs: async () => (await import('./logs.ts')).addLogs,
   attach: async () => (await import('./attach.ts')).addAttach,
   detach: async () => (await import('./attach.ts')).addDetach,
+  pipework: async () => (await import('./pipework.ts')).addPipework,
   network: async () => (await import('./network.ts')).addNetwork,
   endpoint: async () => (await import('./endpoint.ts')).addEndpoint,
   name: async () => (await import('./name.ts')).addName,

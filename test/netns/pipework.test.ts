@@ -1,0 +1,93 @@
+/** `landline pipework`, with pipework's own words, on a bridge, on a NIC, and on a bridge that is made for it. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type Office, until, withOffice } from '../office.ts';
+
+/** A namespace like a container's: made by somebody else. */
+const addBlue = (it: Office, name = 'blue'): Promise<string> => it.read('host', ['ip', 'netns', 'add', name]);
+
+const pipework = async (it: Office, ...words: readonly string[]): Promise<string> => {
+  const { status, stdout, stderr } = await it.landline('pipework', ...words);
+  return status === 0 ? stdout : `${status} ${stderr}`;
+};
+
+const inBlue = (it: Office, ...words: readonly string[]): Promise<string> => it.read('host', ['ip', '-netns', 'blue', ...words]);
+
+test('pipework: the network on that bridge, eth1, kept; ip and tc in there; a bridge of its own, gone with the last', async (t) => {
+  await withOffice(t, {}, async (it) => {
+    await addBlue(it);
+
+    await t.test('an address of the network on br0, as eth1 with its gateway, and the MAC of a word', async () => {
+      await pipework(it, 'br0', '/run/netns/blue', '192.168.11.101/23@192.168.11.1', 'U:blue');
+      assert.equal(await it.holderOf('192.168.11.101'), '02:da:a5:96:0a:12');
+      await it.read('branch-pc', ['ping', '-c', '1', '-W', '2', '192.168.11.101']);
+      assert.match(await inBlue(it, 'route'), /^default via 192\.168\.11\.1 dev eth1/);
+    });
+
+    await t.test('it is kept: what somebody takes away comes back', async () => {
+      await inBlue(it, 'address', 'flush', 'dev', 'eth1');
+      await until(async () => (await it.holderOf('192.168.11.101')) !== undefined, 'the address is back');
+    });
+
+    await t.test('route, rule and tc run in there', async () => {
+      await pipework(it, 'route', '/run/netns/blue', 'add', '10.70.0.0/16', 'via', '192.168.11.2');
+      assert.match(await inBlue(it, 'route', 'show', '10.70.0.0/16'), /via 192\.168\.11\.2/);
+      await pipework(it, 'rule', 'blue', 'add', 'from', '10.70.0.1', 'table', '7');
+      assert.match(await inBlue(it, 'rule'), /from 10\.70\.0\.1 lookup 7/);
+      assert.match(await pipework(it, 'tc', 'blue', 'qdisc', 'show', 'dev', 'eth1'), /^qdisc /);
+      assert.match(await pipework(it, 'route', 'nobody', 'show'), /^1 landline: ENVIRONMENT_UNKNOWN/);
+    });
+
+    await t.test('an address that does not fit the network, and one that somebody has, are refused', async () => {
+      assert.match(
+        await pipework(it, 'br0', '-i', 'eth2', 'blue', '10.1.2.3/24'),
+        /^2 .*does not fit the network 'office' on br0/,
+      );
+      await addBlue(it, 'red');
+      assert.match(await pipework(it, 'br0', '/run/netns/red', '192.168.10.20/23'), /^1 landline: ADDRESS_TAKEN/);
+      assert.match(
+        await pipework(it, 'ens99', '/run/netns/red', '10.1.2.3/24'),
+        /^2 landline: USAGE: this host has no link ens99/,
+      );
+      assert.match(await it.read('host', ['ip', '-netns', 'red', 'link']), /^1: lo[^\n]*\n[^\n]*\n$/);
+    });
+
+    await t.test('a second link on a bridge that is not there: it is made, and two reach each other over it', async () => {
+      await pipework(it, 'br7', '-i', 'eth2', '/run/netns/blue', '10.77.0.1/24');
+      await pipework(it, 'br7', '-i', 'eth2', '/run/netns/red', '10.77.0.2/24');
+      await inBlue(it, 'link', 'show', 'eth2');
+      await it.read('host', ['ip', 'netns', 'exec', 'blue', 'ping', '-c', '1', '-W', '2', '10.77.0.2']);
+      // A way out is what the first one has.
+      assert.match(await inBlue(it, 'route', 'show', 'default'), /dev eth1/);
+    });
+
+    await t.test('another daemon knows both networks, and a bridge that is deleted comes back', async () => {
+      await it.daemon.kill();
+      await it.daemon.start();
+      await it.read('host', ['ip', 'link', 'delete', 'br7']);
+      const reaches = async (): Promise<boolean> =>
+        (await it.exec('host', ['ip', 'netns', 'exec', 'blue', 'ping', '-c', '1', '-W', '1', '10.77.0.2'])).status === 0;
+      await until(reaches, 'the bridge is back, with its ports', 20_000);
+      assert.deepEqual((await it.ps('blue')).problems, []);
+    });
+
+    await t.test('detach takes all away, the bridge with the last port', async () => {
+      for (const name of ['blue', 'red']) await it.landline('detach', name);
+      await until(async () => (await it.links()).length === 0, 'no link is left');
+      assert.match(await inBlue(it, 'link'), /^1: lo[^\n]*\n[^\n]*\n$/);
+    });
+  });
+});
+
+test('pipework on a NIC: a macvlan, found by the MAC of the NIC too, and a way for the host', async (t) => {
+  await withOffice(t, { plainNic: true }, async (it) => {
+    await addBlue(it);
+    const mac = (await it.read('host', ['cat', '/sys/class/net/ens33/address'])).trim();
+    await it.configure('networks: {}\n');
+    await pipework(it, `mac:${mac}`, '/run/netns/blue', '192.168.11.101/23@192.168.11.1');
+    assert.match(await inBlue(it, '-d', 'link', 'show', 'eth1'), /macvlan mode bridge/);
+    for (const machine of ['pc', 'branch-pc', 'host']) await it.read(machine, ['ping', '-c', '1', '-W', '2', '192.168.11.101']);
+    await it.landline('detach', 'blue');
+    assert.deepEqual(await it.links(), []);
+  });
+});
