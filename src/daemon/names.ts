@@ -237,10 +237,12 @@ export function keepNames(world: Omit<World, 'names'>): Names {
     },
     problemsOf: (environment) => [
       ...clashes().flatMap((it) => (it.environment === environment ? [clashError(it)] : [])),
-      ...[...registered.names.values()].flatMap((it) => (it.environment === environment ? (problemOf(it) ?? []) : [])),
+      ...oncePerCause(
+        [...registered.names.values()].flatMap((it) => (it.environment === environment ? (problemOf(it) ?? []) : [])),
+      ),
     ],
     get standing() {
-      const zones = keepers.flatMap((it) => (it.trouble === undefined ? [] : [troubleOf(it.zone, it.trouble)]));
+      const zones = oncePerCause(keepers.flatMap((it) => (it.trouble === undefined ? [] : [troubleOf(it.zone, it.trouble)])));
       return server?.it.problem === undefined ? zones : [...zones, server.it.problem];
     },
     list: () => [...[...registered.names.values()].map(statusOf), ...leaving(), ...[...served.names.values()].map(servedStatus)],
@@ -260,6 +262,16 @@ export function keepNames(world: Omit<World, 'names'>): Names {
       server?.it.close();
     },
   };
+}
+
+/** A server that is away is one problem, however many names wait for it: the first one's. What is said of one name stays. */
+function oncePerCause(problems: readonly LandlineError[]): readonly LandlineError[] {
+  const seen = new Set<string>();
+  return problems.filter(({ code, details }) => {
+    const isOfName = code === 'DNS_NAME_HELD' || code === 'DNS_REFUSED';
+    const cause = JSON.stringify([code, isOfName ? details : { ...details, name: '' }]);
+    return !seen.has(cause) && seen.add(cause);
+  });
 }
 
 const zonesOf = ({ zone, reverse }: DnsUpdateSpec): readonly string[] => [zone, ...reverse];

@@ -74,6 +74,8 @@ export function keepZone(zone: string, context: ZoneContext): ZoneKeeper {
   const held = new Map<string, string>();
   /** The last that was told of a name. */
   const toldHolder = new Map<string, string>();
+  /** Names that the server did not take at the last try: they come after the others, and keep nobody from its turn. */
+  const refused = new Set<string>();
   let lastSerial: number | undefined;
   let refreshAt = 0;
   let trouble: Trouble | undefined;
@@ -111,7 +113,8 @@ export function keepZone(zone: string, context: ZoneContext): ZoneKeeper {
     await lookAtSerial();
     const pending = (): string[] => {
       const names = new Set([...context.desired().keys(), ...records().map((it) => it.name)]);
-      return [...names].filter((name) => isPending(name) && !held.has(name));
+      const some = [...names].filter((name) => isPending(name) && !held.has(name));
+      return some.sort((a, b) => Number(refused.has(a)) - Number(refused.has(b)));
     };
     let hasChanged = false;
     for (let todo = pending(); todo.length > 0 && !closed; todo = pending()) {
@@ -130,7 +133,13 @@ export function keepZone(zone: string, context: ZoneContext): ZoneKeeper {
       names.map((name) =>
         inTurn(async () => {
           if (failure !== undefined || closed) return;
-          await settle(name).catch((error: Error) => (failure ??= error));
+          await settle(name).then(
+            () => refused.delete(name),
+            (error: Error) => {
+              refused.add(name);
+              failure ??= error;
+            },
+          );
         }),
       ),
     );
