@@ -25,16 +25,17 @@ interface Asked {
   readonly key: TsigKey | undefined;
 }
 
-/** @param text a whole name, or its first label. @throws LandlineError NAME_UNKNOWN */
+/** @param text a whole name, or its first label. @throws LandlineError NAME_UNKNOWN, DNS_PRIMARY_UNKNOWN */
 export async function checkName(world: World, text: string): Promise<NameCheckView> {
   const list = world.names.list().filter((it) => it.state !== 'leaving');
   const wanted = findName(list, text.toLowerCase().replace(/\.$/, ''));
   const source = wanted.source;
   const reverse = list.filter((it) => it.source === source && it.records.some((record) => record === `PTR ${wanted.name}`));
   const answers = await Promise.all(
-    serversFor(world, source).flatMap((asked) =>
-      [wanted, ...reverse].map((it) => askFor(asked, it, it === wanted ? forwardTypes : reverseTypes)),
-    ),
+    [wanted, ...reverse].map(async (it) => {
+      const types = it === wanted ? forwardTypes : reverseTypes;
+      return Promise.all((await serversFor(world, it)).map((asked) => askFor(asked, it, types)));
+    }),
   );
   const owner = formatData(ownerRecord({ installation: world.store.installation, environment: wanted.environment }));
   const wishes = [wanted, ...reverse].map((it) => ({ ...it, records: [...it.records, owner] }));
@@ -43,8 +44,10 @@ export async function checkName(world: World, text: string): Promise<NameCheckVi
     environment: wanted.environment,
     state: wanted.state,
     records: wishes.flatMap((it) => it.records.map((record) => `${it.name} ${record}`)),
-    answers,
-    differences: answers.flatMap((answer) => differencesIn(answer, wishes.find((it) => it.name === answer.name)?.records ?? [])),
+    answers: answers.flat(),
+    differences: answers
+      .flat()
+      .flatMap((answer) => differencesIn(answer, wishes.find((it) => it.name === answer.name)?.records ?? [])),
   };
 }
 
@@ -59,16 +62,23 @@ function findName(list: readonly NameStatus[], text: string): NameStatus {
   throw new LandlineError('NAME_UNKNOWN', { name: text, ...(suggestion === undefined ? {} : { suggestion }) });
 }
 
-/** Those that names are registered with, and those that environments ask. */
-function serversFor(world: World, source: NameStatus['source']): readonly Asked[] {
+/** Those that a name is registered with, and those that environments ask. @throws LandlineError DNS_PRIMARY_UNKNOWN */
+async function serversFor(world: World, { name, source, zone }: NameStatus): Promise<readonly Asked[]> {
   const { networks, dns } = world.configuration;
-  const { update, serve } = dns;
-  if (source === 'serve') return serve === undefined ? [] : [{ server: serve.listen, key: undefined }];
+  if (source === 'serve') return dns.serve === undefined ? [] : [{ server: dns.serve.listen, key: undefined }];
   const key = keyOf(world);
-  const primaries = (update?.servers ?? []).map((server) => ({ server, key }));
+  const primaries = (await primariesOf(world, name, zone)).map((server) => ({ server, key }));
   const resolvers = networks.flatMap((it) => it.resolvers).map((address) => ({ server: { address, port: 53 }, key: undefined }));
   const seen = new Set<string>();
   return [...primaries, ...resolvers].filter(({ server }) => !seen.has(formatServer(server)) && seen.add(formatServer(server)));
+}
+
+async function primariesOf({ names }: World, name: string, zone: string): Promise<readonly DnsServerAddress[]> {
+  try {
+    return (await names.client?.servers(zone)) ?? [];
+  } catch (error) {
+    throw error instanceof DnsError ? troubleOf(name, error.trouble) : error;
+  }
 }
 
 /** The answers of a server that wants no signature can be read as well. */

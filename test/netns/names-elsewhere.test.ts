@@ -1,6 +1,7 @@
 /** Names where the DNS server is another one: Knot, the primary that the SOA record names, and this host itself. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { NameCheckView } from '../../src/api/contract.ts';
 import { labSecret } from '../../src/lab/bind.ts';
 import { type EnvironmentFile, type Office, until, withOffice } from '../office.ts';
 
@@ -146,6 +147,13 @@ test('a zone that this host answers for, to who asks it and to who is led to it'
       await office.up(idle('crm', '192.168.11.120'));
       await tells(office, '192.168.11.120', `crm.${zone}`);
       await tells(office, `crm.${zone}.`, '-x', '192.168.11.120');
+      // Without resolvers of the network's own, there is nobody else whom `name check` could ask.
+      await office.configure(
+        `${networks.replace('resolvers: [192.168.11.2], ', '')}dns: { update: { zone: ${zone}, reverse: [11.168.192.in-addr.arpa], ${key} } }\n`,
+      );
+      await office.read('host', ['sh', '-c', 'echo nameserver 192.168.11.2 >/etc/resolv.conf']);
+      const { answers, differences } = await office.landlineJson<NameCheckView>('name', 'check', 'crm');
+      assert.deepEqual([answers.map((it) => it.server), differences], [['192.168.11.2', '192.168.11.2'], []]);
     });
 
     await t.test('of several servers the first that answers is used; one that is no primary is passed by', async () => {

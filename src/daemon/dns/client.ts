@@ -14,6 +14,8 @@ export interface DnsClient {
   update(update: Update): Promise<{ readonly rcode: number; readonly server: DnsServerAddress }>;
   /** All records of a name of some types. @throws DnsError */
   look(zone: string, name: string, types: readonly TypeName[]): Promise<readonly RecordData[]>;
+  /** Whom to ask of a zone, in order. @throws DnsError where nobody knows its primary */
+  servers(zone: string): Promise<readonly DnsServerAddress[]>;
   /** The serial number of a zone; undefined where the server does not tell it. @throws DnsError */
   serial(zone: string): Promise<number | undefined>;
 }
@@ -64,6 +66,7 @@ export function openDnsClient(spec: DnsUpdateSpec, resolvers: () => readonly Dns
   };
 
   return {
+    servers: serversOf,
     update: async (update) => {
       const { message, server } = await ask(update.zone, updateMessage(0, update));
       return { rcode: message.rcode, server };
