@@ -73,4 +73,10 @@ async function allProgramsRun({ machines }: LabRecord): Promise<boolean> {
 }
 
 const describeOptions = (it: OfficeOptions): string =>
-  `${it.plainNic ? "the host's address on ens33" : 'br0 on the host'}, ${it.daemon ? 'the' : 'no'} daemon and ${it.docker ? 'a' : 'no'} Docker${it.secondLan === true ? ', a second LAN' : ''}${it.dns === true ? ', a DNS server' : ''}`;
+  [
+    it.plainNic ? "the host's address on ens33" : 'br0 on the host',
+    `${it.daemon ? 'the' : 'no'} daemon`,
+    `${it.docker ? 'a' : 'no'} Docker`,
+    ...(it.secondLan === true ? ['a second LAN'] : []),
+    ...(it.dns === true ? ['a DNS server'] : []),
+  ].join(', ');

@@ -7,9 +7,10 @@ async function pidOfDaemon(lab: TestLab): Promise<string> {
   return (await lab.read('host', ['cat', '/run/landline/landline.pid'])).trim();
 }
 
-async function programsOf(lab: TestLab): Promise<readonly string[]> {
+async function daemonsOf(lab: TestLab): Promise<readonly string[]> {
   const [status] = await labStatus({ name: lab.name });
-  return (status?.machines ?? []).flatMap((machine) => machine.programs.map((it) => `${machine.name}: ${it.name} ${it.state}`));
+  const all = (status?.machines ?? []).flatMap(({ name, programs }) => programs.map((it) => ({ machine: name, ...it })));
+  return all.filter((it) => it.name === 'landline').map((it) => `${it.machine}: ${it.name} ${it.state}`);
 }
 
 test('when up returns, the daemon of the host answers, and knows the network office; nowhere else is one', async (t) => {
@@ -21,7 +22,7 @@ test('when up returns, the daemon of the host answers, and knows the network off
     assert.equal(office?.bridge, 'br0');
     assert.equal((await lab.exec('pc', ['landline', 'ps'])).status, 3);
     assert.match(await lab.read('host', ['cat', '/var/log/landline.log']), /daemon ready/);
-    assert.deepEqual(await programsOf(lab), ['host: landline running']);
+    assert.deepEqual(await daemonsOf(lab), ['host: landline running']);
   });
 });
 
@@ -29,7 +30,7 @@ test('a daemon that has ended is started again by up, and the machines stay', as
   await withLab(t, {}, async (lab) => {
     const before = { machine: lab.pidOf('host'), daemon: await pidOfDaemon(lab) };
     await lab.read('host', ['kill', '-KILL', before.daemon]);
-    assert.deepEqual(await programsOf(lab), ['host: landline ended']);
+    assert.deepEqual(await daemonsOf(lab), ['host: landline ended']);
     assert.equal((await labUp({ name: lab.name })).made, false);
     assert.equal(await lab.read('host', ['landline', 'ps', '--json']), '[]\n');
     assert.notEqual(await pidOfDaemon(lab), before.daemon);
@@ -42,7 +43,7 @@ test('a daemon that somebody else has started instead is left alone by up', asyn
     const again = 'setsid landline daemon >>/var/log/landline.log 2>&1 & until landline ps; do sleep 0.05; done';
     await lab.read('host', ['sh', '-c', `kill -KILL ${await pidOfDaemon(lab)}; (${again}) >/dev/null 2>&1`]);
     const daemon = await pidOfDaemon(lab);
-    assert.deepEqual(await programsOf(lab), ['host: landline running']);
+    assert.deepEqual(await daemonsOf(lab), ['host: landline running']);
     await labUp({ name: lab.name });
     assert.equal(await pidOfDaemon(lab), daemon);
   });

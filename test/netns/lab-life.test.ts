@@ -117,7 +117,7 @@ test('up again on a lab that is whole touches no process, and says that it was t
     assert.deepEqual(machines.map(lab.pidOf), before);
     await assert.rejects(labUp({ ...office, name: lab.name, plainNic: true }), {
       code: 'LAB_FAILED',
-      message: /it is there already, with br0 on the host and no daemon$/,
+      message: /it is there already, with br0 on the host, no daemon, no Docker$/,
     });
     await assertWhole(lab);
   });
