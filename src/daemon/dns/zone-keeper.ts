@@ -269,6 +269,7 @@ export function keepZone(zone: string, context: ZoneContext): ZoneKeeper {
     renew: () => {
       refreshAt = 0;
       trouble = undefined;
+      retryMs = firstRetryMs;
       run();
     },
     get trouble() {
