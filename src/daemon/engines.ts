@@ -4,6 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Engine } from '../engine/index.ts';
+import { isLandlineError } from '../errors.ts';
 import type { Store } from '../store/index.ts';
 
 /** How long Docker may take to say what it has, in milliseconds. */
@@ -16,8 +17,14 @@ export function joinEngines(native: Engine, docker: Engine, store: Pick<Store, '
   /** Those that may have something of an environment. */
   const all = (name: string): readonly Engine[] => (specOf(name) === undefined ? [native, docker] : [of(name)]);
   const each = async (name: string, work: (engine: Engine) => Promise<void>): Promise<void> => {
-    for (const engine of all(name)) await work(engine);
+    for (const engine of all(name)) await work(engine).catch(unlessAway(name));
   };
+  /** What the ledger does not know is looked for again when Docker listens: until then it may be away. */
+  const unlessAway =
+    (name: string) =>
+    (error: unknown): void => {
+      if (specOf(name) !== undefined || !isLandlineError(error, 'DOCKER_UNREACHABLE')) throw error;
+    };
 
   return {
     name: 'native',
