@@ -39,15 +39,16 @@ export async function statusOf(engine: Engine, environment: string, service: str
 
 /** Waits for the engine's hint that a service ended; call it before what ends it. */
 export async function whenExited(engine: Engine, environment: string, service: string): Promise<ServiceStatus> {
-  const hint = Promise.withResolvers<void>();
-  const late = setTimeout(() => hint.reject(new Error(`no hint that ${environment}/${service} ended`)), PATIENCE_MS);
+  const end = Promise.withResolvers<ServiceStatus>();
+  const late = setTimeout(() => end.reject(new Error(`no hint that ${environment}/${service} ended`)), PATIENCE_MS);
+  // A hint says that it may have ended: the end of a former one, or of one that is being replaced, gives one too.
   engine.onExit((...ended) => {
-    if (ended.join('/') === `${environment}/${service}`) hint.resolve();
+    if (ended.join('/') !== `${environment}/${service}`) return;
+    statusOf(engine, environment, service).then((status) => {
+      if (status !== undefined && status.state !== 'running') end.resolve(status);
+    }, end.reject);
   });
-  await hint.promise.finally(() => clearTimeout(late));
-  const status = await statusOf(engine, environment, service);
-  assert.ok(status !== undefined, `${environment}/${service} is not known any more`);
-  return status;
+  return end.promise.finally(() => clearTimeout(late));
 }
 
 /** Waits until a service has said this line. */
