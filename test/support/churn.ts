@@ -105,9 +105,11 @@ export async function churn(
       assert.ok(processes <= few + 1, `${processes} processes, and there were ${few}`);
       assert.ok(descriptors <= before + 4, `${descriptors} descriptors, and there were ${before}`);
     }
-    // V8 collects when it likes: 64 KiB for each environment of a round, and 16 MiB for a start.
-    const grown = (weights.at(-1)?.memory ?? 0) - (weights[0]?.memory ?? 0);
+    // V8 collects when it likes, so the least of the later rounds counts. The ledger's history is in memory and grows:
+    // 64 KiB for each environment of a round, and 16 MiB for a start.
+    const memories = weights.map((it) => it.memory);
+    const grown = Math.min(...memories.slice(Math.floor(rounds / 2))) - (memories[0] ?? 0);
     const most = 16 + (environments * (rounds - 1)) / 16;
-    assert.ok(grown < most, `${grown} MiB more after the last round than after the first, and ${most} are allowed`);
+    assert.ok(grown < most, `${grown} MiB more after the later rounds than after the first, and ${most} are allowed`);
   });
 }
