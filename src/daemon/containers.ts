@@ -6,10 +6,10 @@
  * cgroup does (`starting`), so that it is plumbed before it runs.
  */
 import { networkLabel } from '../core/labels.ts';
+import { limited } from '../core/limited.ts';
 import type { DockerClient, DockerWatch } from '../engine/docker/index.ts';
 import type { Container, DockerEvent, Labels } from '../engine/docker/types.ts';
 import { exclusively } from './exclusively.ts';
-import { limited } from './limited.ts';
 import { startTimeOf } from './processes.ts';
 import { awaitStarting, type StartingSandbox } from './starting-sandbox.ts';
 

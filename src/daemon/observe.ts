@@ -1,11 +1,11 @@
 /** How an environment is: from the kernel and the engine, never from memory. */
 import { privateLinkPrefix } from '../core/firewall/wish.ts';
+import { limited } from '../core/limited.ts';
 import { linkGroup, type Mark, parseMark } from '../core/mark.ts';
 import type { Observed, ObservedEndpoint, ObservedRoute, ObservedService } from '../core/plan/model.ts';
 import { type SourceRule, sourceTableOf } from '../core/plan/source-routing.ts';
 import type { Engine } from '../engine/index.ts';
 import { type Host, type Inside, isKernelError, type Link, type LinkAddress6, type Route, type Route6 } from '../host/index.ts';
-import { limited } from './limited.ts';
 import type { MarkedLinks } from './marked-links.ts';
 import { observePrivateEnd } from './private-endpoint.ts';
 import { sourceOfLink, sourceRules } from './source-routing.ts';

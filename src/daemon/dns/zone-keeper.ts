@@ -8,9 +8,9 @@
 import { afterLook, afterUpdate, type Claim, type ClaimStep, firstStep } from '../../core/dns/claim.ts';
 import type { DesiredName } from '../../core/dns/desired.ts';
 import { formatData } from '../../core/dns/format.ts';
+import { limited } from '../../core/limited.ts';
 import { LandlineError } from '../../errors.ts';
 import type { NameRecord } from '../../store/index.ts';
-import { limited } from '../limited.ts';
 import type { World } from '../world.ts';
 import type { DnsClient } from './client.ts';
 import { DnsError, type Trouble, troubleOf } from './trouble.ts';

@@ -7,6 +7,7 @@
  */
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
+import { limited } from '../../core/limited.ts';
 import type { ServiceSpec, ServiceStatus } from '../../core/model.ts';
 import { LandlineError } from '../../errors.ts';
 import type { Engine, Prepared, SandboxView } from '../index.ts';
@@ -48,7 +49,7 @@ export function openDockerEngine(options: DockerEngineOptions): Engine {
   const exits = new Set<Listener>();
   const healths = new Set<Listener>();
   const ended = new AbortController();
-  const inTurn = atMost(startsAtOnce);
+  const inTurn = limited(startsAtOnce);
   const kept = new Set<string>();
   const changes = new EventTarget();
   let connectedAt = Date.now();
@@ -391,23 +392,6 @@ function anonymousVolumes(former: Container | undefined, wish: ContainerCreate):
       ? [{ Type: 'volume', Source: it.Name, Target: it.Destination }]
       : [],
   );
-}
-
-/** At most so many at once; the others wait in the order of asking. */
-function atMost(most: number): <T>(work: () => Promise<T>) => Promise<T> {
-  const waiting: (() => void)[] = [];
-  let running = 0;
-  return async (work) => {
-    if (running >= most) await new Promise<void>((resolve) => waiting.push(resolve));
-    else running += 1;
-    try {
-      return await work();
-    } finally {
-      const next = waiting.shift();
-      if (next === undefined) running -= 1;
-      else next();
-    }
-  };
 }
 
 /** Tells how far a pull is, now and then. */

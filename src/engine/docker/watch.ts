@@ -2,6 +2,7 @@
  * Docker's events for as long as we live: connected again whenever Docker comes back. The stream replays nothing from
  * before Docker's own start, so whoever listens is told to look at everything at each connection.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { asLandlineError, type LandlineError } from '../../errors.ts';
 import type { DockerClient } from './client.ts';
 import type { DockerEvent } from './types.ts';
@@ -69,7 +70,7 @@ export function watchDocker(docker: Pick<DockerClient, 'events'>): DockerWatch {
         if (state === 'connected') retryMs = firstRetryMs;
         lost(error);
       });
-      await pause(retryMs, stop.signal);
+      await sleep(retryMs, undefined, { ref: false, signal: stop.signal }).catch(() => undefined);
       retryMs = Math.min(lastRetryMs, retryMs * 2);
     }
   };
@@ -92,19 +93,4 @@ export function watchDocker(docker: Pick<DockerClient, 'events'>): DockerWatch {
     },
     close: () => stop.abort(),
   };
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    timer.unref();
-    signal.addEventListener(
-      'abort',
-      () => {
-        clearTimeout(timer);
-        resolve();
-      },
-      { once: true },
-    );
-  });
 }
