@@ -2,6 +2,7 @@
  * The names of environments: wished for as the ledger's leases say, registered in the company's DNS zone by zone, and
  * served by this host itself where it is told to. Nothing waits for it, and nothing fails because of it.
  */
+import type { NameView } from '../api/contract.ts';
 import { type Clash, type DesiredName, desiredNames, type NamedEndpoint } from '../core/dns/desired.ts';
 import { formatData } from '../core/dns/format.ts';
 import { reverseZones } from '../core/dns/reverse.ts';
@@ -20,14 +21,7 @@ import type { World } from './world.ts';
 const gatherMs = 10;
 
 /** A name of an environment and how it stands. */
-export interface NameStatus {
-  readonly name: string;
-  readonly zone: string;
-  readonly environment: string;
-  /** `A 192.168.11.101` */
-  readonly records: readonly string[];
-  readonly source: 'update' | 'serve';
-  readonly state: 'registered' | 'pending' | 'held' | 'leaving';
+export interface NameStatus extends Omit<NameView, 'problem'> {
   readonly problem: LandlineError | undefined;
 }
 

@@ -70,36 +70,37 @@ async function observeSandbox(host: Host, netns: string, what: ObserveWhat): Pro
 }
 
 async function lookInside(host: Host, { kernel }: Inside, what: ObserveWhat): Promise<Inner> {
-  const [links, addresses, all, listed, addresses6, routes6] = await Promise.all([
+  const [links, addresses, all, listed, addresses6] = await Promise.all([
     kernel.listLinks(),
     kernel.listAddresses(),
     kernel.listRoutes(undefined, 'all'),
     kernel.listRules(),
     kernel.listAddresses6(),
-    kernel.listRoutes6(),
   ]);
+  const isEndpoint = ({ name }: Link): boolean => name !== 'lo';
+  // Most have none, and their routes say nothing.
+  const hasIpv6 = links.some((link) => isEndpoint(link) && addresses6.some((it) => it.link === link.index));
+  const routes6 = hasIpv6 ? await kernel.listRoutes6() : [];
   const [routes, rules] = [all.filter((it) => it.table === undefined), sourceRules(listed)];
   const tables = links.map((it) => sourceTableOf(it.index));
   const endpoints = await Promise.all(
-    links
-      .filter((link) => link.name !== 'lo')
-      .map(async (link): Promise<ObservedEndpoint> => {
-        const hostEnd = await observeHostEnd(host, link, what);
-        const bySource = sourceOfLink(link.index, rules, all);
-        const child = await observeChild(host, link, what);
-        return {
-          interface: link.name,
-          mac: link.mac,
-          mtu: link.mtu,
-          up: link.up,
-          addresses: addresses.filter((it) => it.link === link.index).map((it) => it.address),
-          routes: routes.flatMap((it) => (it.link === link.index ? observedRoute(it) : [])),
-          ...(bySource === undefined ? {} : { bySource }),
-          ...observedIpv6(link.index, addresses6, routes6),
-          ...(hostEnd === undefined ? {} : { hostEnd }),
-          ...(child === undefined ? {} : { child }),
-        };
-      }),
+    links.filter(isEndpoint).map(async (link): Promise<ObservedEndpoint> => {
+      const hostEnd = await observeHostEnd(host, link, what);
+      const bySource = sourceOfLink(link.index, rules, all);
+      const child = await observeChild(host, link, what);
+      return {
+        interface: link.name,
+        mac: link.mac,
+        mtu: link.mtu,
+        up: link.up,
+        addresses: addresses.filter((it) => it.link === link.index).map((it) => it.address),
+        routes: routes.flatMap((it) => (it.link === link.index ? observedRoute(it) : [])),
+        ...(bySource === undefined ? {} : { bySource }),
+        ...observedIpv6(link.index, addresses6, routes6),
+        ...(hostEnd === undefined ? {} : { hostEnd }),
+        ...(child === undefined ? {} : { child }),
+      };
+    }),
   );
   return { endpoints, strayRules: rules.filter((it) => !tables.includes(it.table)) };
 }

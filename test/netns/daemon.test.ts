@@ -280,6 +280,15 @@ test('the daemon and its signals, its socket and its state', async (t) => {
   });
 });
 
+/** Of the one environment that there may be: it runs with its link, or has left neither link nor address. */
+async function isAllOrNothing(office: Office, name: string): Promise<boolean> {
+  const there = (await list(office)).filter((it) => it.name === name);
+  const links = (await office.links()).length;
+  return there.length === 0
+    ? links === 0 && (await office.addresses()).length === 0
+    : links === 1 && there[0]?.state === 'running';
+}
+
 test('many at once, clients that go, and what is no request', async (t) => {
   await withOffice(t, {}, async (office) => {
     await t.test('two hundred requests at once are served: environments with and without a network, and lists', async () => {
@@ -364,14 +373,7 @@ test('many at once, clients that go, and what is no request', async (t) => {
           'infinity',
         ];
         await office.exec('host', client);
-        const settled = async (): Promise<boolean> => {
-          const there = (await list(office)).filter((it) => it.name === 'cut');
-          const links = (await office.links()).length;
-          return there.length === 0
-            ? links === 0 && (await office.addresses()).length === 0
-            : links === 1 && there[0]?.state === 'running';
-        };
-        await until(settled, `after ${ms} ms there is all or nothing`, 5000);
+        await until(() => isAllOrNothing(office, 'cut'), `after ${ms} ms there is all or nothing`, 5000);
         if ((await list(office)).length > 0) await office.down('cut');
       }
     });
@@ -401,14 +403,7 @@ test('many at once, clients that go, and what is no request', async (t) => {
         const { status } = await up;
         assert.ok(status === 0 || status === 3, `status ${status}`);
         await office.daemon.start();
-        const settled = async (): Promise<boolean> => {
-          const there = (await list(office)).filter((it) => it.name === 'late');
-          const links = (await office.links()).length;
-          return there.length === 0
-            ? links === 0 && (await office.addresses()).length === 0
-            : links === 1 && there[0]?.state === 'running';
-        };
-        await until(settled, `after ${ms} ms there is all or nothing`, 5000);
+        await until(() => isAllOrNothing(office, 'late'), `after ${ms} ms there is all or nothing`, 5000);
         if (status === 0) assert.equal((await list(office)).length, 1, 'what was said to be done is there');
         if ((await list(office)).length > 0) await office.down('late');
       }
