@@ -1,14 +1,14 @@
 /** Captures of ARP: what the kernel, iputils and busybox send, as tcpdump saw it pass a bridge. */
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
+import { execFileSync, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
-import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { formatIpv4 } from '../../src/net/ipv4.ts';
 import { zeroMac } from '../../src/net/mac.ts';
 import { type Arp, decodeArp } from '../../src/wire/arp/arp.ts';
 import { arpToJson } from '../support/arp-notation.ts';
 import { writeCapture } from '../support/captures.ts';
+import { prepare } from './prepare.ts';
+import { framesWhile, type Shown } from './tcpdump.ts';
 import { today, versions } from './versions.ts';
 
 const folder = new URL('../../src/wire/arp/captures/', import.meta.url);
@@ -48,10 +48,7 @@ const cases: Readonly<
 
 export async function captureArp(): Promise<void> {
   fs.rmSync(folder, { recursive: true, force: true });
-  for (const line of preparation.trim().split('\n')) {
-    const [program = '', ...rest] = line.split(' ');
-    execFileSync(program, rest, { stdio: 'inherit' });
-  }
+  prepare(preparation);
   await sleep(500);
   for (const [name, it] of Object.entries(cases)) {
     const frames = await framesOf(it.command);
@@ -67,28 +64,11 @@ export async function captureArp(): Promise<void> {
   }
 }
 
-interface Frame {
-  readonly bytes: Uint8Array;
-  /** How tcpdump reads it. */
-  readonly reading: string;
-}
-
-async function framesOf(command: string): Promise<readonly Frame[]> {
-  const tcpdump = spawn('tcpdump', ['-i', 'br0', '-n', '-e', '-t', '-xx', '--immediate-mode', 'arp'], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const output = text(tcpdump.stdout);
-  await once(tcpdump.stderr, 'data');
-  await sleep(200);
-  // Neighbours that are known are asked again some seconds later: that would be a frame of no case.
-  for (const machine of ['shop', 'pc']) execFileSync('ip', ['-n', machine, 'neighbour', 'flush', 'all']);
-  spawnSync('nsenter', ['--net=/run/netns/pc', 'sh', '-c', command], { stdio: 'ignore' });
-  await sleep(300);
-  tcpdump.kill('SIGINT');
-  return (await output).split(/^(?=[0-9a-f]{2}:)/m).map((frame) => {
-    const [reading = '', ...lines] = frame.trim().split('\n');
-    const digits = lines.map((line) => line.replace(/^\s*0x[0-9a-f]+:/, '')).join('');
-    return { bytes: new Uint8Array(Buffer.from(digits.replace(/\s/g, ''), 'hex')), reading };
+function framesOf(command: string): Promise<readonly Shown[]> {
+  return framesWhile(['-i', 'br0', '-e', 'arp'], /^(?=[0-9a-f]{2}:)/m, () => {
+    // Neighbours that are known are asked again some seconds later: that would be a frame of no case.
+    for (const machine of ['shop', 'pc']) execFileSync('ip', ['-n', machine, 'neighbour', 'flush', 'all']);
+    spawnSync('nsenter', ['--net=/run/netns/pc', 'sh', '-c', command], { stdio: 'ignore' });
   });
 }
 

@@ -1,14 +1,14 @@
 /** Captures of DHCP: what dnsmasq, Kea, ISC dhcpd, busybox' udhcpc and ISC dhclient say to each other, as tcpdump saw it pass a bridge. */
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
 import fs from 'node:fs';
-import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { formatIpv4 } from '../../src/net/ipv4.ts';
 import { type DhcpMessage, decodeDhcp, optionOf } from '../../src/wire/dhcp/dhcp.ts';
 import { decodeUdpFrame } from '../../src/wire/dhcp/frame.ts';
 import { writeCapture } from '../support/captures.ts';
 import { dhcpToJson } from '../support/dhcp-notation.ts';
+import { prepare } from './prepare.ts';
+import { framesWhile, type Shown } from './tcpdump.ts';
 import { today, versions } from './versions.ts';
 
 const folder = new URL('../../src/wire/dhcp/captures/', import.meta.url);
@@ -168,10 +168,7 @@ const cases: Readonly<Record<string, Case>> = {
 
 export async function captureDhcp(): Promise<void> {
   fs.rmSync(folder, { recursive: true, force: true });
-  for (const line of preparation.trim().split('\n')) {
-    const [program = '', ...rest] = line.split(' ');
-    execFileSync(program, rest, { stdio: 'inherit' });
-  }
+  prepare(preparation);
   for (const [file, content] of Object.entries(files)) fs.writeFileSync(file, content, { mode: 0o755 });
   fs.mkdirSync('/run/kea', { recursive: true });
   for (const [name, it] of Object.entries(cases)) {
@@ -191,36 +188,23 @@ export async function captureDhcp(): Promise<void> {
   }
 }
 
-interface Frame {
-  readonly bytes: Uint8Array;
+interface Frame extends Shown {
   readonly message: DhcpMessage;
-  /** How tcpdump reads it. */
-  readonly reading: string;
 }
 
 /** Servers and clients end with their case. */
 async function framesOf(it: Case): Promise<readonly Frame[]> {
-  const tcpdump = spawn('tcpdump', ['-i', 'br0', '-n', '-t', '-vvv', '-xx', '--immediate-mode', 'udp port 67 or udp port 68'], {
-    stdio: ['ignore', 'pipe', 'pipe'],
+  const frames = await framesWhile(['-i', 'br0', '-vvv', 'udp port 67 or udp port 68'], /^(?=IP )/m, async () => {
+    execFileSync('ip', ['-n', 'shop', 'address', 'flush', 'dev', 'eth0']);
+    const env = { ...process.env, KEA_PIDFILE_DIR: '/run/kea', KEA_LOCKFILE_DIR: 'none' };
+    const server = spawn('nsenter', ['--net=/run/netns/server', ...it.server.split(' ')], { stdio: 'ignore', env });
+    await sleep(1500);
+    if (it.before !== undefined) execFileSync('sh', ['-c', it.before]);
+    spawnSync('nsenter', ['--net=/run/netns/shop', 'sh', '-c', it.client], { stdio: 'ignore' });
+    await sleep(300);
+    server.kill('SIGKILL');
   });
-  const output = text(tcpdump.stdout);
-  await once(tcpdump.stderr, 'data');
-  execFileSync('ip', ['-n', 'shop', 'address', 'flush', 'dev', 'eth0']);
-  const env = { ...process.env, KEA_PIDFILE_DIR: '/run/kea', KEA_LOCKFILE_DIR: 'none' };
-  const server = spawn('nsenter', ['--net=/run/netns/server', ...it.server.split(' ')], { stdio: 'ignore', env });
-  await sleep(1500);
-  if (it.before !== undefined) execFileSync('sh', ['-c', it.before]);
-  spawnSync('nsenter', ['--net=/run/netns/shop', 'sh', '-c', it.client], { stdio: 'ignore' });
-  await sleep(300);
-  server.kill('SIGKILL');
-  tcpdump.kill('SIGINT');
-  return (await output).split(/^(?=IP )/m).flatMap(frameIn);
-}
-
-function frameIn(shown: string): readonly Frame[] {
-  const digits = [...shown.matchAll(/^\s+0x[0-9a-f]+: {2}(.*)$/gm)].map(([, line = '']) => line).join('');
-  const bytes = new Uint8Array(Buffer.from(digits.replace(/\s/g, ''), 'hex'));
-  return bytes.length === 0 ? [] : [{ bytes, message: decodeDhcp(decodeUdpFrame(bytes).payload), reading: shown }];
+  return frames.map((one) => ({ ...one, message: decodeDhcp(decodeUdpFrame(one.bytes).payload) }));
 }
 
 /** Pieces of what `tcpdump -vvv` prints. */

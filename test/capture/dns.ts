@@ -1,12 +1,11 @@
 /** Captures of DNS: what dig, nsupdate, BIND and dnsmasq say to each other, as tcpdump saw it pass. */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
 import fs from 'node:fs';
-import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeMessage, type Message, rcodeName } from '../../src/wire/dns/message.ts';
 import { writeCapture } from '../support/captures.ts';
 import { messageToJson } from '../support/dns-notation.ts';
+import { framesWhile, type Shown } from './tcpdump.ts';
 import { today, versions } from './versions.ts';
 
 const folder = new URL('../../src/wire/dns/captures/', import.meta.url);
@@ -164,34 +163,15 @@ async function capture(name: string, it: Case): Promise<void> {
   });
 }
 
-interface Datagram {
-  readonly bytes: Uint8Array;
-  /** How tcpdump reads it. */
-  readonly reading: string;
-}
-
 const headers = 14 + 20 + 8;
 
-async function datagramsOf({ command, stdin }: Case): Promise<readonly Datagram[]> {
-  const tcpdump = spawn('tcpdump', ['-i', 'lo', '-n', '-t', '-s', '0', '-xx', '--immediate-mode', 'udp and port 53'], {
-    stdio: ['ignore', 'pipe', 'pipe'],
+/** What follows the headers of Ethernet, IPv4 and UDP. */
+async function datagramsOf({ command, stdin }: Case): Promise<readonly Shown[]> {
+  const frames = await framesWhile(['-i', 'lo', '-s', '0', 'udp and port 53'], /^(?=IP )/m, () => {
+    const input = (stdin ?? []).map((line) => `${line}\n`).join('');
+    spawnSync('sh', ['-c', command], { stdio: ['pipe', 'ignore', 'ignore'], timeout: 10_000, input });
   });
-  const output = text(tcpdump.stdout);
-  await once(tcpdump.stderr, 'data');
-  await sleep(200);
-  spawnSync('sh', ['-c', command], {
-    stdio: ['pipe', 'ignore', 'ignore'],
-    timeout: 10_000,
-    input: (stdin ?? []).map((line) => `${line}\n`).join(''),
-  });
-  await sleep(300);
-  tcpdump.kill('SIGINT');
-  return (await output).split(/^(?=IP )/m).flatMap((one) => {
-    const [reading = '', ...lines] = one.trim().split('\n');
-    const digits = lines.map((line) => line.replace(/^\s*0x[0-9a-f]+:/, '')).join('');
-    const bytes = new Uint8Array(Buffer.from(digits.replace(/\s/g, ''), 'hex')).slice(headers);
-    return bytes.length === 0 ? [] : [{ bytes, reading }];
-  });
+  return frames.map(({ bytes, reading }) => ({ bytes: bytes.slice(headers), reading }));
 }
 
 /** Whether our reading and tcpdump's agree: id, question, code, counts, length. */

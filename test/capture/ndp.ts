@@ -1,12 +1,12 @@
 /** Captures of NDP: what the kernel sends for `ping -6`, for its own duplicate address detection, and unsolicited, as tcpdump saw it pass a bridge. */
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
+import { execFileSync, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
-import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeNdp, type Ndp } from '../../src/wire/ndp/ndp.ts';
 import { writeCapture } from '../support/captures.ts';
 import { ndpToJson } from '../support/ndp-notation.ts';
+import { prepare } from './prepare.ts';
+import { framesWhile, type Shown } from './tcpdump.ts';
 import { today, versions } from './versions.ts';
 
 const folder = new URL('../../src/wire/ndp/captures/', import.meta.url);
@@ -49,10 +49,7 @@ const cases: Readonly<
 
 export async function captureNdp(): Promise<void> {
   fs.rmSync(folder, { recursive: true, force: true });
-  for (const line of preparation.trim().split('\n')) {
-    const [program = '', ...rest] = line.split(' ');
-    execFileSync(program, rest, { stdio: 'inherit' });
-  }
+  prepare(preparation);
   await sleep(3000);
   for (const [name, it] of Object.entries(cases)) {
     const frames = await framesOf(it.command);
@@ -69,31 +66,17 @@ export async function captureNdp(): Promise<void> {
   }
 }
 
-interface Frame {
-  readonly bytes: Uint8Array;
+interface Frame extends Shown {
   readonly value: Ndp;
-  /** How tcpdump reads it. */
-  readonly reading: string;
 }
 
 async function framesOf(command: string): Promise<readonly Frame[]> {
-  const tcpdump = spawn(
-    'tcpdump',
-    ['-i', 'br0', '-n', '-e', '-t', '-v', '-xx', '--immediate-mode', 'icmp6 and (ip6[40] == 135 or ip6[40] == 136)'],
-    { stdio: ['ignore', 'pipe', 'pipe'] },
-  );
-  const output = text(tcpdump.stdout);
-  await once(tcpdump.stderr, 'data');
-  await sleep(200);
-  for (const machine of ['shop', 'pc']) execFileSync('ip', ['-n', machine, '-6', 'neighbour', 'flush', 'all']);
-  spawnSync('nsenter', ['--net=/run/netns/pc', 'sh', '-c', command], { stdio: 'ignore' });
-  await sleep(300);
-  tcpdump.kill('SIGINT');
-  return (await output).split(/^(?=[0-9a-f]{2}:)/m).flatMap((shown) => {
-    const digits = [...shown.matchAll(/^\t0x[0-9a-f]+:(.*)$/gm)].map(([, line = '']) => line).join('');
-    const bytes = new Uint8Array(Buffer.from(digits.replace(/\s/g, ''), 'hex'));
-    return bytes.length === 0 ? [] : [{ bytes, value: decodeNdp(bytes), reading: shown }];
+  const wanted = 'icmp6 and (ip6[40] == 135 or ip6[40] == 136)';
+  const frames = await framesWhile(['-i', 'br0', '-e', '-v', wanted], /^(?=[0-9a-f]{2}:)/m, () => {
+    for (const machine of ['shop', 'pc']) execFileSync('ip', ['-n', machine, '-6', 'neighbour', 'flush', 'all']);
+    spawnSync('nsenter', ['--net=/run/netns/pc', 'sh', '-c', command], { stdio: 'ignore' });
   });
+  return frames.map((it) => ({ ...it, value: decodeNdp(it.bytes) }));
 }
 
 /** Pieces of what `tcpdump -e -v` prints. */
