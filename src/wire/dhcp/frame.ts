@@ -2,6 +2,7 @@
 import { type Ipv4, ipv4Bytes, ipv4FromBytes } from '../../net/ipv4.ts';
 import { type Mac, macBytes, macFromBytes } from '../../net/mac.ts';
 import { ByteReader, ByteWriter } from '../bytes.ts';
+import { checksum, fold, sumOf } from '../checksum.ts';
 
 export const ETH_P_IP = 0x0800;
 const UDP = 17;
@@ -19,10 +20,10 @@ export interface UdpFrame {
 
 export function encodeUdpFrame(it: UdpFrame): Uint8Array {
   const length = 8 + it.payload.length;
-  const udp = (checksum: number): ByteWriter =>
-    new ByteWriter().u16(it.fromPort).u16(it.toPort).u16(length).u16(checksum).bytes(it.payload);
-  const sum = ~fold(pseudoSum(it.from, it.to, length) + sumOf(udp(0).finish())) & 0xffff;
-  const ip = (checksum: number): ByteWriter =>
+  const udp = (sum: number): ByteWriter =>
+    new ByteWriter().u16(it.fromPort).u16(it.toPort).u16(length).u16(sum).bytes(it.payload);
+  const sum = checksum(pseudoSum(it.from, it.to, length) + sumOf(udp(0).finish()));
+  const ip = (sum: number): ByteWriter =>
     new ByteWriter()
       .u8(0x45)
       // Class selector 6: what a network needs to work comes before what it carries (RFC 4594 section 3.2).
@@ -32,14 +33,14 @@ export function encodeUdpFrame(it: UdpFrame): Uint8Array {
       .u16(0)
       .u8(64)
       .u8(UDP)
-      .u16(checksum)
+      .u16(sum)
       .bytes(ipv4Bytes(it.from))
       .bytes(ipv4Bytes(it.to));
   return new ByteWriter()
     .bytes(macBytes(it.destination))
     .bytes(macBytes(it.source))
     .u16(ETH_P_IP)
-    .bytes(ip(~fold(sumOf(ip(0).finish())) & 0xffff).finish())
+    .bytes(ip(checksum(sumOf(ip(0).finish()))).finish())
     .bytes(udp(sum === 0 ? 0xffff : sum).finish())
     .finish();
 }
@@ -55,11 +56,11 @@ export function decodeUdpFrame(frame: Uint8Array): UdpFrame {
   if (reader.u16('the EtherType') !== ETH_P_IP) reader.fail('not IPv4');
   const packet = decodeIpv4(reader);
   const udp = new ByteReader(packet.payload, frame.length - packet.payload.length);
-  const [fromPort, toPort, length, checksum] = [udp.u16(), udp.u16(), udp.u16('the length'), udp.u16('the checksum')];
+  const [fromPort, toPort, length, told] = [udp.u16(), udp.u16(), udp.u16('the length'), udp.u16('the checksum')];
   if (length < 8 || length > packet.payload.length) udp.fail(`a UDP length of ${length}`);
   const datagram = packet.payload.subarray(0, length);
   const pseudo = pseudoSum(packet.from, packet.to, length);
-  if (checksum !== 0 && checksum !== fold(pseudo) && fold(pseudo + sumOf(datagram)) !== 0xffff) udp.fail('a wrong UDP checksum');
+  if (told !== 0 && told !== fold(pseudo) && checksum(pseudo + sumOf(datagram)) !== 0) udp.fail('a wrong UDP checksum');
   const payload = datagram.subarray(8);
   return { destination, source, from: packet.from, fromPort, to: packet.to, toPort, payload };
 }
@@ -78,25 +79,11 @@ function decodeIpv4(reader: ByteReader): { readonly from: Ipv4; readonly to: Ipv
   if (reader.u8('the protocol') !== UDP) reader.fail('not UDP');
   reader.u16();
   const [from, to] = [ipv4FromBytes(reader.bytes(4)), ipv4FromBytes(reader.bytes(4))];
-  if (fold(sumOf(bytes.subarray(0, header))) !== 0xffff) reader.fail('a wrong header checksum');
+  if (checksum(sumOf(bytes.subarray(0, header))) !== 0) reader.fail('a wrong header checksum');
   return { from, to, payload: bytes.subarray(header, total) };
 }
 
 /** RFC 768: addresses, protocol and length count too. */
 function pseudoSum(from: Ipv4, to: Ipv4, length: number): number {
   return sumOf(ipv4Bytes(from)) + sumOf(ipv4Bytes(to)) + UDP + length;
-}
-
-/** Of 16-bit words (RFC 1071); an odd last byte counts as a word's first. */
-function sumOf(bytes: Uint8Array): number {
-  const reader = new ByteReader(bytes);
-  let sum = 0;
-  while (reader.left > 1) sum += reader.u16();
-  return reader.left === 1 ? sum + reader.u8() * 256 : sum;
-}
-
-function fold(sum: number): number {
-  let folded = sum;
-  while (folded > 0xffff) folded = (folded & 0xffff) + (folded >>> 16);
-  return folded;
 }

@@ -6,6 +6,7 @@ import { type Ipv6, ipv6FromBytes } from '../../net/ipv6.ts';
 import { type Mac, macBytes, macFromBytes } from '../../net/mac.ts';
 import { ipv6Bytes } from '../../net/prefix6.ts';
 import { ByteReader, ByteWriter } from '../bytes.ts';
+import { checksum, sumOf } from '../checksum.ts';
 
 export const ETH_P_IPV6 = 0x86dd;
 
@@ -103,11 +104,11 @@ export function encodeNdp(it: Ndp): Uint8Array {
 }
 
 function encodePayload(it: Ndp): Uint8Array {
-  const write = (checksum: number): Uint8Array => {
+  const write = (sum: number): Uint8Array => {
     const writer = new ByteWriter()
       .u8(it.kind === 'solicitation' ? SOLICITATION : ADVERTISEMENT)
       .u8(0)
-      .u16(checksum);
+      .u16(sum);
     writer.u32(it.flags).bytes(ipv6Bytes(it.target));
     for (const { type, bytes } of it.options)
       writer
@@ -121,12 +122,8 @@ function encodePayload(it: Ndp): Uint8Array {
 
 /** RFC 4443 section 2.3, with the pseudo-header of RFC 8200 section 8.1; over a payload with its checksum it is 0. */
 function checksumOf(from: Ipv6, to: Ipv6, payload: Uint8Array): number {
-  const pseudo = new ByteWriter().bytes(ipv6Bytes(from)).bytes(ipv6Bytes(to)).u32(payload.length).u32(ICMPV6).bytes(payload);
-  const reader = new ByteReader(pseudo.align(2).finish());
-  let sum = 0;
-  while (reader.left > 0) sum += reader.u16('a word');
-  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
-  return ~sum & 0xffff;
+  const pseudo = new ByteWriter().bytes(ipv6Bytes(from)).bytes(ipv6Bytes(to)).u32(payload.length).u32(ICMPV6);
+  return checksum(sumOf(pseudo.finish()) + sumOf(payload));
 }
 
 /** The group that a neighbour with this address listens to (RFC 4291 section 2.7.1). */
