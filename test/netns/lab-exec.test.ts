@@ -138,9 +138,10 @@ test('Ctrl-C in a terminal reaches the command once', async (t) => {
     // Not a shell: one that is told twice while it starts a child may end of the second itself.
     const command = [process.execPath, ...execScript(lab, [process.execPath, '-e', endAtSecondInt])];
     const quoted = command.map((it) => `'${it.replaceAll("'", `'\\''`)}'`).join(' ');
-    const child = spawn('script', ['-qec', quoted, '/dev/null'], {
+    // Whatever the user's own shell is: one that stayed as the parent would end of the first Ctrl-C itself.
+    const child = spawn('script', ['-qec', `exec ${quoted}`, '/dev/null'], {
       stdio: ['pipe', 'pipe', 'inherit'],
-      env: withoutTestRunner(),
+      env: { ...withoutTestRunner(), SHELL: '/bin/sh' },
     });
     let said = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
