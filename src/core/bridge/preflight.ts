@@ -13,21 +13,23 @@ export interface Sight {
   readonly carrier: boolean;
   readonly mtu: number;
   /** The bridge, bond or team whose port it is. */
-  readonly controller?: string;
+  readonly controller?: { readonly name: string; readonly kind: string };
   /** Links on top of it. */
   readonly uppers: readonly { readonly name: string; readonly kind: string }[];
   /** A link has the bridge's name already. */
   readonly bridgeExists: boolean;
   /** Whether a supplicant (802.1X) runs on the link. */
   readonly supplicant: boolean;
-  /** `VMware, Inc. VMware Virtual Platform`, from DMI. */
+  /** `VMware, Inc. VMware Virtual Platform …`, from DMI. */
   readonly machine: string;
   /** Routes, rules and addresses for which `ip` has no words, as far as they can be told. */
   readonly unsayable: readonly string[];
   readonly addresses: number;
   /** Which DHCP client has the link's address, and what it is known by at the server. */
-  readonly dhcp?: { readonly client: string; readonly identity: 'mac' | 'pinned' | 'link' | 'unknown' };
+  readonly dhcp?: { readonly client: string; readonly identity: 'mac' | 'pinned' | 'unknown' };
   readonly temporaryAddresses: number;
+  /** IPv6 addresses of a router's prefix that are not made of the MAC. */
+  readonly hiddenAddresses: readonly string[];
   /** A zone of firewalld other than the default one. */
   readonly zone?: string;
   /** Rules of the firewall that name the link. */
@@ -72,11 +74,14 @@ const refusals: readonly Check[] = [
     ),
   (it) => when(it.kind === 'bridge', 'IS_BRIDGE', `${it.link} is a bridge itself`, `set \`bridge: ${it.link}\` in landline.yaml`),
   (it) =>
+    it.controller &&
     when(
-      it.controller !== undefined,
+      true,
       'IS_PORT',
-      `${it.link} is already a port of ${it.controller}`,
-      `use ${it.controller} in landline.yaml, if it is a bridge; of a bond, take the bond`,
+      `${it.link} is already a port of the ${it.controller.kind} ${it.controller.name}`,
+      it.controller.kind === 'bridge'
+        ? `it is done: set \`bridge: ${it.controller.name}\` in landline.yaml`
+        : `make a bridge over ${it.controller.name} in the boot configuration by hand, and name it in landline.yaml`,
     ),
   (it) => {
     const [upper] = it.uppers.filter((upper) => ['macvlan', 'macvtap', 'ipvlan', 'ipvtap', 'macsec'].includes(upper.kind));
@@ -125,13 +130,13 @@ const refusals: readonly Check[] = [
 /** What stands between a machine and the frames of others: by vendor and product of DMI. */
 const hypervisors: readonly (readonly [pattern: RegExp, name: string, next: string])[] = [
   [/vmware/i, 'VMware', 'allow promiscuous mode, forged transmits and MAC changes on the port group'],
-  [
-    /microsoft.*virtual/i,
-    'Hyper-V',
-    'turn on MAC address spoofing for the virtual NIC (in Azure it cannot be: use a routed network)',
-  ],
+  // Azure tells itself from Hyper-V by the tag of its chassis.
+  [/7783-7084-3265-9085-8269-3286-77/, 'Azure', 'it drops frames of MACs that it does not know: use a routed network'],
+  [/microsoft.*virtual/i, 'Hyper-V', 'turn on MAC address spoofing for the virtual NIC'],
   [/virtualbox|innotek/i, 'VirtualBox', "set the adapter's promiscuous mode to `Allow All`"],
   [/amazon|ec2/i, 'Amazon EC2', 'it drops frames of MACs that it does not know: use a routed network'],
+  [/alibaba/i, 'Alibaba Cloud', 'it drops frames of MACs that it does not know: use a routed network'],
+  [/tencent/i, 'Tencent Cloud', 'it drops frames of MACs that it does not know: use a routed network'],
   [/google/i, 'Google Cloud', 'it drops frames of MACs that it does not know: use a routed network'],
   [
     /digitalocean|hetzner|linode|vultr|scaleway|openstack|oraclecloud/i,
@@ -139,6 +144,12 @@ const hypervisors: readonly (readonly [pattern: RegExp, name: string, next: stri
     'most clouds drop frames of MACs that they do not know: ask the provider',
   ],
   [/parallels/i, 'Parallels', 'use its bridged mode'],
+  [
+    /qemu|kvm|proxmox|ovirt|rhev/i,
+    'KVM',
+    "see that its NIC is no macvtap there, and that no MAC filter is on (Proxmox, libvirt's clean-traffic)",
+  ],
+  [/\bxen\b/i, 'Xen', 'see that its switch does not lock the port to one MAC'],
 ];
 
 const warnings: readonly Check[] = [
@@ -183,7 +194,7 @@ const warnings: readonly Check[] = [
     if (it.dhcp === undefined) return undefined;
     const { client, identity } = it.dhcp;
     return when(
-      identity === 'link' || identity === 'unknown',
+      identity === 'unknown',
       'DHCP_IDENTITY',
       `the address comes from DHCP by ${client}, whose identity may be another on ${it.bridge}: the server could then give the host another address`,
       `reserve the address for the MAC, or pin the client's identity`,
@@ -195,6 +206,13 @@ const warnings: readonly Check[] = [
       'TEMPORARY',
       `${it.temporaryAddresses} temporary IPv6 addresses end with their lifetime; the kernel makes new ones`,
       'nothing',
+    ),
+  (it) =>
+    when(
+      it.hiddenAddresses.length > 0,
+      'IPV6_IDENTITY',
+      `${it.hiddenAddresses.join(', ')} is made of the link's name or profile, not of its MAC: with the boot configuration ${it.bridge} gets another`,
+      'give the host a fixed IPv6 address, where somebody relies on it',
     ),
   (it) =>
     when(
