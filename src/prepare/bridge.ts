@@ -6,7 +6,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { belongingsOf, type LinkRef } from '../core/bridge/belongings.ts';
 import type { BootChange, ManagerName } from '../core/bridge/boot.ts';
 import { type Finding, preflight } from '../core/bridge/preflight.ts';
-import { rawOf } from '../core/bridge/raw.ts';
 import { type Before, type BridgeBefore, formatWayBack } from '../core/bridge/way-back.ts';
 import { isLandlineError, LandlineError } from '../errors.ts';
 import { openWholeTables, type WholeTables } from '../host/index.ts';
@@ -181,7 +180,7 @@ async function carryOut(kernel: WholeTables, stateDir: string, it: Prepared, opt
     options.signal.throwIfAborted();
     runCommands(it.tells.before);
     const to = await (isApply ? underBridge(kernel, it, port) : offBridge(kernel, owner, port));
-    await tellNeighbours(to, macOf(it.port), owned);
+    await announce(to, macOf(it.port), owned);
     await verify(
       kernel,
       { owned, owner, to },
@@ -285,18 +284,6 @@ async function offBridge(kernel: WholeTables, bridge: LinkRef, port: LinkRef): P
   await untilSettled(kernel, port);
   sysctls.restore();
   return port;
-}
-
-async function tellNeighbours(
-  link: LinkRef,
-  mac: string,
-  owned: { readonly addresses: ReturnType<typeof belongingsOf>['addresses'] },
-): Promise<void> {
-  const addresses = owned.addresses.flatMap((it) => {
-    const bytes = it.family === 2 ? rawOf(it.attributes, 2) : undefined;
-    return bytes === undefined ? [] : [new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0)];
-  });
-  await announce(link, mac, addresses);
 }
 
 interface Moved {

@@ -2,10 +2,15 @@
 import { spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { belongingsOf, type LinkRef } from '../core/bridge/belongings.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Belongings, belongingsOf, type LinkRef } from '../core/bridge/belongings.ts';
 import { planMove } from '../core/bridge/move.ts';
+import { rawOf } from '../core/bridge/raw.ts';
 import { openHost } from '../host/index.ts';
+import { ipv4FromBytes } from '../net/ipv4.ts';
+import { ipv6FromBytes } from '../net/ipv6.ts';
 import { arpAnnouncement, encodeArp } from '../wire/arp/arp.ts';
+import { encodeNdp, ndpAnnouncement } from '../wire/ndp/ndp.ts';
 import { attributes } from '../wire/netlink/attribute.ts';
 import { encodeLink, IFF_UP, RTM_DELLINK, RTM_NEWLINK, RTM_SETLINK } from '../wire/netlink/link.ts';
 import { NLM_F_CREATE, NLM_F_EXCL } from '../wire/netlink/message.ts';
@@ -122,19 +127,38 @@ export function goBack(it: Conversion, reason: string): boolean {
   return status === 0;
 }
 
-/** Says aloud where the addresses are: three times, since the first may come before the port forwards. */
-export async function announce(link: LinkRef, mac: string, addresses: readonly number[]): Promise<void> {
+/** Says aloud where the addresses are: three times, since the first may come before the switch has learned the port. */
+export async function announce(link: LinkRef, mac: string, addresses: Pick<Belongings, 'addresses'>): Promise<void> {
   const host = openHost();
+  const four = addressesOf(addresses, 2).map((it) => encodeArp(arpAnnouncement(mac, ipv4FromBytes(it))));
+  const as = linkSysctls(link.name).get('ipv6/conf/forwarding') === '1' ? 'router' : 'host';
+  const six = addressesOf(addresses, 10).map((it) => encodeNdp(ndpAnnouncement(mac, ipv6FromBytes(it), as)));
   try {
-    await host.within('/proc/self/ns/net', async ({ openArp }) => {
-      const arp = openArp(link.index);
-      for (const address of addresses) arp.send(encodeArp(arpAnnouncement(mac, address)));
-      arp.close();
+    await host.within('/proc/self/ns/net', async ({ openArp, openNdp }) => {
+      const [arp, ndp] = [openArp(link.index), openNdp(link.index)];
+      try {
+        for (let round = 0; round < 3; round += 1) {
+          if (round > 0) await sleep(40);
+          for (const frame of four) arp.send(frame);
+          for (const frame of six) ndp.send(frame);
+        }
+      } finally {
+        arp.close();
+        ndp.close();
+      }
     });
   } finally {
     host.close();
   }
 }
+
+const IFA_ADDRESS = 1;
+const IFA_LOCAL = 2;
+
+const addressesOf = ({ addresses }: Pick<Belongings, 'addresses'>, family: number): readonly Uint8Array[] =>
+  addresses.flatMap((it) =>
+    it.family === family ? (rawOf(it.attributes, IFA_LOCAL) ?? rawOf(it.attributes, IFA_ADDRESS) ?? []) : [],
+  );
 
 export function runCommands(commands: readonly string[]): void {
   for (const command of commands) spawnSync('/bin/sh', ['-c', command], { stdio: 'ignore' });

@@ -122,6 +122,7 @@ for (const [shape, { make, colleague, address = '192.168.11.20' }] of Object.ent
       await host.sh(make);
       if (colleague !== undefined) {
         await host.read('pc', ['sh', '-c', colleague]);
+        host.start('pc', ['sh', '-c', `exec tcpdump -i eth0 -nlv 'icmp6 and ip6[40] == 136 and dst host ff02::1' >/tmp/told`]);
         await host.read('router', [
           'sh',
           '-c',
@@ -139,6 +140,12 @@ for (const [shape, { make, colleague, address = '192.168.11.20' }] of Object.ent
       await host.until('rolled back', 6000);
       await settled(host, 'host');
       assert.deepEqual(await networkOf(host, 'host'), before);
+      // Neighbours are told without having asked, of the link's own address too.
+      if (colleague !== undefined) {
+        const told = await host.read('pc', ['cat', '/tmp/told']);
+        for (const it of ['2001:db8:10::20', '2001:db8:10::21', 'fe80::5054:ff:fe00:20'])
+          assert.match(told, new RegExp(`tgt is ${it}, Flags \\[override\\]`));
+      }
     });
   });
 }

@@ -35,6 +35,7 @@ test("our probe is the kernel's, but for the nonce of RFC 7527", () => {
 
 test('our announcement is byte for byte what the kernel sends when a MAC changes', () => {
   assert.equal(hex(encodeNdp(ndpAnnouncement('02:4c:4c:00:00:03', '2001:db8:10::20'))), hex(frame('notify.advertisement')));
+  assert.equal(decodeNdp(encodeNdp(ndpAnnouncement('02:4c:4c:00:00:03', '2001:db8:10::20', 'router'))).flags, 0xa0000000);
 });
 
 test('whoever answers for the address, or probes for it too, is its holder; who asks for it as a neighbour is not', () => {

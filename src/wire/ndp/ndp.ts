@@ -45,6 +45,7 @@ export interface Ndp {
   readonly options: readonly NdpOption[];
 }
 
+const ROUTER = 0x8000_0000;
 const OVERRIDE = 0x2000_0000;
 
 /** @throws WireError for a frame that is neither; padding behind it is ignored. */
@@ -142,13 +143,16 @@ export function ndpProbe(mac: Mac, address: Ipv6): Ndp {
   return { destination: groupMac(to), source: mac, flow: 0, from: '::', to, ...ask };
 }
 
-/** "This address is mine now", unsolicited and with override: corrects every neighbour's cache (RFC 4861 section 7.2.6). */
-export function ndpAnnouncement(mac: Mac, address: Ipv6): Ndp {
+/**
+ * "This address is mine now", unsolicited and with override: corrects every neighbour's cache (RFC 4861 section 7.2.6).
+ * A router has to say that it is one: whoever has it as a router takes it off its list otherwise (section 7.2.5).
+ */
+export function ndpAnnouncement(mac: Mac, address: Ipv6, as: 'host' | 'router' = 'host'): Ndp {
   const to = 'ff02::1';
   const options = [{ type: TARGET_ADDRESS, bytes: macBytes(mac) }];
   return {
     ...{ destination: groupMac(to), source: mac, flow: 0, from: address, to },
-    ...{ kind: 'advertisement', flags: OVERRIDE, target: address, options },
+    ...{ kind: 'advertisement', flags: as === 'router' ? ROUTER + OVERRIDE : OVERRIDE, target: address, options },
   };
 }
 
