@@ -1,6 +1,7 @@
 /**
- * Measurements in namespaces of their own: a child process in a network and a mount namespace that nobody else has.
- * Whatever it makes ends with it, and it ends with this process, however that ended.
+ * Measurements in namespaces of their own: a child process in a network, a mount and a PID namespace that nobody else has.
+ * Whatever it makes ends with it, programs too, for it is the init of their PID namespace; and it ends with this process,
+ * however that ended.
  */
 import { spawn } from 'node:child_process';
 import path from 'node:path';
@@ -10,7 +11,7 @@ const program = path.join(import.meta.dirname, 'alone/main.ts');
 
 /** Runs one of the measurements of alone/main.ts. @returns what it found, in that one's own shape */
 export async function runAlone(measurement: string, options: object): Promise<unknown> {
-  const namespaces = ['--net', '--mount', '--propagation', 'private'];
+  const namespaces = ['--net', '--mount', '--propagation', 'private', '--pid', '--fork', '--kill-child', '--mount-proc'];
   const command = [process.execPath, program, measurement, JSON.stringify(options)];
   const child = spawn('unshare', [...namespaces, ...command], { stdio: ['pipe', 'pipe', 'inherit'] });
   const ended = new Promise<number | null>((resolve, reject) => child.once('error', reject).once('close', resolve));
