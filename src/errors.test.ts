@@ -119,6 +119,10 @@ const samples: { readonly [C in Code]: readonly Details<C>[] } = {
   DOCKER_REFUSED: [{ doing: "start container 'web'", status: 409, says: 'container is paused' }],
   CONTAINER_UNKNOWN: [{ container: 'web' }],
   CONTAINER_STOPPED: [{ container: 'web' }],
+  CONTAINER_FOREIGN: [
+    { name: 'wiki', container: 'wiki', verb: 'stop' },
+    { name: 'wiki', container: 'wiki', verb: 'rm' },
+  ],
   LABEL_WRONG: [
     {
       container: 'web',

@@ -152,7 +152,10 @@ export const catalogue = {
     exit: 2,
     retry: 'never',
     says: (d) => `environment '${d.environment}' has ${d.services.length} services`,
-    next: (d) => `name one: ${list(d.services.map((s) => `${d.environment}/${s}`))}`,
+    next: (d) =>
+      d.services.length === 0
+        ? `\`landline exec --sandbox ${d.environment} -- COMMAND\` runs a program of the host in its network`
+        : `name one: ${list(d.services.map((s) => `${d.environment}/${s}`))}`,
   }),
   SERVICE_STOPPED: entry<{ environment: string; service: string }>({
     status: 409,
@@ -749,6 +752,16 @@ export const catalogue = {
     retry: 'after-change',
     says: (d) => `container '${d.container}' does not run`,
     next: (d) => `start it with \`docker start ${d.container}\``,
+  }),
+  CONTAINER_FOREIGN: entry<{ name: string; container: string; verb: string }>({
+    status: 409,
+    exit: 1,
+    retry: 'never',
+    says: (d) => `'${d.name}' is the container '${d.container}', which Landline plumbs and did not start`,
+    next: (d) =>
+      d.verb === 'rm'
+        ? `\`docker rm -f ${d.container}\` it, and run another with the same labels`
+        : `use \`docker ${d.verb} ${d.container}\``,
   }),
   LABEL_WRONG: entry<{ container: string; label: string; value: string; problem: string; advice: string }>({
     status: 400,

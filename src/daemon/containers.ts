@@ -44,7 +44,8 @@ export interface Containers {
   isStarting(id: string): boolean;
   /** Whether Docker has been asked for all since we began: before that, nothing is known of what it has. */
   readonly isListed: boolean;
-  listen(listener: (change: ContainerChange) => void): void;
+  /** @returns the way to stop */
+  listen(listener: (change: ContainerChange) => void): () => void;
   close(): void;
 }
 
@@ -178,7 +179,10 @@ export function openContainers(
     get isListed() {
       return isListed;
     },
-    listen: (listener) => void listeners.add(listener),
+    listen: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
     close: () => {
       stop();
       for (const it of starting.values()) it.close();

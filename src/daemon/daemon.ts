@@ -1,7 +1,7 @@
 /** The daemon as the API's routes need it: asks in, views out. */
 import fs from 'node:fs';
-import { apiVersion, type EndpointRow, type EnvironmentView, type EventView, type LogView } from '../api/contract.ts';
-import type { Daemon, LogAsk, ReserveAsk, UpAsk } from '../api/daemon.ts';
+import { apiVersion, type EndpointRow, type EnvironmentView, type EventView } from '../api/contract.ts';
+import type { Daemon, ReserveAsk, UpAsk } from '../api/daemon.ts';
 import type { LanNetwork } from '../core/model.ts';
 import { LandlineError } from '../errors.ts';
 import { parseEnvironment } from '../files/index.ts';
@@ -11,10 +11,12 @@ import { version } from '../version.ts';
 import { attachTarget, detachTarget } from './attachments.ts';
 import { type ContainerKeeper, isKeptByLabels, requireUnlabelled } from './container-keeper.ts';
 import type { EnvironmentLoop } from './environment.ts';
-import { type DownOptions, type Environments, serviceUnknown } from './environments.ts';
+import type { DownOptions, Environments } from './environments.ts';
+import { execTarget, requireOwnServices } from './exec.ts';
 import { iterate } from './iterate.ts';
 import { leaseRows } from './lease-views.ts';
 import { hostAddressesOn } from './leasing.ts';
+import { logs } from './logs.ts';
 import { metricsText } from './metrics.ts';
 import { checkName } from './name-check.ts';
 import { networksOf } from './networks.ts';
@@ -72,10 +74,22 @@ export function daemonOn(world: World, environments: Environments, keeper: Conta
       requireUnlabelled(world, name);
       await end(name, options);
     },
-    stop: async (name, service) => viewOfLoop(await environments.stop(name, service)),
-    start: async (name, service, options) => viewOfLoop(await environments.start(name, service, options)),
-    restart: async (name, service, options) => viewOfLoop(await environments.restart(name, service, options)),
-    replace: async (name, service, image, options) => viewOfLoop(await environments.replace(name, service, image, options)),
+    stop: async (name, service) => {
+      requireOwnServices(world, keeper, name, 'stop');
+      return viewOfLoop(await environments.stop(name, service));
+    },
+    start: async (name, service, options) => {
+      requireOwnServices(world, keeper, name, 'start');
+      return viewOfLoop(await environments.start(name, service, options));
+    },
+    restart: async (name, service, options) => {
+      requireOwnServices(world, keeper, name, 'restart');
+      return viewOfLoop(await environments.restart(name, service, options));
+    },
+    replace: async (name, service, image, options) => {
+      requireOwnServices(world, keeper, name, 'rm');
+      return viewOfLoop(await environments.replace(name, service, image, options));
+    },
     sandbox: (name) => sandboxOf(world, environments, name),
     downAll: async (options) => {
       const names = world.store.environments().flatMap(({ spec }) => (isKeptByLabels(world, spec) ? [] : [spec.name]));
@@ -96,8 +110,8 @@ export function daemonOn(world: World, environments: Environments, keeper: Conta
     reserve: (ask) => reserve(world, ask),
     release: ({ address, network }) =>
       world.store.unreserve({ address: ipv4(address), ...(network === undefined ? {} : { network }) }),
-    exec: (environment, service) => execTarget(world, environments, environment, service),
-    logs: (ask, signal) => logs(world, environments, ask, signal),
+    exec: (environment, service) => execTarget(world, environments, keeper, environment, service),
+    logs: (ask, signal) => logs(world, environments, keeper, ask, signal),
     leases: () => leaseRows(world),
     renewLeases: async (name, link) => {
       environments.require(name);
@@ -185,52 +199,4 @@ function sandboxOf(world: World, environments: Environments, name: string): Retu
   if (world.host.netnsInode(netns) === undefined) throw new LandlineError('TARGET_GONE', { target: `the sandbox of '${name}'` });
   // By way of this process: the file is in its mount namespace, and maybe in no other.
   return { environment: name, netns: `/proc/${process.pid}/root${netns}`, hosts, resolvConf };
-}
-
-async function execTarget(
-  world: World,
-  environments: Environments,
-  name: string,
-  wanted: string | undefined,
-): ReturnType<Daemon['exec']> {
-  const { record } = environments.require(name);
-  const service = pickService(
-    name,
-    record.spec.services.map((it) => it.name),
-    wanted,
-  );
-  const status = (await world.engine.observe(name)).find((it) => it.name === service);
-  const spec = record.spec.services.find((it) => it.name === service);
-  if (status?.pid === undefined || spec === undefined) throw new LandlineError('SERVICE_STOPPED', { environment: name, service });
-  const container = await world.engine.containerOf?.(name, service);
-  const view = viewOf(world, record.spec, world.store.leasesOf(name));
-  const variables = world.engine.variables(view, spec);
-  const become = world.engine.becoming(name, spec);
-  const workingDir = spec.workingDir ?? record.spec.directory;
-  const about = { environment: name, service, pid: status.pid, workingDir, variables, become };
-  return container === undefined ? about : { ...about, container };
-}
-
-/** @throws LandlineError SERVICE_UNKNOWN, SERVICE_UNCLEAR */
-function pickService(environment: string, services: readonly string[], wanted: string | undefined): string {
-  if (wanted !== undefined) {
-    if (services.includes(wanted)) return wanted;
-    throw serviceUnknown(environment, wanted, services);
-  }
-  const [only, ...others] = services;
-  if (only === undefined || others.length > 0) throw new LandlineError('SERVICE_UNCLEAR', { environment, services });
-  return only;
-}
-
-function logs(world: World, environments: Environments, ask: LogAsk, signal: AbortSignal): ReturnType<Daemon['logs']> {
-  const { record } = environments.require(ask.environment);
-  const names = record.spec.services.map((it) => it.name);
-  const services = ask.service === undefined ? names : [pickService(ask.environment, names, ask.service)];
-  const { follow, tail, since, timestamps: times } = ask;
-  const only = { ...(tail === undefined ? {} : { tail }), ...(since === undefined ? {} : { since }) };
-  return logViews(world.engine.logs(ask.environment, { services, follow, signal, times, ...only }));
-}
-
-async function* logViews(lines: ReturnType<World['engine']['logs']>): AsyncGenerator<LogView> {
-  for await (const { time, ...line } of lines) yield time === undefined ? line : { ...line, time: new Date(time).toISOString() };
 }

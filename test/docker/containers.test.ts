@@ -241,6 +241,39 @@ test('plain containers on the LAN, by their labels', async (t) => {
       await office.dockerCommand('rm', 'plain');
     });
 
+    await t.test('exec and logs reach it, plumbed or not; what Docker is to do is refused by name', async () => {
+      const talk = ['sh', '-c', 'echo hello; trap "echo bye; exit 0" TERM; while :; do sleep 0.1; done'];
+      const start = (...options: readonly string[]): Promise<string> =>
+        office.dockerCommand('run', '-d', '--init', '--name', 'talker', '--workdir', '/www', ...options, 'test/page', ...talk);
+      await start(...labels('network=ofise'));
+      await until(async () => (await find(office, 'talker'))?.state === 'failed', 'it cannot be plumbed');
+      assert.equal((await office.landline('exec', 'talker', '--', 'sh', '-c', 'pwd; exit 7')).status, 7);
+      await until(async () => (await office.landline('logs', 'talker')).stdout === 'talker | hello\n', 'what it said is shown');
+      await office.dockerCommand('rm', '-f', 'talker');
+
+      await start('--network', 'none');
+      await office.landline('attach', 'talker', '--network', 'office', '--name', 'radio');
+      const inside = await office.landline('exec', 'radio', '--', 'sh', '-c', 'pwd; ip -o link show eth0 | wc -l');
+      assert.equal(inside.stdout, '/www\n1\n', inside.stderr);
+      assert.equal((await office.landline('exec', 'radio/talker', '--', 'true')).status, 0);
+      assert.match((await office.landline('exec', 'radio/talk', '--', 'true')).stderr, /SERVICE_UNKNOWN.*'talk'/);
+      const lines: string[] = [];
+      const following = office.start('host', ['landline', 'logs', '--follow', 'radio/talker']);
+      following.stdout.setEncoding('utf8').on('data', (text: string) => lines.push(...text.trim().split('\n')));
+      const ended = new Promise((resolve) => following.on('close', resolve));
+      await until(() => lines.length === 1, 'the first line is told');
+      await office.dockerCommand('restart', 'talker');
+      await until(() => lines.length === 3, 'what it says after a restart is told too');
+      assert.deepEqual(lines, ['hello', 'bye', 'hello']);
+      for (const verb of ['stop', 'start', 'restart'])
+        assert.match((await office.landline(verb, 'radio')).stderr, new RegExp(`CONTAINER_FOREIGN.*\n.*docker ${verb} talker`));
+      await office.dockerCommand('stop', 'talker');
+      assert.match((await office.landline('exec', 'radio', '--', 'true')).stderr, /CONTAINER_STOPPED.*\n.*docker start talker/);
+      await office.dockerCommand('rm', 'talker');
+      await ended;
+      assert.equal(await office.landline('logs', 'radio').then((it) => it.status), 1);
+    });
+
     await t.test("a container on Docker's own bridge gets one more link, and keeps its default route", async () => {
       await run(office, 'bridged');
       const { pid } = await whereabouts(office, 'bridged');

@@ -16,7 +16,7 @@ import type { DockerClient } from './client.ts';
 import { createOf, volumeName } from './create.ts';
 import { containerName, digestLabel, environmentLabel, filterOf, labelsOf, madeLabel, serviceLabel } from './labels.ts';
 import { listenTo } from './listen.ts';
-import { keepLog, readServiceLogs } from './service-logs.ts';
+import { keepLog, readFormer, readServiceLogs } from './service-logs.ts';
 import { startError } from './start-error.ts';
 import { stateFolder } from './state-folder.ts';
 import { currentOf, endedByItself, generationOf, type Holder, statusOf } from './status.ts';
@@ -364,7 +364,7 @@ export function openDockerEngine(options: DockerEngineOptions): Engine {
       readServiceLogs(
         {
           docker,
-          folder,
+          former: (name, service) => readFormer(folder.formerLog(name, service)),
           changed,
           containers: async (name) => (await containersOf(name)).map((container) => ({ service: nameOf(container), container })),
         },

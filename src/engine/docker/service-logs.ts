@@ -50,7 +50,8 @@ export async function keepLog(
   );
 }
 
-function readFormer(file: string): readonly string[] {
+/** What {@link keepLog} kept. */
+export function readFormer(file: string): readonly string[] {
   return fs.existsSync(file)
     ? fs
         .readFileSync(file, 'utf8')
@@ -61,7 +62,8 @@ function readFormer(file: string): readonly string[] {
 
 export interface LogSources {
   readonly docker: DockerClient;
-  readonly folder: StateFolder;
+  /** Lines that containers which are gone wrote, each with its time. */
+  readonly former: (environment: string, service: string) => readonly string[];
   /** The containers of an environment's services, each with its service's name. */
   readonly containers: (environment: string) => Promise<readonly { readonly service: string; readonly container: Container }[]>;
   /** Resolves when a service was started, or the environment removed. */
@@ -84,7 +86,7 @@ export async function* readServiceLogs(sources: LogSources, environment: string,
 
 /** All or the last lines of one service, over its containers. */
 async function* linesSoFar(
-  { docker, folder }: LogSources,
+  { docker, former }: LogSources,
   environment: string,
   service: string,
   containers: readonly Container[],
@@ -92,7 +94,7 @@ async function* linesSoFar(
   told: Told,
 ): AsyncGenerator<LogLine> {
   const { since = 0, tail } = options;
-  const lines = readFormer(folder.formerLog(environment, service)).map((line) => parseStamped(service, line));
+  const lines = former(environment, service).map((line) => parseStamped(service, line));
   for (const container of containers) {
     told.set(container.Id, stampNow());
     const ask = { timestamps: true, tty: container.Config.Tty === true, ...(tail === undefined ? {} : { tail }) };
