@@ -5,6 +5,7 @@
  * round that began after the call. A failure stands as a problem until a round succeeds.
  */
 import type { Dependency, EnvironmentSpec, Lease, ServiceSpec } from '../core/model.ts';
+import { isOurs } from '../core/plan/child.ts';
 import type { Observed, Plan, ServiceMemory, Step } from '../core/plan/model.ts';
 import { plan } from '../core/plan/plan.ts';
 import { startsAgain, steadyAfterMs } from '../core/plan/services.ts';
@@ -305,7 +306,7 @@ function waitText({ service, condition }: Dependency): string {
 
 /** Names of the links that are there and Landline's own. */
 const linksOf = (observed: Observed): ReadonlySet<string> =>
-  new Set(observed.endpoints.filter((it) => it.hostEnd?.ours === true && it.up).map((it) => it.interface));
+  new Set(observed.endpoints.filter((it) => isOurs(it) && it.up).map((it) => it.interface));
 
 /**
  * A container that does not run is in order, and its address is nobody's meanwhile: who shares its network may live on,

@@ -98,6 +98,16 @@ test('macvlan: colleagues and the host open the page, a squatter is told, and do
       assert.doesNotMatch((await it.daemon.log()).slice(before), /endpoint (attaching|mended)|way to endpoints/);
     });
 
+    await t.test("an address from the LAN's DHCP server is leased through the NIC, reached, and given back", async () => {
+      const { endpoints } = await it.up(shop('dhcp', 'crm'));
+      const address = endpoints[0]?.addresses[0]?.replace(/\/.*/, '') ?? '';
+      const serverSays = (): Promise<string> => it.read('server', ['cat', '/var/log/dnsmasq.log']);
+      assert.match(await serverSays(), new RegExp(`DHCPACK\\(eth0\\) ${address} ${endpoints[0]?.mac} crm`));
+      for (const machine of ['pc', 'host']) assert.ok(await opens(it, machine, address), machine);
+      await it.down('crm');
+      await until(async () => (await serverSays()).includes(`DHCPRELEASE(eth0) ${address} `), 'the server has it back');
+    });
+
     await t.test('the NIC goes down and comes back: told by name, then all is well', async () => {
       await it.read('host', ['ip', 'link', 'set', 'ens33', 'down']);
       const networks = await it.landlineJson<{ problems: { code: string }[] }[]>('network', 'ls');

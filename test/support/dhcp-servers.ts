@@ -15,9 +15,16 @@ export interface DhcpServer {
 
 type Names = Pick<Office, 'read' | 'exec' | 'folder' | 'pidOf'>;
 
+/** kill -9, and it is gone when this returns: its port is free for the next one. */
+const killed = (program: string): string[] => [
+  'sh',
+  '-c',
+  `pid=$(pidof ${program}); kill -9 $pid; while [ -e /proc/$pid ]; do sleep 0.01; done`,
+];
+
 /** The lab's own dnsmasq is put away. */
 export async function stopLabServer(office: Names): Promise<void> {
-  await office.exec('server', ['sh', '-c', 'kill -9 $(pidof dnsmasq)']);
+  await office.read('server', killed('dnsmasq'));
 }
 
 function server(office: Names, program: string, command: string, leaseFile: string): DhcpServer {
@@ -41,11 +48,7 @@ function server(office: Names, program: string, command: string, leaseFile: stri
       throw new Error(`${program} does not listen: ${await text(log)}`);
     },
     stop: async () => {
-      await office.read('server', [
-        'sh',
-        '-c',
-        `pid=$(pidof ${program}); kill -9 $pid; while [ -e /proc/$pid ]; do sleep 0.01; done`,
-      ]);
+      await office.read('server', killed(program));
     },
     log: () => text(log),
     leases: () => text(leaseFile),
