@@ -182,7 +182,7 @@ export async function measureLeaseMemory(count: number): Promise<number> {
     const environment = `lease-${at}`;
     const endpoint = { network: 'office', interface: 'eth0', address: 'dhcp', routes: [] };
     const spec = { name: environment, hostname: environment, directory: '/', endpoints: [endpoint], services: [] };
-    const client = dhcpClient(store.installation, spec, endpoint);
+    const client = dhcpClient(store.installation, spec, endpoint, network, {});
     const grant = {
       address: ipv4('10.77.1.0') + at,
       prefixLength: 16,

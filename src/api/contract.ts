@@ -46,6 +46,8 @@ export interface LeaseRow {
   readonly resolvers: readonly string[];
   readonly search: readonly string[];
   readonly mtu: number | null;
+  /** What the server says of the full name (option 81); `registered`: it keeps the name's A record itself. Null where it says nothing. */
+  readonly fqdn: { readonly name: string; readonly registered: boolean } | null;
   /** ISO 8601; null where there is no lease, or it has no end. */
   readonly since: string | null;
   readonly renewAt: string | null;

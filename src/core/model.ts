@@ -49,10 +49,12 @@ export interface LeasingPolicy {
   readonly expired: 'keep' | 'drop';
   /** DHCP messages that this host sends in a second, at most. */
   readonly rate: number;
+  /** What a server is told of an endpoint's name: its hostname (option 12), or the full one and who registers it (option 81). */
+  readonly name: 'hostname' | 'fqdn';
 }
 
 /** What is not said of a network. */
-export const defaultLeasing: LeasingPolicy = { expired: 'keep', rate: 100 };
+export const defaultLeasing: LeasingPolicy = { expired: 'keep', rate: 100, name: 'hostname' };
 
 /** A LAN network of landline.yaml. */
 export type LanNetwork = Network & ({ readonly bridge: string } | { readonly parent: ParentLink });

@@ -540,6 +540,6 @@ export function openLeaseKeeper(world: Pick<World, 'host' | 'store' | 'events' |
 
 /** What is another in a renewal, apart from its times. */
 function changesBetween(before: Grant, after: Grant): readonly string[] {
-  const compared = ['prefixLength', 'routes', 'resolvers', 'search', 'ntpServers', 'mtu', 'server'] as const;
+  const compared = ['prefixLength', 'routes', 'resolvers', 'search', 'ntpServers', 'mtu', 'fqdn', 'server'] as const;
   return compared.filter((name) => JSON.stringify(before[name]) !== JSON.stringify(after[name]));
 }

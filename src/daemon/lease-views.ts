@@ -30,6 +30,7 @@ function leaseRow(world: World, it: LeaseStanding): LeaseRow {
     resolvers: grant?.resolvers.map(formatIpv4) ?? [],
     search: grant?.search ?? [],
     mtu: grant?.mtu ?? null,
+    fqdn: grant?.fqdn ?? null,
     since: isoTime(times?.since),
     renewAt: isoTime(times?.renewAt),
     rebindAt: isoTime(times?.rebindAt),

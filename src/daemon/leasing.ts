@@ -52,7 +52,7 @@ function dhcpWish(world: World, spec: EnvironmentSpec, endpoint: EndpointSpec, n
     environment: spec.name,
     interface: endpoint.interface,
     network,
-    client: dhcpClient(world.store.installation, spec, endpoint),
+    client: dhcpClient(world.store.installation, spec, endpoint, network, world.configuration.dns),
     netns: sandboxPath(world, spec) ?? netnsPath(world, spec.name),
     attached: false,
   };

@@ -221,9 +221,15 @@ function endpointView(
       ],
       gateway: gateway === undefined || lease === undefined ? null : formatIpv4(gateway),
       lease: leased ?? { source: lease?.source ?? 'pool', state: 'bound', expiresAt: null },
-      names: lease === undefined ? [] : world.names.of(lease.environment, lease.address),
+      names: lease === undefined ? [] : namesOf(world, lease),
     },
   ];
+}
+
+/** Those that Landline keeps, and that of a DHCP server which registers it itself. */
+function namesOf(world: World, { environment, address, terms }: Lease): readonly string[] {
+  const { fqdn } = terms?.grant ?? {};
+  return [...new Set([...world.names.of(environment, address), ...(fqdn?.registered === true ? [fqdn.name] : [])])];
 }
 
 /** Of a lease whose network nobody knows any more: as its link has it. */

@@ -589,6 +589,19 @@ networks:
     ],
   },
   {
+    title: 'full names for the DHCP server where there is no domain',
+    text: `
+networks:
+  office:
+    bridge: br0
+    subnet: 192.168.10.0/23
+    dhcp: { name: fqdn }
+`,
+    says: [
+      "landline.yaml:5:19: network 'office' has no domain, and no full names → add its 'domain: test.office.example', or write 'name: hostname'",
+    ],
+  },
+  {
     title: 'addressing by something else',
     text: `
 networks:
@@ -732,6 +745,12 @@ test('a network leases its addresses by DHCP where it says so, by a policy of it
   };
   assert.deepEqual(office(''), { addressing: undefined, dhcp: undefined });
   assert.deepEqual(office(', addressing: dhcp'), { addressing: 'dhcp', dhcp: undefined });
-  assert.deepEqual(office(', dhcp: { expired: drop }'), { addressing: undefined, dhcp: { expired: 'drop', rate: 100 } });
-  assert.deepEqual(office(', dhcp: { rate: 15 }'), { addressing: undefined, dhcp: { expired: 'keep', rate: 15 } });
+  assert.deepEqual(office(', dhcp: { expired: drop }'), {
+    addressing: undefined,
+    dhcp: { expired: 'drop', rate: 100, name: 'hostname' },
+  });
+  assert.deepEqual(office(', dhcp: { rate: 15 }'), {
+    addressing: undefined,
+    dhcp: { expired: 'keep', rate: 15, name: 'hostname' },
+  });
 });

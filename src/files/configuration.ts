@@ -50,6 +50,12 @@ const leasingSchema = z
     rate: meaning(z.int(), parseRate)
       .meta({ description: 'DHCP messages that this host sends in a second, at most', examples: [100] })
       .optional(),
+    name: z
+      .enum(['hostname', 'fqdn'])
+      .meta({
+        description: "what the server is told of an environment's name: the hostname, or the full name and who registers it",
+      })
+      .optional(),
   })
   .meta({
     title: 'leases from DHCP',
@@ -230,6 +236,12 @@ function readNetwork(name: string, keyAt: number, { root, report, place }: YamlF
   const { subnet, gateway } = fields;
   if (subnet !== undefined && gateway !== undefined) checkGateway(gateway, subnet, place([...path, 'gateway']), report);
   checkGateway6(fields, place([...path, 'gateway6']), report);
+  if (fields.dhcp?.name === 'fqdn' && fields.domain === undefined)
+    report.problem(
+      place([...path, 'dhcp', 'name']),
+      `network '${name}' has no domain, and no full names`,
+      "add its 'domain: test.office.example', or write 'name: hostname'",
+    );
   for (const key of ['pool', 'exclude'])
     if (subnet !== undefined && network !== undefined) checkInside(name, rangesAt(network, key), subnet, report);
   if (network !== undefined) checkApart(rangesAt(network, 'pool'), report);
@@ -383,6 +395,7 @@ function complete(name: string, fields: NetworkFields): LanNetwork {
   };
 }
 
-function leasingOf({ expired, rate }: NonNullable<NetworkFields['dhcp']>): LeasingPolicy {
-  return { expired: expired ?? defaultLeasing.expired, rate: rate ?? defaultLeasing.rate };
+function leasingOf(dhcp: NonNullable<NetworkFields['dhcp']>): LeasingPolicy {
+  const { expired, rate, name } = defaultLeasing;
+  return { expired: dhcp.expired ?? expired, rate: dhcp.rate ?? rate, name: dhcp.name ?? name };
 }

@@ -24,20 +24,23 @@ const addressOf = async (office: Office, name = 'shop'): Promise<string> =>
 
 const problemsOf = async (office: Office): Promise<readonly string[]> => (await office.ps('shop')).problems.map((it) => it.code);
 
-test('ISC dhcpd: what the lease says is applied; down gives it back, and up gets the same address', async (t) => {
-  await withOffice(t, { docker: false }, async (office) => {
+test('ISC dhcpd: what the lease says is applied, and it registers the full name; down gives it back, and up gets the same address', async (t) => {
+  await withOffice(t, { docker: false, dns: true }, async (office) => {
     await stopLabServer(office);
     const server = dhcpd(office, 600);
     await server.start();
     await office.configure(
-      'networks: { office: { bridge: br0, subnet: 192.168.10.0/23, addressing: dhcp, probe: fast, pool: [192.168.11.100] } }',
+      'networks: { office: { bridge: br0, subnet: 192.168.10.0/23, addressing: dhcp, dhcp: { name: fqdn }, domain: test.office.example, pool: [192.168.11.100] } }',
     );
     await office.up({ ...shop(), 'x-landline': { network: 'office' } });
     const address = await addressOf(office);
     const lease = await leaseOf(office);
-    const written = await server.leases();
-    assert.match(written, new RegExp(`lease ${address} \\{[^}]*binding state active`));
-    assert.match(written, /client-hostname "shop"/);
+    assert.match(await server.leases(), new RegExp(`lease ${address} \\{[^}]*binding state active`));
+    const fqdn = { name: 'shop.test.office.example', registered: true };
+    assert.deepEqual([lease.fqdn, (await office.ps('shop')).endpoints[0]?.names], [fqdn, [fqdn.name]]);
+    const dig = (): Promise<string> => office.read('pc', ['dig', '+short', fqdn.name]);
+    await until(async () => (await dig()).trim() === address, 'the name is in the DNS');
+    await until(async () => (await server.leases()).includes('set ddns-fwd-name = "shop.test.office.example"'), 'dhcpd says so');
     assert.match(lease.clientId, /^ff:(..:){4}00:04:/);
     assert.match(await office.inside('shop', 'ip', 'address', 'show', 'dev', 'eth0'), /mtu 1400/);
     assert.deepEqual(
@@ -52,10 +55,11 @@ test('ISC dhcpd: what the lease says is applied; down gives it back, and up gets
       ],
     );
     const { stdout } = await office.landline('exec', 'shop', '--', 'cat', '/etc/resolv.conf');
-    assert.equal(stdout, 'nameserver 192.168.11.3\nsearch lab.office.example\n');
+    assert.equal(stdout, 'nameserver 192.168.11.3\nsearch test.office.example lab.office.example\n');
 
     await office.down('shop');
     await until(async () => lastState(await server.leases(), address) === 'free', 'dhcpd has it back');
+    await until(async () => (await dig()) === '', 'and has taken the name out of the DNS');
     await office.up({ ...shop(), 'x-landline': { network: 'office' } });
     assert.equal(await addressOf(office), address);
     assert.equal((await leaseOf(office)).clientId, lease.clientId);

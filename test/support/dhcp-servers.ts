@@ -2,6 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { labSecret } from '../../src/lab/bind.ts';
 import type { Office } from '../office.ts';
 
 export interface DhcpServer {
@@ -96,12 +97,18 @@ export function kea(
 /** How often Kea has said that it gave, or renewed, an address. */
 export const grantsOf = (log: string): number => log.split('DHCP4_LEASE_ALLOC').length - 1;
 
-/** ISC dhcpd. */
+/** What makes dhcpd register names in the office's BIND. */
+const registering = `ddns-update-style standard; ddns-domainname "test.office.example";
+     key landline { algorithm hmac-sha256; secret "${labSecret}"; }
+     zone test.office.example. { primary 127.0.0.1; key landline; }
+     zone 10.168.192.in-addr.arpa. { primary 127.0.0.1; key landline; }`;
+
+/** ISC dhcpd, which registers the names of its clients. */
 export function dhcpd(office: Names, seconds: number): DhcpServer {
   const file = write(
     office,
     'dhcpd.conf',
-    `authoritative; ddns-update-style none; default-lease-time ${seconds}; max-lease-time ${seconds}; min-lease-time ${seconds};
+    `authoritative; ${registering} default-lease-time ${seconds}; max-lease-time ${seconds}; min-lease-time ${seconds};
      option classless code 121 = array of unsigned integer 8;
      subnet 192.168.10.0 netmask 255.255.254.0 {
        range 192.168.10.100 192.168.10.199;

@@ -3,7 +3,7 @@ import type { Ipv4 } from '../../net/ipv4.ts';
 import { isDomainName } from '../../net/name.ts';
 import { broadcastOf, containsAddress, netmask, type Prefix, subnetOf } from '../../net/prefix.ts';
 import { type DhcpMessage, optionOf } from '../../wire/dhcp/dhcp.ts';
-import type { DhcpRoute } from '../../wire/dhcp/options.ts';
+import { type DhcpRoute, FQDN_SERVER } from '../../wire/dhcp/options.ts';
 import type { Dice, Grant, Ignored, Instant, Offer } from './model.ts';
 import { endsOf } from './timing.ts';
 
@@ -46,6 +46,7 @@ export function readGrant(message: DhcpMessage, since: Instant, dice: Dice): Gra
     search: searchIn(message),
     ntpServers: (optionOf(message, 'ntpServers') ?? []).filter(isHostAddress).slice(0, mostServers),
     ...(mtu < leastMtu ? {} : { mtu }),
+    ...fqdnIn(message),
     since,
     ...(ends === undefined ? {} : { ends }),
   };
@@ -94,6 +95,13 @@ function classfulRoutes(message: DhcpMessage): DhcpRoute[] {
     const isNetwork = subnetOf({ address, length }).address === address;
     return address === 0 ? [] : [{ to: { address, length: isNetwork ? length : 32 }, via }];
   });
+}
+
+/** Option 81 of a server's reply (RFC 4702 section 4); a name that is none says nothing. */
+function fqdnIn(message: DhcpMessage): Pick<Grant, 'fqdn'> {
+  const told = optionOf(message, 'fqdn');
+  const name = told?.name.replace(/\.$/, '').toLowerCase() ?? '';
+  return told === undefined || !isDomainName(name) ? {} : { fqdn: { name, registered: (told.flags & FQDN_SERVER) !== 0 } };
 }
 
 /** Some servers put several domains into the one of option 15, or end it with a NUL. */

@@ -5,6 +5,7 @@ import { client, conversation, server, type Talk, type Told } from '../../../tes
 import { formatIpv4, ipv4 } from '../../net/ipv4.ts';
 import { formatPrefix, prefix } from '../../net/prefix.ts';
 import { optionOf } from '../../wire/dhcp/dhcp.ts';
+import { FQDN_CANONICAL, FQDN_SERVER } from '../../wire/dhcp/options.ts';
 import { knownLease, newLease, step, wakeAt } from './machine.ts';
 import { type DhcpEvent, type Grant, grantOf, type Instant } from './model.ts';
 
@@ -305,6 +306,20 @@ test('a renewal tells what held before, so that a change is seen', () => {
     .does(`renew ${mine} at ${server}`);
   talk.hears('ack', mine, { ...hour, resolvers: [ipv4('192.168.11.3')] }).does(`bind ${mine}`);
   assert.deepEqual(grantOf(talk.lease)?.resolvers, [ipv4('192.168.11.3')]);
+});
+
+test('who is known by a full name sends it in place of the hostname, and what the server makes of it is kept', () => {
+  const fqdn = { flags: FQDN_SERVER | FQDN_CANONICAL, rcode1: 0, rcode2: 0, name: 'shop.test.office.example' };
+  const talk = conversation(newLease({ ...client, fqdn }, 0))
+    .at(0)
+    .hears('offer', mine);
+  for (const sent of talk.sent) assert.deepEqual([optionOf(sent, 'fqdn'), optionOf(sent, 'hostname')], [fqdn, undefined]);
+  const answers = (flags: number, name: string): unknown =>
+    grantOf(bound({ ...hour, fqdn: { flags, rcode1: 255, rcode2: 255, name } }).lease)?.fqdn;
+  assert.deepEqual(answers(7, 'Shop.lab.office.example'), { name: 'shop.lab.office.example', registered: true });
+  assert.deepEqual(answers(8, 'shop.test.office.example.'), { name: 'shop.test.office.example', registered: false });
+  assert.equal(answers(5, '$(reboot)'), undefined);
+  assert.equal(grantOf(bound().lease)?.fqdn, undefined);
 });
 
 const route = (to: string, via: string) => ({ to: prefix(to), via: ipv4(via) });

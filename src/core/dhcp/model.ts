@@ -35,6 +35,8 @@ export interface Grant {
   readonly search: readonly string[];
   readonly ntpServers: readonly Ipv4[];
   readonly mtu?: number;
+  /** What the server says of the full name (RFC 4702); `registered`: it keeps the name's A record itself. */
+  readonly fqdn?: { readonly name: string; readonly registered: boolean };
   /** When the request was sent that was granted. */
   readonly since: Instant;
   /** T1, T2 and the end; undefined for a lease without end. */

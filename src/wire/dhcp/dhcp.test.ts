@@ -9,7 +9,7 @@ import { WireError } from '../bytes.ts';
 import { type DhcpMessage, decodeDhcp, encodeDhcp, optionOf } from './dhcp.ts';
 import { dhcpReplyFilter } from './filter.ts';
 import { decodeUdpFrame, encodeUdpFrame } from './frame.ts';
-import { decodeOption } from './options.ts';
+import { decodeOption, encodeOption } from './options.ts';
 
 const captures = readCaptures(new URL('captures/', import.meta.url));
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
@@ -93,6 +93,23 @@ test('a known option that is not as its RFC says keeps its bytes, and says nothi
   ] as const) {
     assert.deepEqual(decodeOption(code, bytesOf(digits)), { option: 'other', code, value: bytesOf(digits) });
   }
+});
+
+test('a full name is written in canonical form, and read in both forms', () => {
+  const name = { flags: 5, rcode1: 0, rcode2: 0, name: 'shop.test.example' };
+  const digits = '05 00 00 04 73686f70 04 74657374 07 6578616d706c65 00';
+  assert.deepEqual(encodeOption({ option: 'fqdn', value: name }), { code: 81, bytes: bytesOf(digits) });
+  assert.deepEqual(decodeOption(81, bytesOf(digits)).value, name);
+  const text = bytesOf(`01ffff ${hex(Buffer.from('shop.test.example'))}`);
+  assert.deepEqual(decodeOption(81, text).value, { ...name, flags: 1, rcode1: 255, rcode2: 255 });
+});
+
+test('options that nobody here knows are kept as they came', () => {
+  const unknown = message('dnsmasq-udhcpc.ack').options.filter((it) => it.option === 'other' && it.code >= 224);
+  assert.deepEqual(unknown, [
+    { option: 'other', code: 225, value: bytesOf('010203') },
+    { option: 'other', code: 224, value: bytesOf(hex(Buffer.from('first'))) },
+  ]);
 });
 
 test('a name may point back to another, and in no circle', () => {

@@ -15,9 +15,14 @@ export interface DhcpRoute {
   readonly via: Ipv4;
 }
 
+/** Flags of option 81 (RFC 4702 section 2.1): S, the server keeps the A record; E, the name is in canonical wire form; N, the server updates nothing. */
+export const FQDN_SERVER = 1;
+export const FQDN_CANONICAL = 4;
+export const FQDN_NO_UPDATE = 8;
+
 /** Option 81 (RFC 4702 section 2). The name is in canonical form where the flag E says so, else bare text. */
 export interface ClientFqdn {
-  /** S 1: the server updates the A record. O 2: it overrode S. E 4: canonical wire form. N 8: it updates nothing. */
+  /** {@link FQDN_SERVER} and its like; 2 (O): the server overrode the client's S. */
   readonly flags: number;
   readonly rcode1: number;
   readonly rcode2: number;
@@ -127,8 +132,6 @@ const classlessRoute: Pick<Codec<DhcpRoute>, 'decode' | 'encode'> = {
       .bytes(ipv4Bytes(via)),
 };
 
-const canonicalName = 4;
-
 function onlyName(reader: ByteReader): string {
   const [name = '', ...more] = decodeNames(new ByteReader(reader.rest()));
   return more.length === 0 ? name : reader.fail('more than one name');
@@ -138,12 +141,12 @@ const fqdn: Codec<ClientFqdn> = {
   code: 81,
   decode: (reader) => {
     const [flags, rcode1, rcode2] = [reader.u8(), reader.u8(), reader.u8()];
-    const isCanonical = (flags & canonicalName) !== 0;
+    const isCanonical = (flags & FQDN_CANONICAL) !== 0;
     return { flags, rcode1, rcode2, name: isCanonical ? onlyName(reader) : decodeText(reader.rest()) };
   },
   encode: (writer, { flags, rcode1, rcode2, name }) => {
     writer.u8(flags).u8(rcode1).u8(rcode2);
-    if ((flags & canonicalName) !== 0) encodeNames(writer, [name]);
+    if ((flags & FQDN_CANONICAL) !== 0) encodeNames(writer, [name]);
     else writer.bytes(encodeText(name));
   },
 };
