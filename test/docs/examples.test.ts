@@ -26,11 +26,18 @@ test('every block says its language', () => {
 
 for (const [where, block] of blocksOf('yaml')) {
   const [name = '', refused] = block.words;
+  const isPlainCompose = name === 'compose.yaml';
   const isConfiguration = name.startsWith('landline');
   test(`${where}: ${name} is ${refused === undefined ? 'right' : 'refused, as the page says'}`, () => {
     const parse = (): void => {
       if (isConfiguration) parseConfiguration(block.text, name);
-      else parseEnvironment(block.text, { file: name, directory: '/', variables: {} });
+      else
+        parseEnvironment(block.text, {
+          file: name,
+          directory: '/',
+          variables: {},
+          overrides: isPlainCompose ? { network: 'office' } : {},
+        });
     };
     if (refused === undefined) parse();
     else assert.throws(parse, (error) => error instanceof LandlineError && error.code === 'FILE_INVALID');

@@ -5,6 +5,7 @@
  *     ```yaml shop.yaml refused     the same, and it is refused
  *     ```sh host                    runs on the machine `host` of the office, and ends with 0
  *     ```sh host exit 1             the same, and ends with 1
+ *     ```sh host docker             the same, in an office whose host has a Docker; in a test of its own
  *     ```sh setup                   is for a developer's or an administrator's own machine, and is not run
  *     ```text output                what the block before it prints, stdout and stderr together
  *     ```json output                the same, one JSON document; its shape and its steady values count
@@ -24,6 +25,8 @@ export interface CommandStep {
   readonly kind: 'command';
   readonly line: number;
   readonly machine: string;
+  /** Its host has a Docker, and the images that the documents name. */
+  readonly needsDocker: boolean;
   readonly script: string;
   readonly status: number;
   readonly output?: { readonly kind: 'text' | 'json'; readonly text: string };
@@ -55,10 +58,12 @@ function fileStep(block: CodeBlock, bad: (says: string) => Error): FileStep {
 }
 
 function commandStep(block: CodeBlock, bad: (says: string) => Error): CommandStep {
-  const [machine = '', word, status, ...more] = block.words;
+  const [machine = '', ...words] = block.words;
+  const needsDocker = words[0] === 'docker';
+  const [word, status, ...more] = needsDocker ? words.slice(1) : words;
   const wellFormed = word === undefined || (word === 'exit' && /^\d+$/.test(status ?? '') && more.length === 0);
-  if (!machines.includes(machine) || !wellFormed) throw bad('write ```sh MACHINE [exit N], or ```sh setup');
-  return { kind: 'command', line: block.line, machine, script: block.text, status: Number(status ?? 0) };
+  if (!machines.includes(machine) || !wellFormed) throw bad('write ```sh MACHINE [docker] [exit N], or ```sh setup');
+  return { kind: 'command', line: block.line, machine, needsDocker, script: block.text, status: Number(status ?? 0) };
 }
 
 /** The range of the lab's DHCP server, which chooses by who asks. */
