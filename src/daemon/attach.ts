@@ -15,7 +15,7 @@ import { type Host, type Inside, isKernelError, type Link, type Route } from '..
 import { formatIpv4 } from '../net/ipv4.ts';
 import { macFromDigest } from '../net/mac.ts';
 import { arpAnnouncement, encodeArp } from '../wire/arp/arp.ts';
-import { addChild, findParent, retireElsewhere, undoChild } from './child.ts';
+import { addChild, type Child, findParent, retireElsewhere, undoChild } from './child.ts';
 import { type Ears, openEars } from './ears.ts';
 import type { Forwarding } from './forwarding.ts';
 import { setIpv6 } from './ipv6.ts';
@@ -35,7 +35,10 @@ export interface AttachWish {
   readonly target: string;
 }
 
-/** How long it took, in milliseconds: `attachMs` from the first kernel request to the announcement, without the probe. */
+/**
+ * How long it took, in milliseconds: `attachMs` from the first kernel request to the announcement, without the probe and
+ * without the wait for links that were asked for before.
+ */
 export interface AttachTimes {
   readonly attachMs: number;
   readonly probeMs: number;
@@ -96,7 +99,8 @@ async function attachOnce(host: Host, forwarding: Forwarding, asked: AttachWish)
   adding.catch(() => undefined);
   try {
     const probeMs = await host.within(wish.netns, async (inside) => configure(host, forwarding, wish, inside, await adding));
-    return { attachMs: performance.now() - begin - probeMs, probeMs };
+    const { queuedMs } = await adding;
+    return { attachMs: performance.now() - begin - probeMs - queuedMs, probeMs };
   } catch (error) {
     const ends = await adding;
     const gone = isKernelError(error, 'ENODEV')
@@ -161,11 +165,11 @@ const oldGenerationMs = 2000;
 const macRetryMs = 40;
 
 /** A new veth, or the child of a NIC, which has no end on the host. */
-type Ends = Veth | { readonly peer: number };
+type Ends = Veth | Child;
 
 async function addEnds(host: Host, wish: PlugWish, ground: Link): Promise<Ends> {
   const { endpoint } = wish;
-  return isChild(endpoint) ? { peer: await addChild(host, { ...wish, endpoint }, ground) } : addVeth(host, wish, ground);
+  return isChild(endpoint) ? addChild(host, { ...wish, endpoint }, ground) : addVeth(host, wish, ground);
 }
 
 function undoEnds(host: Host, wish: Pick<PlugWish, 'netns'>, ends: Ends, first: unknown): Promise<unknown> {
@@ -190,6 +194,8 @@ export interface Veth {
   readonly name: string;
   readonly index: number;
   readonly peer: number;
+  /** How long it waited for its turn, in milliseconds. */
+  readonly queuedMs: number;
 }
 
 /**
@@ -215,7 +221,7 @@ async function addVeth(host: Host, wish: PlugWish, bridge: Link): Promise<Veth> 
       up: true,
       peer,
     });
-    return { name, index: added.index, peer: added.peer ?? 0 };
+    return { name, index: added.index, peer: added.peer ?? 0, queuedMs: added.queuedMs };
   } catch (error) {
     throw await takeBack(host, name, addRefusal(error, wish));
   }

@@ -33,15 +33,24 @@ export async function findParent(host: Host, network: string, { kind, link: name
   return parent;
 }
 
-/** Makes the link inside of the sandbox, ours by its group from the first moment. @returns its index there */
-export async function addChild(host: Host, wish: ChildWish, parent: Link): Promise<number> {
+/** A new link in the sandbox. */
+export interface Child {
+  /** Its index there. */
+  readonly peer: number;
+  /** How long it waited for its turn, in milliseconds. */
+  readonly queuedMs: number;
+}
+
+/** Makes the link inside of the sandbox, ours by its group from the first moment. */
+export async function addChild(host: Host, wish: ChildWish, parent: Link): Promise<Child> {
   const { endpoint, netns, group } = wish;
   const { kind } = endpoint.parent;
   const mac = kind === 'macvlan' ? { mac: endpoint.mac } : {};
   const place = { name: endpoint.interface, parent: parent.index, netns };
   try {
-    const { index } = await host.kernel.addLink({ kind, ...place, ...mac, mtu: parent.mtu, group, alias: formatMark(wish.mark) });
-    return index;
+    const alias = formatMark(wish.mark);
+    const added = await host.kernel.addLink({ kind, ...place, ...mac, mtu: parent.mtu, group, alias });
+    return { peer: added.index, queuedMs: added.queuedMs };
   } catch (error) {
     throw await takeBackHalfMade(host, wish, childRefusal(error, wish));
   }

@@ -50,7 +50,7 @@ export async function attachPrivate(host: Host, wish: PrivateWish): Promise<Atta
   try {
     await configureHostEnd(host, wish, veth);
     await configureSandbox(host, wish, veth.peer);
-    return { attachMs: performance.now() - begin, probeMs: 0 };
+    return { attachMs: performance.now() - begin - veth.queuedMs, probeMs: 0 };
   } catch (error) {
     const gone = isKernelError(error, 'ENODEV')
       ? new LandlineError('TARGET_GONE', { target: wish.target }, { cause: error })
@@ -68,7 +68,7 @@ async function addVeth(host: Host, wish: PrivateWish): Promise<Veth> {
   try {
     const alias = formatMark(wish.mark);
     const added = await host.kernel.addLink({ kind: 'veth', name, mac, mtu: endpoint.mtu, group, alias, up: true, peer });
-    return { name, index: added.index, peer: added.peer ?? 0 };
+    return { name, index: added.index, peer: added.peer ?? 0, queuedMs: added.queuedMs };
   } catch (error) {
     throw await takeBack(host, name, addRefusal(error, wish));
   }

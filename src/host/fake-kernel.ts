@@ -186,7 +186,7 @@ export function fakeKernel({ netns, tell, find }: FakeKernelParts): Kernel {
         checkUp(link, describeAddLink(spec));
         setUp(link, true, tell);
       }
-      return { index: link.index, ...(link.peer === undefined ? {} : { peer: link.peer.index }) };
+      return { index: link.index, ...(link.peer === undefined ? {} : { peer: link.peer.index }), queuedMs: 0 };
     },
     setLink: async (index, change) => setLink(index, change),
     deleteLink: async (index) => {

@@ -100,6 +100,8 @@ export interface AddedLink {
   readonly index: number;
   /** Index of a veth's other end, in its own namespace. */
   readonly peer?: number;
+  /** How long it waited for links that were asked for before, in milliseconds. */
+  readonly queuedMs: number;
 }
 
 /** What of a link is to change; `controller: 0` takes a port off its bridge. */

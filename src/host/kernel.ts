@@ -78,14 +78,14 @@ export function kernelOn(socket: Transactions, lanes: readonly Transactions[] = 
     withNetnsFd(netns, async (fd = 0) => {
       // Refused where it has a number already, which is as good.
       socket.tryNow([nameNamespaceRequest(fd)]);
-      await socket.change(addLinkRequest(spec, fd));
+      const { queuedMs } = await socket.change(addLinkRequest(spec, fd));
       const there = inNetns(fd, openRtnetlink);
       try {
         const kernel = kernelOn(there);
         const link = await kernel.getLink(spec.name);
         if (link === undefined) throw new KernelError(`ip link show dev ${spec.name}`, 'ENODEV');
         if (spec.alias !== undefined) await markOrDelete(kernel, link.index, spec.alias);
-        return { index: link.index };
+        return { index: link.index, queuedMs };
       } finally {
         await there.close();
       }
@@ -94,12 +94,13 @@ export function kernelOn(socket: Transactions, lanes: readonly Transactions[] = 
   const addLink = async (spec: LinkSpec): Promise<AddedLink> => {
     if (spec.kind !== 'veth' && spec.kind !== 'bridge' && spec.netns !== undefined) return addChild(spec, spec.netns);
     const peerNetns = spec.kind === 'veth' ? spec.peer.netns : undefined;
-    const echoes = await withNetnsFd(peerNetns, (fd) => socket.change(addLinkRequest(spec, fd)));
-    const links = echoes.map((it) => toLink(decodeLink(it.payload)));
+    const { replies, queuedMs } = await withNetnsFd(peerNetns, (fd) => socket.change(addLinkRequest(spec, fd)));
+    const links = replies.map((it) => toLink(decodeLink(it.payload)));
     const link = links.find((it) => it.name === spec.name) ?? (await getLink(spec.name));
     if (link === undefined) throw new KernelError(`ip link show dev ${spec.name}`, 'ENODEV');
     if (spec.alias !== undefined) await setAlias(link.index, spec.alias);
-    return { index: link.index, ...(link.peer === undefined || spec.kind !== 'veth' ? {} : { peer: link.peer }) };
+    const peer = link.peer === undefined || spec.kind !== 'veth' ? {} : { peer: link.peer };
+    return { index: link.index, ...peer, queuedMs };
   };
 
   /** A link whose alias is refused does not stay. */

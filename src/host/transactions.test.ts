@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { readCaptures } from '../../test/support/captures.ts';
 import {
   decodeMessages,
@@ -101,7 +102,7 @@ test('what a change echoes comes back with its acknowledgement', async () => {
   const [echo] = captured('link-show-veth.reply');
   assert.ok(echo !== undefined);
   const { channel } = kernel((asked) => [...says(echo)(asked), ...acknowledge(0)(asked)]);
-  const replies = await transactions(channel).change(request);
+  const { replies } = await transactions(channel).change(request);
   assert.deepEqual(
     replies.map((it) => it.payload),
     [echo.payload],
@@ -219,6 +220,20 @@ test('closing waits for what is under way, and refuses what waits behind it', as
   assert.equal(it.closed, true);
   assert.equal(it.requests.length, 1);
   assert.throws(() => socket.get(request), /the netlink socket is closed/);
+});
+
+test('a change tells how long it waited behind others, and not how long it took itself', async () => {
+  const it = kernel(acknowledge(0), acknowledge(0));
+  const socket = transactions({
+    ...it.channel,
+    sendAsync: async (bytes) => {
+      await sleep(20);
+      it.channel.sendNow(bytes);
+    },
+  });
+  const [first, second] = await Promise.all([socket.change(request), socket.change(request)]);
+  assert.ok(first.queuedMs < 10, `${first.queuedMs}`);
+  assert.ok(second.queuedMs >= 19, `${second.queuedMs}`);
 });
 
 test('a refused change does not hold up the next', async () => {

@@ -47,11 +47,19 @@ export interface Channel {
   close(): void;
 }
 
+/** What came of a change. */
+export interface Changed {
+  /** What it echoes (NLM_F_ECHO). */
+  readonly replies: readonly NetlinkMessage[];
+  /** How long it waited for those before it, in milliseconds. */
+  readonly queuedMs: number;
+}
+
 export interface Transactions {
   /** How many changes are under way or wait for their turn. */
   readonly waiting: number;
-  /** Makes a change and waits for its acknowledgement; what it echoes (NLM_F_ECHO) comes back. @throws KernelError */
-  change(request: Request): Promise<readonly NetlinkMessage[]>;
+  /** Makes a change and waits for its acknowledgement. @throws KernelError */
+  change(request: Request): Promise<Changed>;
   /**
    * Changes that take the kernel some microseconds, in one send on the calling thread; all of them run, and the first
    * refusal is thrown. @throws KernelError
@@ -142,10 +150,15 @@ export function transactions(channel: Channel): Transactions {
     return it.replies;
   };
 
-  const change = (request: Request): Promise<readonly NetlinkMessage[]> => {
+  const change = (request: Request): Promise<Changed> => {
+    const asked = performance.now();
+    const run = async (): Promise<Changed> => {
+      const queuedMs = performance.now() - asked;
+      return { replies: await changeOne(request), queuedMs };
+    };
     waiting += 1;
     // Where nothing is under way it is sent before this returns: its caller has work for the meantime.
-    const answered = waiting === 1 ? changeOne(request) : lastChange.then(() => changeOne(request));
+    const answered = waiting === 1 ? run() : lastChange.then(run);
     const mine = answered.finally(() => {
       waiting -= 1;
     });
