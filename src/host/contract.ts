@@ -156,7 +156,7 @@ function linkStories(story: Story, addSandbox: AddSandbox): void {
     const added = await host.kernel.addLink({ kind: 'veth', name: 'll0', mac, mtu: 1400, group: 76, controller: bridge, peer });
     const outside = await linkNamed(host.kernel, 'll0');
     const inside = await host.within(path, ({ kernel }) => linkNamed(kernel, 'eth0'));
-    assert.deepEqual(added, { index: outside.index, peer: inside.index });
+    assert.deepEqual([added.index, added.peer], [outside.index, inside.index]);
     const down = { mtu: 1400, up: false, carrier: false, kind: 'veth' };
     const port = { controller: bridge, portState: 'disabled' };
     assert.deepEqual(outside, { ...down, ...port, index: added.index, name: 'll0', mac, group: 76, peer: inside.index });

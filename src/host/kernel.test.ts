@@ -40,13 +40,13 @@ const spec = { kind: 'veth', name: 'll0', peer: { name: 'eth0' } } as const;
 
 test('a kernel that echoes what it made is not asked again', async () => {
   const { on, requests } = kernel(true);
-  assert.deepEqual(await on.addLink(spec), { index: 3, peer: 2 });
+  assert.partialDeepStrictEqual(await on.addLink(spec), { index: 3, peer: 2 });
   assert.equal(requests.length, 1);
 });
 
 test('a kernel before 6.2 does not echo: the new link is looked up', async () => {
   const { on, requests } = kernel(false);
-  assert.deepEqual(await on.addLink(spec), { index: 3, peer: 2 });
+  assert.partialDeepStrictEqual(await on.addLink(spec), { index: 3, peer: 2 });
   assert.deepEqual(
     requests.map((it) => it.type === RTM_GETLINK),
     [false, true],
