@@ -165,9 +165,9 @@ function addSubnetRoute(link: FakeLink, address: Prefix, tell: Tell): void {
 export const isSamePrefix = (a: Prefix, b: Prefix): boolean => a.address === b.address && a.length === b.length;
 
 export function removeRoutes(netns: FakeNetns, goes: (route: Route) => boolean, tell: Tell): number {
-  const gone = removeFrom(netns.routes, goes);
-  for (let count = 0; count < gone; count += 1) tell({ kind: 'route', change: 'deleted' });
-  return gone;
+  const gone = removedFrom(netns.routes, goes);
+  for (const { source } of gone) tell({ kind: 'route', change: 'deleted', ...(source === undefined ? {} : { source }) });
+  return gone.length;
 }
 
 /** The link through which a neighbour is reached directly. */

@@ -55,6 +55,29 @@ const c = {
   umount2: libc.func('int umount2(const char *target, int flags)'),
 };
 
+/**
+ * So many calls are with the pool at once, and others wait here: koffi holds memory for each, and throws at the 257th.
+ * It is as many as the pool may have threads.
+ */
+const mostWithPool = 16;
+const forPool: (() => void)[] = [];
+let withPool = 0;
+
+/** Hands a call over once there is room; to be told when it is done. In the order of asking. */
+function callAsync(call: () => void): void {
+  if (withPool >= mostWithPool) forPool.push(call);
+  else {
+    withPool += 1;
+    call();
+  }
+}
+
+function calledAsync(): void {
+  withPool -= 1;
+  const next = forPool.shift();
+  if (next !== undefined) callAsync(next);
+}
+
 const namesByErrno = new Map(Object.entries(os.constants.errno).map(([name, number]) => [number, name]));
 // What Node has no name for, or two names.
 namesByErrno.set(11, 'EAGAIN');
@@ -105,12 +128,15 @@ export function sendNow(fd: number, buffer: Uint8Array): void {
 /** send(2) on a pool thread, for requests that wait for the kernel's rtnl lock: creating and deleting. */
 export function sendAsync(fd: number, buffer: Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
-    c.send.async(fd, buffer, buffer.length, 0, (error: unknown, sent: number) => {
-      // koffi keeps the errno of the pool thread for its callback.
-      if (sent < 0) reject(new KernelError('send', errnoName(koffi.errno())));
-      else if (error instanceof Error) reject(error);
-      else resolve();
-    });
+    callAsync(() =>
+      c.send.async(fd, buffer, buffer.length, 0, (error: unknown, sent: number) => {
+        // koffi keeps the errno of the pool thread for its callback.
+        if (sent < 0) reject(new KernelError('send', errnoName(koffi.errno())));
+        else if (error instanceof Error) reject(error);
+        else resolve();
+        calledAsync();
+      }),
+    );
   });
 }
 
@@ -139,8 +165,13 @@ export function openMemory(name: string): number {
 /** close(2) on a pool thread, for a socket whose last close waits for the kernel. */
 export function closeAsync(fd: number): Promise<void> {
   return new Promise((resolve) => {
-    // The fd is gone whatever close says.
-    c.close.async(fd, () => resolve());
+    callAsync(() =>
+      // The fd is gone whatever close says.
+      c.close.async(fd, () => {
+        resolve();
+        calledAsync();
+      }),
+    );
   });
 }
 

@@ -271,7 +271,8 @@ export type KernelEvent =
   /** What a bridge says of a port that changed its state has neither kind, alias nor group. */
   | { readonly kind: 'link'; readonly change: 'new' | 'deleted'; readonly link: Link }
   | { readonly kind: 'address'; readonly change: 'new' | 'deleted'; readonly address: LinkAddress }
-  | { readonly kind: 'route'; readonly change: 'new' | 'deleted' }
+  /** With the address that it sends from, where it names one: such a route goes with its address. */
+  | { readonly kind: 'route'; readonly change: 'new' | 'deleted'; readonly source?: Ipv4 }
   | { readonly kind: 'address6'; readonly change: 'new' | 'deleted' }
   | { readonly kind: 'rule'; readonly change: 'new' | 'deleted' }
   /** Events were lost (ENOBUFS): look at everything again. */

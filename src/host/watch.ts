@@ -112,7 +112,9 @@ function toEvents(message: NetlinkMessage): readonly KernelEvent[] {
       const route = decodeRoute(message.payload);
       const isKernels = route.family === AF_INET6 && route.protocol === RTPROT_KERNEL;
       if (![AF_INET, AF_INET6].includes(route.family) || route.table === RT_TABLE_LOCAL || isKernels) return [];
-      return [{ kind: 'route', change: message.type === RTM_DELROUTE ? 'deleted' : 'new' }];
+      const source = route.family === AF_INET ? route.attributes.number('RTA_PREFSRC') : undefined;
+      const change = message.type === RTM_DELROUTE ? 'deleted' : 'new';
+      return [{ kind: 'route', change, ...(source === undefined ? {} : { source }) }];
     }
     case RTM_NEWRULE:
     case RTM_DELRULE:
