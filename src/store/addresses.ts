@@ -1,7 +1,7 @@
 /** Taking, giving back and promising addresses: what `core/ipam` decided, written down. */
 import type { DatabaseSync } from 'node:sqlite';
 import { choose, mayReserve, restMs } from '../core/ipam/index.ts';
-import type { Lease, LeaseTerms } from '../core/model.ts';
+import type { Lease } from '../core/model.ts';
 import { LandlineError } from '../errors.ts';
 import { formatIpv4, type Ipv4 } from '../net/ipv4.ts';
 import { pruneHistory } from './history.ts';
@@ -40,10 +40,8 @@ export function openAddresses(database: DatabaseSync, pages: Pages, write: <T>(b
     if (quarantineMs > 0) pages.rest(restOf(lease, now + quarantineMs));
   };
 
-  const held = ({ environment, interface: link }: Pick<Lease, 'environment' | 'interface'>): Lease | undefined => {
-    const row = firstRow<LeaseRow>(select.ofEndpoint, environment, link);
-    return row === undefined ? undefined : leaseIn(row);
-  };
+  const held = ({ environment, interface: link }: Pick<Lease, 'environment' | 'interface'>): Lease | undefined =>
+    pages.leasesOf(environment).find((it) => it.interface === link);
 
   const lastAddress: Addresses['lastAddress'] = ({ environment, interface: link, network }) =>
     firstRow<{ address: Ipv4 }>(select.last, environment, link, network)?.address;
@@ -77,14 +75,14 @@ export function openAddresses(database: DatabaseSync, pages: Pages, write: <T>(b
           pages.addLease(lease);
         });
     },
-    leases: () => allRows<LeaseRow>(select.all).map(leaseIn),
-    leasesOf: (environment) => allRows<LeaseRow>(select.ofEnvironment, environment).map(leaseIn),
+    leases: pages.leases,
+    leasesOf: pages.leasesOf,
     release: ({ environment, interface: link, now, quarantineMs }) => {
       const lease = held({ environment, interface: link });
       if (lease !== undefined) write(() => end(lease, now, quarantineMs));
     },
     giveBack: ({ name, now, quarantineMs, keepAddresses }) => {
-      for (const lease of allRows<LeaseRow>(select.ofEnvironment, name).map(leaseIn)) {
+      for (const lease of pages.leasesOf(name)) {
         const isOurs = lease.source !== 'dhcp';
         end(lease, now, keepAddresses || !isOurs ? 0 : quarantineMs);
         if (keepAddresses && isOurs && !pages.of(lease.network).reservations.has(lease.address)) {
@@ -135,25 +133,13 @@ const restOf = ({ network, address, environment }: Lease, until: number): Quaran
 
 const isSameEndpoint = (a: Lease, b: Lease): boolean => a.environment === b.environment && a.interface === b.interface;
 
-/** Terms are JSON in the file. */
-type LeaseRow = Omit<Lease, 'terms'> & { readonly terms?: string };
-
-function leaseIn({ terms, ...lease }: LeaseRow): Lease {
-  // Only pages.ts writes this column.
-  return terms === undefined ? lease : { ...lease, terms: JSON.parse(terms) as LeaseTerms };
-}
-
 const isSameAddress = (a: Lease, b: Lease): boolean => a.network === b.network && a.address === b.address;
 
 const isSameLease = (a: Lease, b: Lease): boolean => isSameAddress(a, b) && a.mac === b.mac && a.source === b.source;
 
 function prepareSelects(database: DatabaseSync) {
-  const lease = 'SELECT network, address, environment, interface, mac, source, since, terms FROM leases WHERE ended IS NULL';
   const reservation = 'SELECT network, address, holder, note, since FROM reservations';
   return {
-    all: database.prepare(`${lease} ORDER BY network, address`),
-    ofEnvironment: database.prepare(`${lease} AND environment = ? ORDER BY interface`),
-    ofEndpoint: database.prepare(`${lease} AND environment = ? AND interface = ?`),
     last: database.prepare(
       'SELECT address FROM leases WHERE environment = ? AND interface = ? AND network = ? ORDER BY id DESC LIMIT 1',
     ),

@@ -1,13 +1,13 @@
 /**
- * Who has which address now: the rows of leases, reservations and quarantine, and the same in memory for each network,
- * so that a pool of 65,536 is searched without reading it from the file at every ask.
+ * Who has which address now: the rows of leases, reservations and quarantine, and the same in memory, so that a pool of
+ * 65,536 is searched, and hundreds of environments are looked at, without reading the file at every ask.
  *
  * The file is the truth. The pages are changed with it, inside its transactions; when one is undone, {@link Pages.forget}
  * drops them, and they are read again. That they cannot go stale otherwise rests on the lock: one writer.
  */
 import type { DatabaseSync } from 'node:sqlite';
 import { addAddress, deleteAddress, mergeRanges, type Ranges } from '../core/ipam/index.ts';
-import type { Lease } from '../core/model.ts';
+import type { Lease, LeaseTerms } from '../core/model.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
 import type { Quarantine, Reservation } from './index.ts';
 import { allRows } from './rows.ts';
@@ -31,6 +31,10 @@ interface OpenPage extends Page {
 /** The changing calls are for the inside of a transaction. */
 export interface Pages {
   of(network: string): Page;
+  /** All that are held, by network and address. */
+  leases(): readonly Lease[];
+  /** By interface. */
+  leasesOf(environment: string): readonly Lease[];
   /** Opens a lease, and ends the quarantine of its address. Returns the number of its line in the history. */
   addLease(lease: Lease): number;
   endLease(lease: Lease, now: number): void;
@@ -45,18 +49,47 @@ export interface Pages {
 
 export function openPages(database: DatabaseSync): Pages {
   const pages = new Map<string, OpenPage>();
-  const read = preparePage(database);
+  const readPage = preparePage(database);
+  const readLeases = prepareLeases(database);
   const run = prepareChanges(database);
+  /** By environment; undefined: to be read. */
+  let held: Map<string, readonly Lease[]> | undefined;
+  let sorted: readonly Lease[] | undefined;
+
+  const leases = (): Map<string, readonly Lease[]> => {
+    held ??= new Map(Map.groupBy(readLeases(), (it) => it.environment));
+    return held;
+  };
 
   const page = (network: string): OpenPage => {
-    const known = pages.get(network) ?? read(network);
+    const known = pages.get(network) ?? readPage(network, allLeases());
     pages.set(network, known);
     return known;
   };
 
+  const allLeases = (): readonly Lease[] => {
+    sorted ??= [...leases().values()].flat().sort(byAddress);
+    return sorted;
+  };
+
+  /** The one lease of an endpoint, or none. */
+  const noteLease = ({ environment, interface: link }: Lease, now: readonly Lease[]): void => {
+    const others = (leases().get(environment) ?? []).filter((it) => it.interface !== link);
+    const all = [...others, ...now].sort((a, b) => (a.interface < b.interface ? -1 : 1));
+    if (all.length === 0) leases().delete(environment);
+    else leases().set(environment, all);
+    sorted = undefined;
+  };
+
   return {
     of: page,
-    forget: () => pages.clear(),
+    leases: allLeases,
+    leasesOf: (environment) => leases().get(environment) ?? [],
+    forget: () => {
+      pages.clear();
+      held = undefined;
+      sorted = undefined;
+    },
     addLease: (it) => {
       run.deleteRest.run(it.network, it.address);
       const { lastInsertRowid } = run.addLease.run(
@@ -69,6 +102,7 @@ export function openPages(database: DatabaseSync): Pages {
         it.since,
         termsText(it),
       );
+      noteLease(it, [it]);
       const changed = page(it.network);
       changed.resting.delete(it.address);
       changed.leases.set(it.address, it);
@@ -77,10 +111,12 @@ export function openPages(database: DatabaseSync): Pages {
     },
     renewLease: (it) => {
       run.renewLease.run(termsText(it), it.environment, it.interface);
+      noteLease(it, [it]);
       page(it.network).leases.set(it.address, it);
     },
     endLease: (it, now) => {
       run.endLease.run(now, it.environment, it.interface);
+      noteLease(it, []);
       const changed = page(it.network);
       changed.leases.delete(it.address);
       changed.leased = deleteAddress(changed.leased, it.address);
@@ -102,13 +138,11 @@ export function openPages(database: DatabaseSync): Pages {
 
 const termsText = ({ terms }: Lease): string | null => (terms === undefined ? null : JSON.stringify(terms));
 
-function preparePage(database: DatabaseSync): (network: string) => OpenPage {
-  const leases = database.prepare(`SELECT network, address, environment, interface, mac, source, since
-    FROM leases WHERE network = ? AND ended IS NULL`);
+function preparePage(database: DatabaseSync): (network: string, all: readonly Lease[]) => OpenPage {
   const reservations = database.prepare('SELECT address, holder FROM reservations WHERE network = ?');
   const resting = database.prepare('SELECT network, address, environment, until FROM quarantine WHERE network = ?');
-  return (network) => {
-    const held = allRows<Lease>(leases, network);
+  return (network, all) => {
+    const held = all.filter((it) => it.network === network);
     const promised = allRows<Pick<Reservation, 'address' | 'holder'>>(reservations, network);
     return {
       leases: new Map(held.map((it) => [it.address, it])),
@@ -118,6 +152,24 @@ function preparePage(database: DatabaseSync): (network: string) => OpenPage {
     };
   };
 }
+
+/** Terms are JSON in the file. */
+type LeaseRow = Omit<Lease, 'terms'> & { readonly terms?: string };
+
+/** Those that are held, by interface. */
+function prepareLeases(database: DatabaseSync): () => Lease[] {
+  const select = database.prepare(`SELECT network, address, environment, interface, mac, source, since, terms
+    FROM leases WHERE ended IS NULL ORDER BY interface`);
+  return () => allRows<LeaseRow>(select).map(leaseIn);
+}
+
+function leaseIn({ terms, ...lease }: LeaseRow): Lease {
+  // Only this file writes the column.
+  return terms === undefined ? lease : { ...lease, terms: JSON.parse(terms) as LeaseTerms };
+}
+
+const byAddress = (a: Lease, b: Lease): number =>
+  a.network === b.network ? a.address - b.address : a.network < b.network ? -1 : 1;
 
 function prepareChanges(database: DatabaseSync) {
   return {
