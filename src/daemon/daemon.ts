@@ -116,13 +116,13 @@ export function daemonOn(world: World, environments: Environments, keeper: Conta
     renewLeases: async (name, link) => {
       environments.require(name);
       await world.leases.renew(name, link);
-      return leaseRows(world).filter((it) => it.environment === name && (link ?? it.interface) === it.interface);
+      return leaseRows(world, name, link);
     },
     releaseLeases: async (name, link) => {
       environments.require(name);
       await world.leases.giveUp(name, link);
       await environments.loop(name).converge();
-      return leaseRows(world).filter((it) => it.environment === name && (link ?? it.interface) === it.interface);
+      return leaseRows(world, name, link);
     },
     metrics: () => metricsText(world),
     events: (environment, signal) =>

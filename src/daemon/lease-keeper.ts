@@ -6,6 +6,7 @@
  * daemon; only `release` tells a server that an address is free. It touches no link: whoever it wakes does that.
  */
 import { randomInt } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { knownLease, newLease, step, wakeAt } from '../core/dhcp/machine.ts';
 import type { DhcpClient, DhcpEffect, DhcpEvent, DhcpLease, Grant, Ignored } from '../core/dhcp/model.ts';
 import { grantOf } from '../core/dhcp/model.ts';
@@ -85,7 +86,8 @@ export interface LeaseKeeper {
   giveUp(environment: string, link?: string): Promise<void>;
   /** What stands in the way of an environment's leases; those without an address first. */
   problems(environment: string): readonly LandlineError[];
-  standings(): readonly LeaseStanding[];
+  /** All, or those of one environment. */
+  standings(environment?: string): readonly LeaseStanding[];
   /** Undefined for an endpoint that leases nothing. */
   standing(endpoint: Endpoint): LeaseStanding | undefined;
   readonly counts: LeaseCounts;
@@ -109,11 +111,10 @@ interface Held {
   slot?: number;
 }
 
-const keyOf = (it: Endpoint): string => `${it.environment}/${it.interface}`;
-
 export function openLeaseKeeper(world: Pick<World, 'host' | 'store' | 'events' | 'netnsFolder'>): LeaseKeeper {
   const { host, store, events } = world;
-  const all = new Map<string, Held>();
+  /** By environment, then by link. */
+  const all = new Map<string, Map<string, Held>>();
   const pacers = new Map<string, Pacer>();
   const counts = { sent: new Map(), heard: new Map(), ignored: new Map(), lost: new Map(), bound: 0, renewed: 0 };
   let closed = false;
@@ -121,8 +122,12 @@ export function openLeaseKeeper(world: Pick<World, 'host' | 'store' | 'events' |
 
   const count = <K>(counter: Map<K, number>, what: K): void => void counter.set(what, (counter.get(what) ?? 0) + 1);
 
+  const find = (it: Endpoint): Held | undefined => all.get(it.environment)?.get(it.interface);
+
   const held = (environment: string, link?: string): Held[] =>
-    [...all.values()].filter((it) => it.wish.environment === environment && (link ?? it.wish.interface) === it.wish.interface);
+    [...(all.get(environment)?.values() ?? [])].filter((it) => (link ?? it.wish.interface) === it.wish.interface);
+
+  const everyone = (): Held[] => [...all.values()].flatMap((links) => [...links.values()]);
 
   const pacerOf = ({ name, dhcp = defaultLeasing }: Network): Pacer => {
     // Of another rate it is another pacer.
@@ -130,6 +135,12 @@ export function openLeaseKeeper(world: Pick<World, 'host' | 'store' | 'events' |
     const pacer = pacers.get(key) ?? openPacer(dhcp.rate);
     pacers.set(key, pacer);
     return pacer;
+  };
+
+  /** Waits for a slot of a message that nobody's clock has asked for. */
+  const awaitSlot = async ({ wish }: Held): Promise<void> => {
+    const now = bootNow();
+    await sleep(pacerOf(wish.network).take(now) - now);
   };
 
   const dice = () => ({ xid: randomInt(2 ** 32), jitter: Math.random() });
@@ -155,7 +166,7 @@ export function openLeaseKeeper(world: Pick<World, 'host' | 'store' | 'events' |
   // The machine.
 
   const handle = (it: Held, event: Omit<DhcpEvent, 'dice'>): void => {
-    if (closed || all.get(keyOf(it.wish)) !== it) return;
+    if (closed || find(it.wish) !== it) return;
     const before = it.lease;
     // The kind tells the rest of the event.
     const { lease, effects } = step(before, { ...event, dice: dice() } as DhcpEvent, bootNow());
@@ -200,16 +211,19 @@ export function openLeaseKeeper(world: Pick<World, 'host' | 'store' | 'events' |
     const due = wakeAt(it.lease) ?? Number.POSITIVE_INFINITY;
     // Timers are of another clock, and may be early by a little.
     if (now < due) return arm(it);
-    const pacer = pacerOf(it.wish.network);
-    const { name } = it.lease.phase;
-    // What is held comes before what is not.
-    if (name === 'bound' || name === 'renewing' || name === 'rebinding') pacer.take(now);
-    else {
-      it.slot ??= pacer.take(now);
-      if (now < it.slot) return arm(it);
-      delete it.slot;
-    }
+    // A DISCOVER is followed by a REQUEST, as soon as there is an offer.
+    const messages = it.lease.phase.name === 'init' ? 2 : 1;
+    // One from before the machine went on is nobody's.
+    if (it.slot === undefined || it.slot < due) it.slot = pacerOf(it.wish.network).take(now, messages);
+    if (now < it.slot && mayWait(it, it.slot - now)) return arm(it);
+    delete it.slot;
     handle(it, { kind: 'tick' });
+  };
+
+  /** What is held waits for a slot only as long as its lease allows: an eighth of what is left of it. */
+  const mayWait = (it: Held, ms: number): boolean => {
+    const ends = grantOf(it.lease)?.ends;
+    return ends === undefined || ms <= (ends.expiresAt - bootNow()) / 8;
   };
 
   // Messages.
@@ -330,7 +344,7 @@ export function openLeaseKeeper(world: Pick<World, 'host' | 'store' | 'events' |
     store.leasesOf(environment).find((it) => it.interface === link && it.network === network && it.source === 'dhcp');
 
   const want = (wish: DhcpWish): void => {
-    const there = all.get(keyOf(wish));
+    const there = find(wish);
     const isAnother =
       there !== undefined &&
       (there.lease.client.mac !== wish.client.mac ||
@@ -339,7 +353,8 @@ export function openLeaseKeeper(world: Pick<World, 'host' | 'store' | 'events' |
     if (isAnother) drop(there);
     const it = there === undefined || isAnother ? begin(wish) : there;
     const wasAttached = it.wish.attached;
-    all.set(keyOf(wish), it);
+    const links = all.get(wish.environment) ?? new Map<string, Held>();
+    all.set(wish.environment, links.set(wish.interface, it));
     it.wish = wish;
     it.lease = { ...it.lease, client: wish.client };
     if (!wish.attached) return;
@@ -352,7 +367,9 @@ export function openLeaseKeeper(world: Pick<World, 'host' | 'store' | 'events' |
   const drop = (it: Held): void => {
     clearTimeout(it.timer);
     closeTalk(it);
-    if (all.get(keyOf(it.wish)) === it) all.delete(keyOf(it.wish));
+    const { environment, interface: link } = it.wish;
+    if (find(it.wish) === it) all.get(environment)?.delete(link);
+    if (all.get(environment)?.size === 0) all.delete(environment);
   };
 
   /** Tells the server; from the sandbox where that is there, else from a link that is made for it. */
@@ -362,6 +379,7 @@ export function openLeaseKeeper(world: Pick<World, 'host' | 'store' | 'events' |
     const { effects } = step(lease, { kind: 'release', dice: dice() }, bootNow());
     for (const effect of effects) {
       if (effect.do !== 'send' || effect.to === undefined) continue;
+      await awaitSlot(it);
       count(counts.sent, 'release');
       const saying = { ...effect, to: effect.to };
       const address = formatIpv4(effect.from);
@@ -407,6 +425,7 @@ export function openLeaseKeeper(world: Pick<World, 'host' | 'store' | 'events' |
       const before = keptLease(environment, it.wish.interface, it.wish.network.name)?.terms?.grant.since;
       if (it.lease.phase.name === 'released')
         it.lease = newLease(it.wish.client, bootNow(), store.lastAddress({ ...it.wish, network: it.wish.network.name }));
+      await awaitSlot(it);
       handle(it, { kind: 'renew' });
       const end = performance.now() + renewalMs;
       const isDone = (): boolean =>
@@ -414,7 +433,7 @@ export function openLeaseKeeper(world: Pick<World, 'host' | 'store' | 'events' |
         keptLease(environment, it.wish.interface, it.wish.network.name)?.terms?.grant.since !== before;
       while (!isDone()) {
         if (performance.now() > end) throw unanswered(it);
-        await new Promise((resolve) => setTimeout(resolve, 20));
+        await sleep(20);
       }
     }
   };
@@ -494,7 +513,7 @@ export function openLeaseKeeper(world: Pick<World, 'host' | 'store' | 'events' |
   let drift = bootNow() - performance.now();
   const sleepCheck = setInterval(() => {
     const now = bootNow() - performance.now();
-    if (Math.abs(now - drift) > 500) for (const it of all.values()) arm(it);
+    if (Math.abs(now - drift) > 500) for (const it of everyone()) arm(it);
     drift = now;
   }, sleepCheckMs);
   sleepCheck.unref();
@@ -506,7 +525,7 @@ export function openLeaseKeeper(world: Pick<World, 'host' | 'store' | 'events' |
     giveUp,
     forget: (environment) => held(environment).forEach(drop),
     conflict: (endpoint, holder) => {
-      const it = all.get(keyOf(endpoint));
+      const it = find(endpoint);
       if (it === undefined) return;
       const grant = grantOf(it.lease) ?? it.expired;
       if (it.expired !== undefined) {
@@ -518,9 +537,9 @@ export function openLeaseKeeper(world: Pick<World, 'host' | 'store' | 'events' |
       handle(it, { kind: 'conflict' });
     },
     problems: (environment) => held(environment).flatMap((it) => problemOf(it) ?? []),
-    standings: () => [...all.values()].map(standingOf),
+    standings: (environment) => (environment === undefined ? everyone() : held(environment)).map(standingOf),
     standing: (endpoint) => {
-      const it = all.get(keyOf(endpoint));
+      const it = find(endpoint);
       return it === undefined ? undefined : standingOf(it);
     },
     counts,
@@ -530,7 +549,7 @@ export function openLeaseKeeper(world: Pick<World, 'host' | 'store' | 'events' |
     close: () => {
       closed = true;
       clearInterval(sleepCheck);
-      for (const it of all.values()) {
+      for (const it of everyone()) {
         clearTimeout(it.timer);
         closeTalk(it);
       }

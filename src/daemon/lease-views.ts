@@ -9,10 +9,11 @@ import type { World } from './world.ts';
 
 const isoTime = (ms: number | undefined): string | null => (ms === undefined ? null : new Date(ms).toISOString());
 
-/** By environment, then by link. */
-export function leaseRows(world: World): readonly LeaseRow[] {
+/** By environment, then by link: all, or those of an environment, or of one link of it. */
+export function leaseRows(world: World, environment?: string, link?: string): readonly LeaseRow[] {
   const key = (it: LeaseStanding): string => `${it.environment} ${it.interface}`;
-  return [...world.leases.standings()].sort((a, b) => (key(a) < key(b) ? -1 : 1)).map((it) => leaseRow(world, it));
+  const standings = world.leases.standings(environment).filter((it) => (link ?? it.interface) === it.interface);
+  return standings.sort((a, b) => (key(a) < key(b) ? -1 : 1)).map((it) => leaseRow(world, it));
 }
 
 function leaseRow(world: World, it: LeaseStanding): LeaseRow {

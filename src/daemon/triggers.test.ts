@@ -83,7 +83,7 @@ test('what happens to one environment wakes that one alone', async (t) => {
     await happen();
     const names = await it.woken();
     assert.ok(names.includes('shop'), `${what}: ${names}`);
-    // Deleting an address takes routes along, which may be anybody's.
+    // Deleting an address takes routes along that name none, and may be anybody's.
     if (!['the address is deleted', 'the link is deleted'].includes(what)) assert.deepEqual(names, ['shop'], what);
   }
 });
@@ -127,4 +127,38 @@ test('a burst of events is one look', async (t) => {
   for (let change = 0; change < 50; change += 1) await it.world.host.kernel.setLink(index, { mtu: 1400 + change });
   assert.deepEqual(await it.woken(), ['shop']);
   assert.equal(it.times() - before, 1);
+});
+
+test('a bridge that is only told of anew, as with each port that joins it, wakes nobody', async (t) => {
+  const it = await watched(t);
+  const link = await it.world.host.kernel.getLink('br0');
+  assert.ok(link);
+  it.host.tell({ kind: 'link', change: 'new', link });
+  await it.woken();
+  for (let port = 0; port < 5; port += 1) it.host.tell({ kind: 'link', change: 'new', link });
+  assert.deepEqual(await it.woken(), []);
+  it.host.tell({ kind: 'link', change: 'new', link: { ...link, mtu: 1400 } });
+  assert.deepEqual(await it.woken(), ['crm', 'shop']);
+});
+
+test('where there is a reason to look at everything all the time, looks have rests between them, and the last reason gets one', async (t) => {
+  const it = await watched(t);
+  // 202 environments rest for 808 ms.
+  for (let at = 0; at < 200; at += 1) it.world.store.putEnvironment(specOf(`more-${at}`, 'pool'), 'up', 0);
+  const looks: number[] = [];
+  for (let reason = 0; reason < 10; reason += 1) {
+    it.host.tell({ kind: 'route', change: 'deleted' });
+    looks.push((await it.woken()).length);
+  }
+  assert.equal(looks[0], 202);
+  assert.ok(looks.filter((count) => count > 0).length <= 3, String(looks));
+  await sleep(900);
+  assert.equal((await it.woken()).length, 202);
+});
+
+test('a route that names its address concerns whoever has that', async (t) => {
+  const it = await watched(t);
+  const [lease] = it.world.store.leasesOf('shop');
+  it.host.tell({ kind: 'route', change: 'deleted', source: lease?.address ?? 0 });
+  assert.deepEqual(await it.woken(), ['shop']);
 });

@@ -18,6 +18,12 @@ const sandboxTimerMs = 5_000;
 /** Events come in bursts: looks are put off by so many milliseconds. */
 const gatherMs = 25;
 
+/**
+ * A look at everything is followed by a rest of so many milliseconds for each environment, which is a few times what it
+ * took: where hundreds come and go, there is a reason for the next one all the time.
+ */
+const restMs = 4;
+
 export interface Triggers {
   close(): void;
 }
@@ -38,15 +44,25 @@ const nothing = (): Heard => ({ all: false, host: false, names: new Set(), addre
 export async function watchWorld(world: World, environments: Environments): Promise<Triggers> {
   let heard = nothing();
   let timer: NodeJS.Timeout | undefined;
+  let restsUntil = Number.NEGATIVE_INFINITY;
+  let restTimer: NodeJS.Timeout | undefined;
 
   const flush = (): void => {
-    const names = namesIn(world, heard);
+    const now = performance.now();
+    const isPutOff = heard.all && now < restsUntil;
+    const names = namesIn(world, { ...heard, all: heard.all && !isPutOff });
     // What stands in its way is told as a problem of the networks.
     if (heard.host) world.firewall.check().catch(() => undefined);
+    if (isPutOff) restTimer ??= setTimeout(rested, restsUntil - now);
+    else if (heard.all) restsUntil = now + restMs * world.store.environments().length;
     heard = nothing();
     timer = undefined;
     void world.shims.settle();
     environments.wake(names);
+  };
+  const rested = (): void => {
+    restTimer = undefined;
+    soonAll();
   };
   const soon = (note: (it: Heard) => void): void => {
     note(heard);
@@ -54,6 +70,7 @@ export async function watchWorld(world: World, environments: Environments): Prom
   };
   const soonAll = (): void => soon((it) => (it.all = true));
 
+  const grounds = groundsOf(world);
   const hear = (event: KernelEvent): void => {
     world.forwarding.hear(event);
     world.marked.hear(event);
@@ -63,6 +80,7 @@ export async function watchWorld(world: World, environments: Environments): Prom
       return soonAll();
     }
     soon((it) => note(world, event, it));
+    if (event.kind === 'link' && grounds.isAnother(event)) soonAll();
   };
 
   const watch: Watch = await world.host.watch(hear);
@@ -86,6 +104,7 @@ export async function watchWorld(world: World, environments: Environments): Prom
     close: () => {
       watch.close();
       clearTimeout(timer);
+      clearTimeout(restTimer);
       clearInterval(slow);
       clearInterval(sandboxes);
     },
@@ -125,6 +144,24 @@ function sandboxChanges(world: World): () => readonly string[] {
   };
 }
 
+/**
+ * What LAN networks stand on. A bridge is told of anew with each port that comes or goes: that is no reason to look at
+ * all of them.
+ */
+function groundsOf(world: World): { isAnother(event: Extract<KernelEvent, { kind: 'link' }>): boolean } {
+  const known = new Map<string, string>();
+  return {
+    isAnother: ({ change, link }) => {
+      const { name, index, up, mtu, mac, controller } = link;
+      if (!lansOf(world).some((it) => (it.bridge ?? it.parent?.link) === name)) return false;
+      const now = JSON.stringify([change, index, up, mtu, mac, controller]);
+      const before = known.get(name);
+      known.set(name, now);
+      return now !== before;
+    },
+  };
+}
+
 /** What an event may concern. Only losses and changes of links count. */
 function note(world: World, event: KernelEvent, heard: Heard): void {
   switch (event.kind) {
@@ -143,10 +180,13 @@ function note(world: World, event: KernelEvent, heard: Heard): void {
           if (known !== undefined) heard.names.add(known.environment);
         }
       } else if (mark.installation === world.store.installation) heard.names.add(mark.environment);
-      if (lansOf(world).some((it) => (it.bridge ?? it.parent?.link) === event.link.name)) heard.all = true;
       return;
     }
     case 'route':
+      if (event.change === 'new') return;
+      if (event.source === undefined) heard.all = true;
+      else heard.addresses.add(event.source);
+      return;
     case 'address6':
     case 'rule':
       if (event.change === 'deleted') heard.all = true;
