@@ -38,6 +38,8 @@ const samples: { readonly [C in Code]: readonly Details<C>[] } = {
   NOT_ATTACHED: [{ name: 'shop' }, { name: 'shop', network: 'office' }],
   TARGET_GONE: [{ target: 'process 4711' }],
   DHCP_UNAVAILABLE: [{ network: 'bridge' }],
+  BACKEND_REFUSED: [{ network: 'office', because: 'it knows no addresses from DHCP', instead: 'write an address, or pool' }],
+  DOCKER_NETWORK_REFUSED: [{ network: 'office', bridge: 'br0', says: 'networks have same bridge name' }],
   LEASE_AWAITED: [
     { environment: 'shop', network: 'office', interface: 'eth0', because: "no DHCP server has answered on network 'office'" },
   ],

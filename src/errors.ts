@@ -648,6 +648,21 @@ export const catalogue = {
     says: (d) => `network '${d.network}' has no DHCP server to lease an address from`,
     next: () => "write 'address: pool', or name a network of landline.yaml",
   }),
+  BACKEND_REFUSED: entry<{ network: string; because: string; instead: string }>({
+    status: 400,
+    exit: 2,
+    retry: 'never',
+    says: (d) => `on network '${d.network}' Docker makes the links (backend: docker-network): ${d.because}`,
+    next: (d) => d.instead,
+  }),
+  DOCKER_NETWORK_REFUSED: entry<{ network: string; bridge: string; says: string }>({
+    status: 409,
+    exit: 1,
+    retry: 'later',
+    says: (d) => `Docker makes no network on ${d.bridge} for network '${d.network}': ${d.says}`,
+    next: (d) =>
+      `\`docker network ls\` lists its networks: remove the one that has ${d.bridge} or these addresses, or remove 'backend' from network '${d.network}'`,
+  }),
   LEASE_AWAITED: entry<{ environment: string; network: string; interface: string; because: string }>({
     status: 504,
     exit: 1,

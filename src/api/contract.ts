@@ -106,6 +106,8 @@ export interface NetworkView {
   readonly bridge: string | null;
   /** The NIC whose children the endpoints are, and what kind of link they are. */
   readonly parent: { readonly kind: 'macvlan' | 'ipvlan'; readonly link: string } | null;
+  /** Who makes links to its bridge, Landline or Docker; null where there is no bridge. */
+  readonly backend: 'veth' | 'docker-network' | null;
   readonly subnet: string | null;
   readonly gateway: string | null;
   readonly domain: string | null;

@@ -41,6 +41,8 @@ export interface Network {
   readonly addressing?: 'dhcp';
   /** Of leases from the LAN's DHCP server; left out: as {@link defaultLeasing} says. */
   readonly dhcp?: LeasingPolicy;
+  /** Docker's own bridge driver makes the links of anchors; left out: Landline makes every link itself. */
+  readonly backend?: 'docker-network';
 }
 
 /** How a network's DHCP leases are asked for, and what becomes of one that ends. */

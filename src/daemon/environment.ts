@@ -76,6 +76,7 @@ export function environmentLoop(world: World, name: string, wakeLater: () => voi
   let problem: LandlineError | undefined;
   let settled = false;
   let times: AttachTimes | undefined;
+  let probedMs = 0;
   let lastView = '';
   /** An endpoint has no address yet. */
   let waitsForLease = false;
@@ -157,7 +158,8 @@ export function environmentLoop(world: World, name: string, wakeLater: () => voi
 
   const run = async (spec: EnvironmentSpec, step: Step): Promise<void> => {
     if (step.do === 'stop-service') noteStop(step.name);
-    await runStep({ world, spec, onAttached: (_endpoint, took) => (times = took) }, step);
+    const onAttached = (_endpoint: unknown, took: AttachTimes): void => void (times = took);
+    await runStep({ world, spec, onAttached, onProbed: (ms) => (probedMs = ms), probedMs }, step);
     if (step.do === 'start-service') noteStart(step.service.spec.name);
   };
 
@@ -192,7 +194,7 @@ export function environmentLoop(world: World, name: string, wakeLater: () => voi
       const steps = firstOf(next?.todo.steps ?? []);
       if (next === undefined || steps.length === 0) return sleepUntil(next?.todo.wakeAt);
       settled = false;
-      await sideBySide(steps, (step) => run(next.spec, step).catch((error: unknown) => walkAround(next.spec, step, error)));
+      await sideBySide(steps, (step) => run(next.spec, step).catch((error: unknown) => walkAround(next.spec, error)));
     }
     throw new Error(`environment ${name} does not settle in ${mostRounds} rounds`);
   };
@@ -200,14 +202,12 @@ export function environmentLoop(world: World, name: string, wakeLater: () => voi
   const endOfDaemon = (): LandlineError => new LandlineError('SUPERSEDED', { environment: name, by: 'the end of the daemon' });
 
   /** An address of the pool that somebody squats on: the next one is taken instead. */
-  const walkAround = (spec: EnvironmentSpec, step: Step, error: unknown): void => {
-    const lease = world.store
-      .leasesOf(name)
-      .find((it) => (step.do === 'attach' || step.do === 'readdress') && it.interface === step.endpoint.interface);
-    if (!isLandlineError(error, 'ADDRESS_TAKEN') || lease === undefined || lease.source === 'static') throw error;
+  const walkAround = (spec: EnvironmentSpec, error: unknown): void => {
+    if (!isLandlineError(error, 'ADDRESS_TAKEN')) throw error;
     const { address, holder, network } = error.details;
-    // Its IPv6 address is fixed.
-    if (address !== formatIpv4(lease.address)) throw error;
+    // An IPv6 address is fixed, and no lease.
+    const lease = world.store.leasesOf(name).find((it) => it.network === network && formatIpv4(it.address) === address);
+    if (lease === undefined || lease.source === 'static') throw error;
     if (lease.source === 'dhcp') return world.leases.conflict(lease, holder);
     world.events.tell('address squatted', { environment: spec.name, network, address, holder });
     avoid.set(lease.interface, [...(avoid.get(lease.interface) ?? []), ipv4(address)]);

@@ -17,6 +17,8 @@ import { staleConnections } from './stale-connections.ts';
 export interface FirewallWish {
   /** Bridges of LAN networks: what they bridge is not to be dropped by other people's chains. */
   readonly bridges: readonly string[];
+  /** Those of them that Docker has a network of ours on; left out: none. */
+  readonly dockerBridges?: readonly string[];
   /** Left out: no environment is on the private network. */
   readonly private?: Omit<PrivateWish, 'guarded'>;
 }

@@ -56,7 +56,12 @@ const isFiltered = (family: 'ip' | 'ip6'): boolean =>
   (readSysctl(`bridge/bridge-nf-call-${family === 'ip' ? 'iptables' : 'ip6tables'}`) ?? '0') !== '0';
 
 async function foreignWishOf(host: Host, wish: FirewallWish): Promise<ForeignWish> {
-  const base = { bridges: wish.bridges, bridgedIsFiltered: { ip: isFiltered('ip'), ip6: isFiltered('ip6') } };
+  const { bridges, dockerBridges } = wish;
+  const base = {
+    bridges,
+    ...(dockerBridges === undefined ? {} : { dockerBridges }),
+    bridgedIsFiltered: { ip: isFiltered('ip'), ip6: isFiltered('ip6') },
+  };
   if (wish.private === undefined) return base;
   const { subnet, group } = wish.private;
   return { ...base, private: { subnet, group, uplinks: await uplinksOf(host) } };

@@ -20,10 +20,11 @@ function firewallWish(world: World): FirewallWish {
   const joined = new Set(specs.flatMap((spec) => spec.endpoints.map((it) => it.network)));
   const joinedLans = lansOf(world).filter((it) => joined.has(it.name));
   const bridges = joinedLans.flatMap((it) => (it.bridge === undefined ? [] : [it.bridge]));
-  if (!specs.some(isPrivate)) return { bridges };
+  const dockerBridges = joinedLans.flatMap((it) => (it.backend === undefined || it.bridge === undefined ? [] : [it.bridge]));
+  if (!specs.some(isPrivate)) return { bridges, dockerBridges };
   const group = privateLinkGroup(world.store.installation);
   const ports = specs.flatMap((spec) => publishedPorts(world, spec));
-  return { bridges, private: { subnet: world.configuration.privateSubnet, group, ports } };
+  return { bridges, dockerBridges, private: { subnet: world.configuration.privateSubnet, group, ports } };
 }
 
 /** All that are not being removed. */

@@ -7,6 +7,7 @@ import { containsAddress } from '../net/prefix.ts';
 import type { EnvironmentRecord } from '../store/index.ts';
 import { dhcpClient } from './dhcp-identity.ts';
 import { requireAddresses6 } from './ipv6.ts';
+import { refuseBeyondDocker } from './lan-join.ts';
 import type { DhcpWish } from './lease-keeper.ts';
 import { networksOf } from './networks.ts';
 import { refusal } from './refusals.ts';
@@ -18,13 +19,14 @@ import { netnsPath, type World } from './world.ts';
  * Makes the leases of an environment fit its wish: what is no longer wished for is given back, what fits stays, what
  * is missing is taken.
  * @param avoid addresses found taken on the wire, by the name of the endpoint's link
- * @throws LandlineError NETWORK_UNKNOWN, ADDRESS_*, POOL_FULL, POOL_MISSING
+ * @throws LandlineError NETWORK_UNKNOWN, BACKEND_REFUSED, ADDRESS_*, POOL_FULL, POOL_MISSING
  */
 export async function ensureLeases(
   world: World,
   spec: EnvironmentSpec,
   avoid: ReadonlyMap<string, readonly Ipv4[]>,
 ): Promise<readonly Lease[]> {
+  refuseBeyondDocker(networksOf(world), spec);
   const hostAddresses = await hostAddressesOf(world);
   await requireOwn6(world, spec);
   await releaseOthers(world, spec);
@@ -90,6 +92,7 @@ async function releaseOthers(world: World, spec: EnvironmentSpec): Promise<void>
 
 /** Writes a wish and takes its leases, both or neither. @throws as {@link ensureLeases} */
 export async function putWithLeases(world: World, spec: EnvironmentSpec, phase: EnvironmentRecord['phase']): Promise<void> {
+  refuseBeyondDocker(networksOf(world), spec);
   const hostAddresses = await hostAddressesOf(world);
   const check = await requireOwn6(world, spec);
   await releaseOthers(world, spec);

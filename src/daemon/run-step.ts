@@ -1,5 +1,5 @@
 /** One step of a plan, done. Each is safe to do again. */
-import { type Mark, privateLinkGroup } from '../core/mark.ts';
+import { formatMark, type Mark, privateLinkGroup } from '../core/mark.ts';
 import type { EnvironmentSpec } from '../core/model.ts';
 import type { DesiredEndpoint, Step, WaitingEndpoint } from '../core/plan/model.ts';
 import type { DesiredPrivateEnd } from '../core/plan/private-end.ts';
@@ -21,6 +21,7 @@ import {
   unaddress,
 } from './attach.ts';
 import { applyFirewall } from './host-firewall.ts';
+import { joinOf, prepareJoin } from './lan-join.ts';
 import { releaseLeases } from './leasing.ts';
 import { networksOf } from './networks.ts';
 import { ensureOwnBridge } from './own-bridges.ts';
@@ -46,6 +47,10 @@ export interface StepContext {
   readonly spec: EnvironmentSpec;
   /** Told how long an attach took. */
   readonly onAttached: (endpoint: DesiredEndpoint, times: AttachTimes) => void;
+  /** Told how long the LAN was asked for an address before its link was made, in milliseconds. */
+  readonly onProbed: (ms: number) => void;
+  /** Of the last of these. */
+  readonly probedMs: number;
 }
 
 export async function runStep(context: StepContext, step: Step): Promise<void> {
@@ -57,7 +62,7 @@ export async function runStep(context: StepContext, step: Step): Promise<void> {
   if ('endpoint' in step) await ensureOwnBridge(world, step.endpoint);
   switch (step.do) {
     case 'make-sandbox':
-      return spec.engine === 'docker' ? makeHeldSandbox(world, spec) : makeSandbox(world, netns);
+      return spec.engine === 'docker' ? makeHeldSandbox(context) : makeSandbox(world, netns);
     case 'remove-sandbox':
       await releaseLeases(world, spec);
       await (spec.engine === 'docker' ? engine.sandboxes?.remove(environment) : host.deleteNetns(netns));
@@ -67,6 +72,12 @@ export async function runStep(context: StepContext, step: Step): Promise<void> {
       return deleteMarked(world, environment, netns);
     case 'attach':
       return attachEndpoint(context, step.endpoint, netns);
+    case 'adopt':
+      return adoptEndpoint(context, step.endpoint, netns);
+    case 'drop-anchor':
+      events.tell('endpoint detached', { environment, interface: step.interface, why: step.why });
+      await engine.sandboxes?.remove(environment);
+      return awaitDeadLinks(world, environment);
     case 'plug':
       await plug(host, world.forwarding, {
         ...commonWish(context, step.endpoint.interface),
@@ -143,8 +154,13 @@ async function makeSandbox(world: World, netns: string): Promise<void> {
 }
 
 /** One that the engine makes. */
-async function makeHeldSandbox(world: World, spec: EnvironmentSpec): Promise<void> {
-  await world.engine.sandboxes?.make(viewOf(world, spec, world.store.leasesOf(spec.name)));
+async function makeHeldSandbox({ world, spec, onProbed }: StepContext): Promise<void> {
+  const leases = world.store.leasesOf(spec.name);
+  const join = joinOf(networksOf(world), spec, leases);
+  const prepared = join === undefined ? undefined : await prepareJoin(world, join);
+  if (prepared !== undefined) onProbed(prepared.probeMs);
+  const joining = join === undefined || prepared === undefined ? {} : { join: { ...join, mtu: prepared.mtu } };
+  await world.engine.sandboxes?.make({ ...viewOf(world, spec, leases), ...joining });
   const netns = sandboxPath(world, spec);
   // It has ended already: the next look tells.
   if (netns !== undefined) await furnish(world, netns);
@@ -257,9 +273,30 @@ async function attachEndpoint(context: StepContext, endpoint: DesiredEndpoint, n
     address: formatPrefix(endpoint.address),
   });
   const times = await attachTo(context, endpoint, netns);
+  tellBound(context, endpoint, times);
+  if (endpoint.parent !== undefined) await world.shims.settle();
+  if (endpoint.private !== undefined) return;
+  announceLater(world, netns, endpoint);
+}
+
+/** Its mark comes last: whatever cuts this off, it is done again. */
+async function adoptEndpoint(context: StepContext, endpoint: DesiredEndpoint, netns: string): Promise<void> {
+  const { world } = context;
+  const begin = performance.now();
+  await mend(world.host, world.forwarding, lanWish(context, endpoint, netns));
+  await world.host.within(netns, async ({ kernel }) => {
+    const link = await kernel.getLink(endpoint.interface);
+    if (link?.peer === undefined) throw new LandlineError('TARGET_GONE', { target: `environment '${context.spec.name}'` });
+    await world.host.kernel.setLink(link.peer, { alias: formatMark(markOf(context, endpoint)), group: world.linkGroup });
+  });
+  tellBound(context, endpoint, { attachMs: performance.now() - begin, probeMs: context.probedMs });
+  announceLater(world, netns, endpoint);
+}
+
+function tellBound(context: StepContext, endpoint: DesiredEndpoint, times: AttachTimes): void {
   context.onAttached(endpoint, times);
-  world.events.tell('address bound', {
-    environment: spec.name,
+  context.world.events.tell('address bound', {
+    environment: context.spec.name,
     network: endpoint.network,
     interface: endpoint.interface,
     address: formatPrefix(endpoint.address),
@@ -267,9 +304,6 @@ async function attachEndpoint(context: StepContext, endpoint: DesiredEndpoint, n
     attachMs: Number(times.attachMs.toFixed(3)),
     probeMs: Number(times.probeMs.toFixed(1)),
   });
-  if (endpoint.parent !== undefined) await world.shims.settle();
-  if (endpoint.private !== undefined) return;
-  announceLater(world, netns, endpoint);
 }
 
 function announceLater({ host }: World, netns: string, endpoint: DesiredEndpoint): void {

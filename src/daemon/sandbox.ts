@@ -2,10 +2,11 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import type { EnvironmentSpec, Lease, SandboxSpec } from '../core/model.ts';
-import type { SandboxView } from '../engine/index.ts';
+import type { SandboxView, SandboxWish } from '../engine/index.ts';
 import { LandlineError } from '../errors.ts';
 import { formatIpv4 } from '../net/ipv4.ts';
 import { nearest } from '../net/name.ts';
+import { joinOf } from './lan-join.ts';
 import { isPrivate, networksOf, networksWithResolvers } from './networks.ts';
 import { startTimeOf } from './processes.ts';
 import { localNames, sandboxView } from './wish.ts';
@@ -52,7 +53,16 @@ export function sandboxPath(world: World, spec: EnvironmentSpec, depth = 0): str
 export async function lookAtSandbox(world: World, spec: EnvironmentSpec): Promise<void> {
   const holder = holderOf(world, spec);
   if (holder?.engine === 'docker' && holder.sandbox === undefined)
-    await world.engine.sandboxes?.look(holder.name, holder.hostname);
+    await world.engine.sandboxes?.look({
+      environment: holder.name,
+      hostname: holder.hostname,
+      ...joining(world, holder),
+    });
+}
+
+function joining(world: World, spec: EnvironmentSpec): Pick<SandboxWish, 'join'> {
+  const join = joinOf(networksOf(world), spec, world.store.leasesOf(spec.name));
+  return join === undefined ? {} : { join };
 }
 
 /** The environment whose sandbox it is in the end; undefined where that is gone. */

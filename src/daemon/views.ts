@@ -270,6 +270,7 @@ export async function networkView(world: World, network: Network): Promise<Netwo
     kind: network.name === privateNetworkName ? 'private' : 'lan',
     bridge: network.bridge ?? null,
     parent: network.parent ?? null,
+    backend: network.bridge === undefined ? null : (network.backend ?? 'veth'),
     subnet: formatPrefix(network.subnet),
     gateway: network.gateway === undefined ? null : formatIpv4(network.gateway),
     domain: network.domain ?? null,
@@ -291,6 +292,7 @@ export async function networkView(world: World, network: Network): Promise<Netwo
 const nothing = {
   bridge: null,
   parent: null,
+  backend: null,
   subnet: null,
   gateway: null,
   domain: null,

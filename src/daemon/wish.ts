@@ -70,8 +70,13 @@ function refuseOwnMac({ name: network, parent }: Network, { mac }: EndpointSpec)
 }
 
 /** What it stands on: a bridge, a NIC, or the host itself. */
-function groundOf(network: Network, { address }: Lease, mtu: number): Pick<DesiredEndpoint, 'bridge' | 'parent' | 'private'> {
-  if (network.bridge !== undefined) return { bridge: network.bridge };
+function groundOf(
+  network: Network,
+  { address }: Lease,
+  mtu: number,
+): Pick<DesiredEndpoint, 'bridge' | 'byDocker' | 'parent' | 'private'> {
+  if (network.bridge !== undefined)
+    return { bridge: network.bridge, ...(network.backend === undefined ? {} : { byDocker: true }) };
   if (network.parent !== undefined) return { parent: network.parent };
   return { private: { address, gateway: privateGateway(network.subnet), mtu } };
 }

@@ -5,6 +5,9 @@
  * one that is gone is success; nothing but a service's own processes is ever signalled.
  */
 import type { SandboxSpec, ServiceSpec, ServiceStatus, VolumeSpec } from '../core/model.ts';
+import type { Ipv4 } from '../net/ipv4.ts';
+import type { Mac } from '../net/mac.ts';
+import type { Prefix } from '../net/prefix.ts';
 
 /** Where a service is to live: a namespace, and the files that tell it who it is. */
 export interface SandboxView {
@@ -23,6 +26,21 @@ export interface SandboxView {
   readonly hostAddress?: string;
   /** What is said of its volumes beyond their names. */
   readonly volumes?: readonly VolumeSpec[];
+  /** The engine joins the sandbox to a LAN itself; left out: whoever asked for it does. */
+  readonly join?: LanJoin;
+}
+
+/** One endpoint that the engine makes, on a bridge that is there and that it leaves as it is. */
+export interface LanJoin {
+  readonly network: string;
+  readonly bridge: string;
+  readonly subnet: Prefix;
+  /** The LAN's router, of the default route. */
+  readonly gateway: Ipv4;
+  readonly address: Ipv4;
+  readonly mac: Mac;
+  /** The bridge's: a port with a smaller one would make the bridge's smaller. */
+  readonly mtu: number;
 }
 
 /** What was found while a start was prepared. */
@@ -33,10 +51,16 @@ export interface Prepared {
   readonly hasHealthcheck: boolean;
 }
 
+/** What a sandbox is made with: another one is another sandbox. */
+export type SandboxWish = Pick<SandboxView, 'environment' | 'hostname'> & {
+  /** Its MTU is the bridge's at the moment, and does not count. */
+  readonly join?: Omit<LanJoin, 'mtu'>;
+};
+
 /** Sandboxes that an engine makes itself, and holds for as long as its own anchor of it runs. */
 export interface Sandboxes {
   /** Looks whether it is there, and as it is to be. @returns the path of its namespace. @throws LandlineError DOCKER_UNREACHABLE */
-  look(environment: string, hostname: string): Promise<string | undefined>;
+  look(wish: SandboxWish): Promise<string | undefined>;
   /** The same path, as it was at the last look; undefined where there was none, or its anchor has ended since. */
   path(environment: string): string | undefined;
   /** A new one; an older one ends. */

@@ -307,6 +307,28 @@ networks:
     ],
   },
   {
+    title: 'what Docker cannot do where it makes the links',
+    text: `
+networks:
+  office:
+    macvlan: ens33
+    backend: docker-network
+    subnet: 192.168.10.0/23
+    subnet6: 2001:db8:10::/64
+    addressing: dhcp
+    dhcp: { expired: drop }
+  lab: { bridge: br1, backend: docker, subnet: 10.1.0.0/16 }
+`,
+    says: [
+      "landline.yaml:3:5: 'macvlan' does not go with 'backend: docker-network': Docker makes ports of a bridge → name a bridge, or remove 'backend'",
+      "landline.yaml:4:5: 'backend: docker-network' needs a 'gateway': Docker would take the first address of the subnet for one → write the LAN's router, as in 'gateway: 192.168.11.1', or remove 'backend'",
+      "landline.yaml:6:5: 'subnet6' does not go with 'backend: docker-network': it is for IPv4 alone → remove it, or remove 'backend'",
+      "landline.yaml:7:5: 'addressing' does not go with 'backend: docker-network': Docker leases no addresses → write 'addressing: pool', or remove 'backend'",
+      "landline.yaml:8:5: 'dhcp' does not go with 'backend: docker-network': Docker leases no addresses → remove it, or remove 'backend'",
+      "landline.yaml:9:32: 'docker' is no backend → write one of veth, docker-network, or remove it",
+    ],
+  },
+  {
     title: 'a mistyped key of a network',
     text: `
 networks:

@@ -72,6 +72,10 @@ const networkSchema = z
       parseLinkName,
     ).optional(),
     ipvlan: text("NIC of this host, in place of a bridge: all endpoints have the NIC's MAC", 'ens33', parseLinkName).optional(),
+    backend: z
+      .enum(['veth', 'docker-network'])
+      .meta({ description: "who makes an environment's link to the bridge: Landline (veth), or Docker's bridge driver" })
+      .optional(),
     subnet: text('subnet of the LAN', '192.168.10.0/23', parseSubnet),
     gateway: text('router of the LAN; left out: environments have no default route', '192.168.11.1', parseAddress).optional(),
     subnet6: text('IPv6 subnet of the LAN', '2001:db8:10::/64', parseSubnet6).optional(),
@@ -242,10 +246,33 @@ function readNetwork(name: string, keyAt: number, { root, report, place }: YamlF
       `network '${name}' has no domain, and no full names`,
       "add its 'domain: test.office.example', or write 'name: hostname'",
     );
+  if (fields.backend === 'docker-network' && network?.kind === 'map') checkBackend(network, fields, report);
   for (const key of ['pool', 'exclude'])
     if (subnet !== undefined && network !== undefined) checkInside(name, rangesAt(network, key), subnet, report);
   if (network !== undefined) checkApart(rangesAt(network, 'pool'), report);
   return { name, fields };
+}
+
+/** What Docker's bridge driver cannot do. */
+function checkBackend(network: MapNode, { addressing }: NetworkFields, report: Report): void {
+  const at = (key: string): number | undefined => network.entries.get(key)?.keyAt;
+  const refuse = (key: string, why: string, next: string): void => {
+    const place = at(key);
+    if (place !== undefined) report.problem(place, `'${key}' does not go with 'backend: docker-network': ${why}`, next);
+  };
+  const byLandline = "remove 'backend'";
+  for (const key of ['macvlan', 'ipvlan'] as const)
+    refuse(key, 'Docker makes ports of a bridge', `name a bridge, or ${byLandline}`);
+  for (const key of ['subnet6', 'gateway6', 'dhcp'] as const)
+    refuse(key, key === 'dhcp' ? 'Docker leases no addresses' : 'it is for IPv4 alone', `remove it, or ${byLandline}`);
+  if (addressing === 'dhcp') refuse('addressing', 'Docker leases no addresses', `write 'addressing: pool', or ${byLandline}`);
+  const backendAt = at('backend');
+  if (at('gateway') === undefined && backendAt !== undefined)
+    report.problem(
+      backendAt,
+      "'backend: docker-network' needs a 'gateway': Docker would take the first address of the subnet for one",
+      `write the LAN's router, as in 'gateway: 192.168.11.1', or ${byLandline}`,
+    );
 }
 
 const grounds = ['bridge', 'macvlan', 'ipvlan'] as const;
@@ -392,6 +419,7 @@ function complete(name: string, fields: NetworkFields): LanNetwork {
     probe: fields.probe ?? 'fast',
     ...(fields.addressing === 'dhcp' ? { addressing: 'dhcp' } : {}),
     ...(fields.dhcp === undefined ? {} : { dhcp: leasingOf(fields.dhcp) }),
+    ...(fields.backend === 'docker-network' ? { backend: fields.backend } : {}),
   };
 }
 

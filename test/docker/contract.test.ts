@@ -27,7 +27,7 @@ async function candidateIn(office: DockerOffice): Promise<Candidate> {
       log: () => undefined,
     });
     const start: Engine['start'] = async (view, service, digest) => {
-      await engine.sandboxes?.look(view.environment, view.hostname);
+      await engine.sandboxes?.look(view);
       if (engine.sandboxes?.path(view.environment) === undefined) await engine.sandboxes?.make(view);
       return engine.start(view, { ...service, container: { image: 'test/box:1' } }, digest);
     };

@@ -279,6 +279,50 @@ test('what is ours alone is placed: without a private network bridged traffic, w
   assert.deepEqual(await rules({ ...foreign, bridges: [] }), ['-s 10.88.0.0/16 -i llp+', '-d 10.88.0.0/16 -o llp+']);
 });
 
+test(
+  "with a network of Docker's on the LAN's bridge its other ones reach the LAN, and the LAN no more of them",
+  needsRoot,
+  async () => {
+    const isolate = (...bridges: readonly string[]): string =>
+      bridges
+        .map(
+          (it) =>
+            `iptables -A DOCKER-ISOLATION-STAGE-1 -i ${it} ! -o ${it} -j DOCKER-ISOLATION-STAGE-2; iptables -A DOCKER-ISOLATION-STAGE-2 -o ${it} -j DROP`,
+        )
+        .join('; ');
+    const wish: ForeignWish = { bridges: ['br0'], dockerBridges: ['br0'], bridgedIsFiltered: { ip: false, ip6: false } };
+    sh(`nft flush ruleset; iptables -P FORWARD DROP
+    for it in DOCKER-USER DOCKER-ISOLATION-STAGE-1 DOCKER-ISOLATION-STAGE-2; do iptables -N $it; done
+    iptables -A FORWARD -j DOCKER-USER; iptables -A FORWARD -j DOCKER-ISOLATION-STAGE-1; iptables -A FORWARD -i br0 -j ACCEPT
+    iptables -A FORWARD -i docker0 ! -o docker0 -j ACCEPT`);
+    const placed = async (it: ForeignWish): Promise<string> => {
+      await run(planForeign(await listAll(), it).commands);
+      assert.deepEqual(planForeign(await listAll(), it).commands, []);
+      return sh(
+        'iptables -S | grep "^-A LANDLINE" | cut -d" " -f3-6; nft list table ip landline_docker 2>&1 | grep -o "iifname.*drop" || true',
+      );
+    };
+    sh(isolate('docker0'));
+    assert.equal(await placed(wish), '', 'there is none yet');
+    sh(isolate('br0', 'br-1a2b'));
+    assert.equal(
+      await placed(wish),
+      `-i br0 -o br0
+-i br-1a2b -o br0
+-i br0 -o br-1a2b
+-i docker0 -o br0
+-i br0 -o docker0
+iifname "br0" oifname "br-1a2b" drop
+iifname "br0" oifname "docker0" drop
+`,
+    );
+    sh('nft flush chain ip landline_docker forward');
+    assert.match(await placed(wish), /drop/, 'somebody took it away');
+    assert.equal(await placed({ ...wish, bridges: [], dockerBridges: [] }), '');
+    assert.match(sh('nft list tables'), /^table ip filter\n$/);
+  },
+);
+
 test('bridged traffic that nobody filters is not said to be dropped', needsRoot, async () => {
   sh(`nft -f - <<'END'
 table inet filter { chain forward { type filter hook forward priority 0; policy drop

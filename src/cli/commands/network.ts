@@ -19,7 +19,9 @@ export const addNetwork: AddCommand = (root) => {
 function networkText(list: readonly NetworkView[]): string {
   const rows = list.map((it) => [
     it.name,
-    it.bridge ?? (it.parent === null ? '-' : `${it.parent.link} (${it.parent.kind})`),
+    it.backend === 'docker-network'
+      ? `${it.bridge ?? ''} (by Docker)`
+      : (it.bridge ?? (it.parent === null ? '-' : `${it.parent.link} (${it.parent.kind})`)),
     it.subnet ?? '-',
     it.gateway ?? '-',
     it.pool === null ? '-' : `${it.pool.used}/${it.pool.size}`,

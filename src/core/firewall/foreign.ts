@@ -8,7 +8,7 @@
  * Anybody else's chain is left alone, and named.
  */
 import { formatPrefix, type Prefix } from '../../net/prefix.ts';
-import { accept, type Command, counter, is, type Json, jump, meta, payload, prefixValue } from './expressions.ts';
+import { accept, type Command, counter, ct, drop, has, is, type Json, jump, meta, payload, prefixValue } from './expressions.ts';
 import type { ListedChain, ListedRule, Listing } from './listing.ts';
 import { tableName } from './ruleset.ts';
 import { fateOf, type Packet } from './walk.ts';
@@ -20,6 +20,8 @@ export interface ForeignWish {
   readonly bridges: readonly string[];
   /** Whether the host shows bridged frames to chains of routed packets (net.bridge.bridge-nf-call-iptables, -ip6tables). */
   readonly bridgedIsFiltered: { readonly ip: boolean; readonly ip6: boolean };
+  /** Those of them on which Landline has Docker make a network, which parts them from its other networks; left out: none. */
+  readonly dockerBridges?: readonly string[];
   /** Left out: no sandbox is on the private network. */
   readonly private?: {
     readonly subnet: Prefix;
@@ -50,10 +52,17 @@ const ourChain = 'LANDLINE';
 
 /** @param listing of every table that has a chain at the forward hook */
 export function planForeign(listing: Listing, wish: ForeignWish): ForeignPlan {
-  const flows = flowsOf(wish);
+  const { dockerBridges = [] } = wish;
+  const parted = dockerBridges.flatMap((bridge) => partedFrom(listing, bridge).map((other) => ({ bridge, other })));
+  const flows = [...flowsOf(wish), ...parted.flatMap(partedFlows)];
   const families = (['ip', 'ip6'] as const).flatMap((family) => planIptables(listing, family, flows));
-  const others = listing.chains.filter((it) => it.hook === 'forward' && it.table !== tableName && !isIptables(it));
-  return { commands: families, dropped: others.flatMap((chain) => inspect(listing, chain, flows)) };
+  const others = listing.chains.filter(
+    (it) => it.hook === 'forward' && it.table !== tableName && it.table !== guardTable && !isIptables(it),
+  );
+  return {
+    commands: [...families, ...planGuard(listing, parted)],
+    dropped: others.flatMap((chain) => inspect(listing, chain, flows)),
+  };
 }
 
 const isIptables = (it: ListedChain): boolean => isFilterTable(it) && it.name === 'FORWARD';
@@ -134,6 +143,82 @@ function privateFlows({ subnet, group, uplinks }: NonNullable<ForeignWish['priva
     },
   ];
 }
+
+/** A bridge of a LAN, and another one of Docker's that Docker parts it from. */
+interface Parted {
+  readonly bridge: string;
+  readonly other: string;
+}
+
+/**
+ * Docker drops what goes from one of its bridges to another. With one of its networks on the bridge of the LAN that is
+ * the way from the LAN to ports that any container publishes, and the way out of every container.
+ * Its first chain for that has a rule for each bridge, with a jump to the second.
+ */
+function partedFrom(listing: Listing, bridge: string): readonly string[] {
+  const rules = rulesIn(listing, 'ip').filter(
+    (it) => it.chain === 'DOCKER-ISOLATION-STAGE-1' && jumpsTo(it, 'DOCKER-ISOLATION-STAGE-2'),
+  );
+  const bridges = rules.flatMap((it) => it.expr.flatMap((part) => comesFrom(part) ?? []));
+  return bridges.includes(bridge) ? [...new Set(bridges)].filter((it) => it !== bridge).sort() : [];
+}
+
+/** `iifname NAME` */
+function comesFrom(part: Json): string | undefined {
+  const { right } = matchOf(part) ?? {};
+  return typeof right === 'string' && JSON.stringify(part) === JSON.stringify(is(meta('iifname'), right)) ? right : undefined;
+}
+
+const matchOf = (part: Json): { readonly right?: Json } | undefined =>
+  // A cast: that is what nft writes for a match, and nothing else has this key.
+  typeof part === 'object' && part !== null && 'match' in part ? (part.match as { readonly right?: Json }) : undefined;
+
+/** What passed before: all that comes from the other bridge, and of what comes from the LAN, see the guard, the rest. */
+function partedFlows({ bridge, other }: Parted): Flow[] {
+  const way = (from: string, to: string, packets: readonly Pick<Packet, 'state' | 'published'>[]): Flow => ({
+    what: `traffic of ${other} through ${bridge}`,
+    packets: packets.map((it) => ({ family: 'ip', from, to, fromGroup: 0, toGroup: 0, ...it })),
+    rule: [is(meta('iifname'), from), is(meta('oifname'), to)],
+    text: `iifname "${from}" oifname "${to}"`,
+    isFiltered: true,
+  });
+  const answers = { state: 'established', published: false } as const;
+  return [
+    way(other, bridge, [{ state: 'new', published: false }, answers]),
+    way(bridge, other, [{ state: 'new', published: true }, answers]),
+  ];
+}
+
+/**
+ * A table that drops what Docker would: of what comes from the LAN to another bridge, all but answers and what leads
+ * through a published port. It has to be a table of its own, since `iptables` cannot show such rules in its own.
+ */
+const guardTable = 'landline_docker';
+
+function planGuard(listing: Listing, parted: readonly Parted[]): Command[] {
+  const place = { family: 'ip', table: guardTable };
+  const there = listing.rules.filter((it) => it.family === 'ip' && it.table === guardTable);
+  const table = { table: { family: 'ip', name: guardTable } };
+  const isThere = listing.chains.some((it) => it.family === 'ip' && it.table === guardTable);
+  if (parted.length === 0) return isThere ? [{ delete: table }] : [];
+  const rules = parted.map(({ bridge, other }) => [is(meta('iifname'), bridge), is(meta('oifname'), other)]);
+  const drops = there.filter((it) => it.expr.some((part) => JSON.stringify(part) === JSON.stringify(drop)));
+  const isSame = JSON.stringify(drops.map((it) => matchesOf(it.expr))) === JSON.stringify(rules.map(matchesOf));
+  if (isSame && there.length === drops.length + passing.length) return [];
+  const chain = { ...place, name: 'forward', type: 'filter', hook: 'forward', prio: -5, policy: 'accept' };
+  return [
+    { add: table },
+    { delete: table },
+    { add: table },
+    { add: { chain } },
+    ...[...passing, ...rules.map((it) => [...it, drop])].map((expr) => ({ add: { rule: { ...place, chain: 'forward', expr } } })),
+  ];
+}
+
+const passing: readonly (readonly Json[])[] = [
+  [has(ct('state'), ['established', 'related']), accept],
+  [has(ct('status'), 'dnat'), accept],
+];
 
 const isJumpToUs = (it: ListedRule): boolean => jumpsTo(it, ourChain);
 const jumpsTo = (it: ListedRule, chain: string): boolean =>

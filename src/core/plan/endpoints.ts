@@ -23,6 +23,7 @@ export function planEndpoints(
 
 function planEndpoint(wish: DesiredEndpoint, observed: Observed): Step[] {
   const found = observed.endpoints.find((it) => it.interface === wish.interface);
+  if (wish.byDocker === true) return planByDocker(wish, found);
   if (found === undefined) return [{ do: 'attach', endpoint: wish }];
   // A namespace of others has links of others: the attach is refused, and theirs stays.
   if (observed.sandbox?.owned === false && !isOurs(found)) return [{ do: 'attach', endpoint: wish }];
@@ -34,6 +35,15 @@ function planEndpoint(wish: DesiredEndpoint, observed: Observed): Step[] {
     ];
   const isFresh = wish.leased === true && found.addresses.length === 0;
   if (isFresh || isElsewhere(wish, found)) return [{ do: 'readdress', endpoint: wish }];
+  const why = whyMend(wish, found);
+  return why === undefined ? [] : [{ do: 'mend', endpoint: wish, why }];
+}
+
+function planByDocker(wish: DesiredEndpoint, found: ObservedEndpoint | undefined): Step[] {
+  if (found?.hostEnd === undefined)
+    return [{ do: 'drop-anchor', interface: wish.interface, why: `${wish.interface} is not the link that Docker made` }];
+  if (!isOurs(found)) return [{ do: 'adopt', endpoint: wish }];
+  if (isElsewhere(wish, found)) return [{ do: 'readdress', endpoint: wish }];
   const why = whyMend(wish, found);
   return why === undefined ? [] : [{ do: 'mend', endpoint: wish, why }];
 }

@@ -126,6 +126,10 @@ export function formatStep(step: Step): string {
   switch (step.do) {
     case 'attach':
       return `attach ${step.endpoint.interface} ${formatPrefix(step.endpoint.address)}`;
+    case 'adopt':
+      return `adopt ${step.endpoint.interface}`;
+    case 'drop-anchor':
+      return `drop the anchor: ${step.why}`;
     case 'readdress':
       return `readdress ${step.endpoint.interface} ${formatPrefix(step.endpoint.address)}`;
     case 'plug':
@@ -152,6 +156,7 @@ export function after(it: Observed, step: Step): Observed {
   switch (step.do) {
     case 'make-sandbox':
       return { ...it, sandbox: { inode: 4026532202, owned: true }, endpoints: [] };
+    case 'drop-anchor':
     case 'remove-sandbox': {
       const { sandbox: _gone, ...rest } = it;
       return { ...rest, endpoints: [] };
@@ -169,6 +174,7 @@ export function after(it: Observed, step: Step): Observed {
           link.interface === step.interface ? { ...link, addresses: [], routes: [] } : link,
         ),
       };
+    case 'adopt':
     case 'readdress':
       return replaceLink(it, step.endpoint, () => attached(step.endpoint));
     case 'mend':

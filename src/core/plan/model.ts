@@ -20,6 +20,8 @@ export interface DesiredEndpoint {
   readonly bridge?: string;
   readonly parent?: ParentLink;
   readonly private?: DesiredPrivateEnd;
+  /** Docker makes the link, as a port of `bridge`, whenever it starts the anchor. */
+  readonly byDocker?: true;
   readonly mac: Mac;
   readonly address: Prefix;
   /** A router of 0.0.0.0 means that the prefix is on the link itself. */
@@ -146,6 +148,10 @@ export type Step =
   | { readonly do: 'remove-sandbox' }
   | { readonly do: 'retire-leftovers' }
   | { readonly do: 'attach'; readonly endpoint: DesiredEndpoint }
+  /** A link that Docker has made becomes ours: it gets what Docker does not know of, its mark, and is announced. */
+  | { readonly do: 'adopt'; readonly endpoint: DesiredEndpoint }
+  /** The sandbox's end of such a link is gone: Docker makes another with another anchor. */
+  | { readonly do: 'drop-anchor'; readonly interface: string; readonly why: string }
   /** A link without an address. */
   | { readonly do: 'plug'; readonly endpoint: WaitingEndpoint }
   /** In place: every IPv4 address goes, and with them the routes. */

@@ -91,6 +91,24 @@ test('in a namespace of others a link that is not ours is never taken away: the 
   assert.deepEqual(steps(desired([eth0]), found), ['attach eth0 192.168.11.101/23']);
 });
 
+test('a link that Docker makes is adopted, mended in place, and made anew with the anchor alone', () => {
+  const wish = (): Desired => {
+    const it = desired([eth0], ['web']);
+    return { ...it, endpoints: it.endpoints.map((endpoint) => ({ ...endpoint, byDocker: true })) };
+  };
+  const cases: readonly (readonly [links: readonly string[], steps: readonly string[]])[] = [
+    [[`${eth0} | host-end=foreign`], ['adopt eth0']],
+    [[eth0], []],
+    [[`${eth0} | host-end=no-bridge`], ['mend eth0: not a port of br0']],
+    [[eth0.replace('.101/', '.150/')], ['readdress eth0 192.168.11.101/23']],
+    [[], ['drop the anchor: eth0 is not the link that Docker made']],
+    [[`${eth0} | host-end=gone`], ['drop the anchor: eth0 is not the link that Docker made']],
+  ];
+  for (const [links, expected] of cases)
+    assert.deepEqual(steps(wish(), observed({ links, services: ['web running'] })), expected, links.join());
+  assert.deepEqual(steps(wish(), observed({ sandbox: 'none' }))[0], 'make-sandbox');
+});
+
 test('an endpoint that nobody wishes for any more goes', () => {
   assert.deepEqual(steps(desired([eth0]), observed({ links: [eth0, eth1] })), ['detach eth1: no longer wished for']);
 });

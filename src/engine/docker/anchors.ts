@@ -1,15 +1,18 @@
 /** Anchors: the containers that hold sandboxes. */
 import fs from 'node:fs';
-import type { Sandboxes, SandboxView } from '../index.ts';
+import type { LanJoin, Sandboxes, SandboxView, SandboxWish } from '../index.ts';
 import { anchorImage } from './anchor/image.ts';
 import type { Processor } from './anchor/program.ts';
 import type { DockerClient } from './client.ts';
-import { containerName, filterOf, labelsOf, madeLabel, serviceLabel } from './labels.ts';
+import { containerName, filterOf, joinedLabel, labelsOf, madeLabel, serviceLabel } from './labels.ts';
+import { dockerNetworkName, joiningCreate, joinText, openLanNetworks } from './lan-networks.ts';
 import type { Container, ContainerCreate } from './types.ts';
 
 export interface Anchors extends Sandboxes {
   /** The container as it is now, whether or not it runs. */
   inspect(environment: string): Promise<Container | undefined>;
+  /** Removes Docker networks of ours that no anchor is on. */
+  tidy(): Promise<void>;
 }
 
 export interface AnchorOptions {
@@ -30,6 +33,7 @@ interface Known {
 
 export function openAnchors({ docker, installation, image, pull, inTurn }: AnchorOptions): Anchors {
   const known = new Map<string, Known>();
+  const lans = openLanNetworks(docker, installation);
 
   const imageName = async (environment: string): Promise<string> => {
     const chosen = image();
@@ -72,40 +76,58 @@ export function openAnchors({ docker, installation, image, pull, inTurn }: Ancho
     const it = await inspect(environment);
     if (it !== undefined) await docker.containers.remove(it.Id, { force: true });
     known.delete(environment);
+    if (it?.Config.Labels[joinedLabel] !== undefined) await lans.tidy();
   };
+
+  /** The container that is to be the anchor: one that is there, or a new one. @param networkId of the Docker network that it joins */
+  const requireContainer = async (view: SandboxView, networkId?: string): Promise<string> => {
+    const before = await inspect(view.environment);
+    if (before !== undefined && isMadeAs(before, view) && isOn(before, view.join, networkId)) return before.Id;
+    if (before !== undefined) await docker.containers.remove(before.Id, { force: true });
+    const wish = wishFor(view, await imageName(view.environment));
+    return (await docker.containers.create(wish, { name: containerName(view.environment) })).id;
+  };
+
+  const isMadeAs = (it: Container | undefined, wish: SandboxWish): boolean =>
+    it?.Config.Labels[madeLabel] === madeOf(wish, image());
 
   return {
     inspect,
     path,
     remove,
-    look: async (environment, hostname) => {
-      const it = await inspect(environment);
-      const isAsWished = it?.Config.Labels[madeLabel] === madeOf(hostname, image());
-      note(environment, isAsWished ? it : undefined);
-      return path(environment);
+    tidy: lans.tidy,
+    look: async (wish) => {
+      const it = await inspect(wish.environment);
+      note(wish.environment, isMadeAs(it, wish) ? it : undefined);
+      return path(wish.environment);
     },
     make: async (view) => {
-      const name = containerName(view.environment);
-      const before = await inspect(view.environment);
-      const isAsWished = before?.Config.Labels[madeLabel] === madeOf(view.hostname, image());
-      if (before !== undefined && !isAsWished) await docker.containers.remove(before.Id, { force: true });
-      const id =
-        before !== undefined && isAsWished
-          ? before.Id
-          : (await docker.containers.create(wishFor(view, await imageName(view.environment)), { name })).id;
+      const { environment, join } = view;
+      const before = await inspect(environment);
+      const require = (networkId?: string): Promise<string> => requireContainer(view, networkId);
+      const id = await (join === undefined ? require() : lans.joined(join, require));
+      const left = before?.Config.Labels[joinedLabel];
+      if (left !== undefined && left !== joinedName(join)) await lans.tidy();
       await inTurn(() => docker.containers.start(id));
-      note(view.environment, await docker.containers.inspect(id));
+      note(environment, await docker.containers.inspect(id));
     },
   };
 
   function wishFor(view: SandboxView, imageOfAnchor: string): ContainerCreate {
-    const labels = labelsOf({ installation, environment: view.environment });
+    const { environment, join } = view;
+    const joined = joinedName(join);
+    const { networkMode, ...joining } = join === undefined ? { networkMode: 'none' } : joiningCreate(join);
     return {
       Image: imageOfAnchor,
       Hostname: view.hostname,
-      Labels: { ...labels, [madeLabel]: madeOf(view.hostname, image()) },
+      Labels: {
+        ...labelsOf({ installation, environment }),
+        [madeLabel]: madeOf(view, image()),
+        ...(joined === undefined ? {} : { [joinedLabel]: joined }),
+      },
+      ...joining,
       HostConfig: {
-        NetworkMode: 'none',
+        NetworkMode: networkMode,
         ReadonlyRootfs: true,
         CapDrop: ['ALL'],
         SecurityOpt: ['no-new-privileges'],
@@ -119,8 +141,20 @@ export function openAnchors({ docker, installation, image, pull, inTurn }: Ancho
   }
 }
 
+const joinedName = (join: LanJoin | undefined): string | undefined =>
+  join === undefined ? undefined : dockerNetworkName(join.network);
+
+/** Whether a container is on the Docker network of that id, and not on a former one of its name, with which it cannot start. */
+function isOn({ NetworkSettings: { Networks } }: Container, join: LanJoin | undefined, networkId: string | undefined): boolean {
+  if (join === undefined) return true;
+  const joined = Networks[dockerNetworkName(join.network)];
+  // One that has never run has no id yet.
+  return joined !== undefined && (joined.NetworkID || networkId) === networkId;
+}
+
 /** What an anchor is made with: another one is another anchor. */
-const madeOf = (hostname: string, image: string | undefined): string => `1 ${hostname} ${image ?? ''}`.trim();
+const madeOf = ({ hostname, join }: SandboxWish, image: string | undefined): string =>
+  `1 ${hostname} ${image ?? ''}${join === undefined ? '' : ` ${joinText(join)}`}`.trim();
 
 /** When a process started (field 22 of proc_pid_stat(5)); undefined when there is none. */
 function startTimeOf(pid: number): string | undefined {

@@ -233,6 +233,7 @@ export function openDockerEngine(options: DockerEngineOptions): Engine {
       const [environment, service] = [labels[environmentLabel], labels[serviceLabel]];
       return environment === undefined || service === undefined ? [] : [JSON.stringify([environment, service])];
     });
+    await anchors.tidy();
     for (const twice of new Set(services.filter((it, index) => services.indexOf(it) !== index))) {
       // A cast: it was written just above.
       const [environment, service] = JSON.parse(twice) as [string, string];

@@ -1,31 +1,34 @@
 /** The marks on what Landline makes in Docker: whose it is, and what for. */
 import type { Labels } from './types.ts';
 
-/** Of every container and volume: the installation's id. */
+/** Of every container, volume and network: the installation's id. */
 const installationLabel = 'landline.installation';
 export const environmentLabel = 'landline.environment';
 /** Of a service's container; an anchor has none. */
 export const serviceLabel = 'landline.service';
 /** What a service was started with, as the engine was told. */
 export const digestLabel = 'landline.digest';
-/** Of everything that a container was made with: another one is another container. */
+/** Of an anchor: the Docker network on a LAN that it is on. */
+export const joinedLabel = 'landline.joined';
+/** Of everything that a container or a network was made with: another one is another. */
 export const madeLabel = 'landline.made';
 
 export interface Mark {
   readonly installation: string;
-  readonly environment: string;
+  /** Undefined for a network. */
+  readonly environment?: string;
   /** Undefined for the anchor. */
   readonly service?: string;
 }
 
 export const labelsOf = ({ installation, environment, service }: Mark): Labels => ({
   [installationLabel]: installation,
-  [environmentLabel]: environment,
+  ...(environment === undefined ? {} : { [environmentLabel]: environment }),
   ...(service === undefined ? {} : { [serviceLabel]: service }),
 });
 
 /** For `filters` of a list. */
-export const filterOf = (mark: Partial<Mark> & Pick<Mark, 'installation'>): { readonly label: readonly string[] } => ({
+export const filterOf = (mark: Mark): { readonly label: readonly string[] } => ({
   label: [
     `${installationLabel}=${mark.installation}`,
     ...(mark.environment === undefined ? [] : [`${environmentLabel}=${mark.environment}`]),
