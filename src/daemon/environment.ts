@@ -158,7 +158,9 @@ export function environmentLoop(world: World, name: string, wakeLater: () => voi
 
   const run = async (spec: EnvironmentSpec, step: Step): Promise<void> => {
     if (step.do === 'stop-service') noteStop(step.name);
-    const onAttached = (_endpoint: unknown, took: AttachTimes): void => void (times = took);
+    const onAttached = (_endpoint: unknown, took: AttachTimes): void => {
+      times = took;
+    };
     await runStep({ world, spec, onAttached, onProbed: (ms) => (probedMs = ms), probedMs }, step);
     if (step.do === 'start-service') noteStart(step.service.spec.name);
   };

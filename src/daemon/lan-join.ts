@@ -14,7 +14,7 @@ import type { World } from './world.ts';
 const linkName = 'eth0';
 
 /** The network whose links Docker makes; undefined for others. */
-export function networkByDocker(networks: readonly Network[], { network }: Pick<EndpointSpec, 'network'>): Network | undefined {
+function networkByDocker(networks: readonly Network[], { network }: Pick<EndpointSpec, 'network'>): Network | undefined {
   const found = networks.find((it) => it.name === network);
   return found?.backend === 'docker-network' ? found : undefined;
 }
