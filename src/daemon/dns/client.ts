@@ -6,8 +6,11 @@ import { type RecordData, type TypeName, typeNumber, typeOf } from '../../wire/d
 import type { TsigKey } from '../../wire/dns/tsig.ts';
 import { type Update, updateMessage } from '../../wire/dns/update.ts';
 import { exchange, type Question } from './exchange.ts';
+import { firstOf } from './first-of.ts';
+
+import { shareLines } from './line.ts';
 import { readKey } from './secret.ts';
-import { DnsError } from './trouble.ts';
+import { DnsError, formatServer } from './trouble.ts';
 
 export interface DnsClient {
   /** @returns the code of the answer. @throws DnsError */
@@ -23,29 +26,49 @@ export interface DnsClient {
 /** Codes of a server that does not make updates itself, or not now: another one may. */
 const elsewhere = ['SERVFAIL', 'NOTIMP', 'REFUSED', 'NOTAUTH'];
 
+/** A server that has not answered is asked after the others for so long, in milliseconds. */
+const silentMs = 60_000;
+
 /** @param resolvers whom to ask for the primary of a zone where no server is configured */
 export function openDnsClient(spec: DnsUpdateSpec, resolvers: () => readonly DnsServerAddress[]): DnsClient {
+  const lines = shareLines();
   const primaries = new Map<string, readonly DnsServerAddress[]>();
-  /** The one that answered last is asked first. */
-  let preferred = 0;
+  /** Of each zone the server that made an update last: it is asked first. */
+  const preferred = new Map<string, string>();
+  const silentUntil = new Map<string, number>();
+
+  const isSilent = (server: string): boolean => (silentUntil.get(server) ?? 0) > performance.now();
 
   const serversOf = async (zone: string): Promise<readonly DnsServerAddress[]> => {
-    if (spec.servers.length > 0) return [...spec.servers.slice(preferred), ...spec.servers.slice(0, preferred)];
-    const known = primaries.get(zone) ?? (await findPrimary(zone, resolvers()));
-    primaries.set(zone, known);
-    return known;
+    const known = spec.servers.length > 0 ? spec.servers : (primaries.get(zone) ?? (await findPrimary(zone, resolvers())));
+    if (spec.servers.length === 0) primaries.set(zone, known);
+    const rank = (it: string): number => (isSilent(it) ? 2 : Number(preferred.get(zone) !== it));
+    return known.toSorted((a, b) => rank(formatServer(a)) - rank(formatServer(b)));
   };
 
-  /** The answer of the first that answers, and is content. */
-  const ask = async (zone: string, question: Question): Promise<{ message: Message; server: DnsServerAddress }> => {
+  const put = async (server: DnsServerAddress, question: Question): Promise<Message> => {
     const key: TsigKey | undefined = spec.key === undefined ? undefined : readKey(spec.key);
+    try {
+      const message = await exchange(server, question, key, lines);
+      silentUntil.delete(formatServer(server));
+      return message;
+    } catch (error) {
+      if (error instanceof DnsError && error.trouble.kind === 'away') lay(server);
+      throw error;
+    }
+  };
+
+  const lay = (server: DnsServerAddress): void => void silentUntil.set(formatServer(server), performance.now() + silentMs);
+
+  /** The answer of the first that answers, and is content: one after the other (RFC 2136 section 4). */
+  const ask = async (zone: string, question: Question): Promise<{ message: Message; server: DnsServerAddress }> => {
     let trouble: unknown;
     let refusal: { message: Message; server: DnsServerAddress } | undefined;
     for (const server of await serversOf(zone)) {
       try {
-        const message = await exchange(server, question, key);
+        const message = await put(server, question);
         if (!elsewhere.includes(rcodeName(message.rcode))) {
-          preferred = Math.max(0, spec.servers.indexOf(server));
+          preferred.set(zone, formatServer(server));
           return { message, server };
         }
         refusal ??= { message, server };
@@ -56,6 +79,28 @@ export function openDnsClient(spec: DnsUpdateSpec, resolvers: () => readonly Dns
     primaries.delete(zone);
     if (refusal !== undefined) return refusal;
     throw trouble;
+  };
+
+  /** What changes nothing may be asked of the next before the first has answered. */
+  const serialOf = async (zone: string): Promise<number | undefined> => {
+    let isRefused = false;
+    const attempts = (await serversOf(zone)).map((server) => ({
+      isLate: () => lay(server),
+      run: async (): Promise<number | undefined> => {
+        const { answers, rcode } = await put(server, questionFor(zone, 'SOA'));
+        const code = rcodeName(rcode);
+        if (!elsewhere.includes(code)) return answers.map((it) => it.data).find((it) => it.kind === 'SOA')?.serial;
+        isRefused = true;
+        throw new DnsError({ kind: 'refused', server, zone, rcode: code });
+      },
+    }));
+    try {
+      return await firstOf(attempts);
+    } catch (error) {
+      primaries.delete(zone);
+      if (isRefused) return undefined;
+      throw error;
+    }
   };
 
   const look = async (zone: string, name: string, type: TypeName): Promise<readonly RecordData[]> => {
@@ -76,11 +121,7 @@ export function openDnsClient(spec: DnsUpdateSpec, resolvers: () => readonly Dns
       // A CNAME is in the answer to every type.
       return found.flatMap((records, at) => records.filter((it) => typeOf(it) === typeNumber[types[at] ?? 'A']));
     },
-    serial: async (zone) => {
-      const { message } = await ask(zone, questionFor(zone, 'SOA'));
-      const soa = message.answers.find((it) => it.data.kind === 'SOA')?.data;
-      return soa?.kind === 'SOA' ? soa.serial : undefined;
-    },
+    serial: serialOf,
   };
 }
 
@@ -103,20 +144,22 @@ export function questionFor(name: string, type: TypeName, recursionDesired = fal
 
 /** RFC 2136 section 4: the server that the SOA record names, if a resolver knows its address. @throws DnsError */
 async function findPrimary(zone: string, resolvers: readonly DnsServerAddress[]): Promise<readonly DnsServerAddress[]> {
-  for (const resolver of resolvers) {
-    const soa = await firstOf(resolver, zone, 'SOA');
-    const address = soa?.kind === 'SOA' ? await firstOf(resolver, soa.primary, 'A') : undefined;
-    if (address?.kind === 'A') return [{ address: address.address, port: 53 }];
-  }
-  throw new DnsError({ kind: 'no-primary', zone, asked: resolvers });
+  const unknown = (): DnsError => new DnsError({ kind: 'no-primary', zone, asked: resolvers });
+  const attempts = resolvers.map((resolver) => ({
+    run: async (): Promise<readonly DnsServerAddress[]> => {
+      const soa = await recordOf(resolver, zone, 'SOA');
+      const address = soa?.kind === 'SOA' ? await recordOf(resolver, soa.primary, 'A') : undefined;
+      if (address?.kind === 'A') return [{ address: address.address, port: 53 }];
+      throw unknown();
+    },
+  }));
+  if (attempts.length === 0) throw unknown();
+  return firstOf(attempts).catch((error: unknown) => {
+    throw error instanceof DnsError ? unknown() : error;
+  });
 }
 
-async function firstOf(resolver: DnsServerAddress, name: string, type: TypeName): Promise<RecordData | undefined> {
-  try {
-    const { answers } = await exchange(resolver, questionFor(name, type, true));
-    return answers.map((it) => it.data).find((it) => it.kind === type);
-  } catch (error) {
-    if (error instanceof DnsError) return undefined;
-    throw error;
-  }
+async function recordOf(resolver: DnsServerAddress, name: string, type: TypeName): Promise<RecordData | undefined> {
+  const { answers } = await exchange(resolver, questionFor(name, type, true));
+  return answers.map((it) => it.data).find((it) => it.kind === type);
 }

@@ -10,6 +10,7 @@ import { signMessage, type TsigKey, verifyMessage } from '../../wire/dns/tsig.ts
 import { updateMessage } from '../../wire/dns/update.ts';
 import { questionFor } from './client.ts';
 import { exchange, withLength } from './exchange.ts';
+import { shareLines } from './line.ts';
 import { hmac } from './secret.ts';
 import { DnsError, troubleOf } from './trouble.ts';
 
@@ -136,4 +137,32 @@ test('where nobody listens is told at once', async (t) => {
   const nobody = { ...server, port: 1 };
   assert.match(await trouble(exchange(nobody, update, key)), /nobody listens there/);
   assert.ok(performance.now() - begin < 2000);
+});
+
+test('signed questions that are under way at once share a port, and each has its own answer, in whatever order they come', async (t) => {
+  const ports = new Set<number>();
+  const kept: (() => void)[] = [];
+  const socket = dgram.createSocket('udp4');
+  socket.on('message', (request, { port, address }) => {
+    ports.add(port);
+    if (decodeMessage(request).additionals.length === 0) return;
+    kept.push(() => socket.send(signed(request, decodeMessage(request), key), port, address));
+    if (kept.length === 8) for (const answer of kept.splice(0).reverse()) answer();
+  });
+  socket.bind(0, '127.0.0.1');
+  await once(socket, 'listening');
+  t.after(() => socket.close());
+  const server = { address: ipv4('127.0.0.1'), port: socket.address().port };
+  const lines = shareLines();
+  const answers = await Promise.all(Array.from({ length: 16 }, () => exchange(server, update, key, lines)));
+  assert.equal(answers.length, 16);
+  assert.equal(ports.size, 1);
+  // Unsigned, each has its own.
+  for (let count = 0; count < 8; count += 1) void exchange(server, update, undefined, lines).catch(() => undefined);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  assert.equal(ports.size, 9);
+});
+
+test('an address that no question can be sent to is told at once', async () => {
+  assert.match(await trouble(exchange({ address: ipv4('255.255.255.255'), port: 53 }, update, key, shareLines())), /EACCES/);
 });

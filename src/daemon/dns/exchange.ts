@@ -5,19 +5,15 @@
  * With a key the question is signed, and nothing is believed that is not signed with the same key for this very question.
  */
 import { randomInt } from 'node:crypto';
-import dgram from 'node:dgram';
 import net from 'node:net';
 import type { DnsServerAddress } from '../../core/model.ts';
 import { formatIpv4 } from '../../net/ipv4.ts';
 import { decodeMessage, encodeMessage, type Message } from '../../wire/dns/message.ts';
 import { signMessage, type TsigKey, type Verdict, verifyMessage } from '../../wire/dns/tsig.ts';
+import { type Answer, inWords, type Line, type Lines, type LineQuestion, openLine, patienceMs } from './line.ts';
 import { hmac } from './secret.ts';
 import { DnsError, type Trouble } from './trouble.ts';
 
-/** When a question is sent over UDP, in milliseconds after the first time. */
-const sendAtMs = [0, 500, 1500];
-/** How long its answer is waited for after that, and over TCP. */
-const patienceMs = 3000;
 /** How long a true answer may still come after one that cannot be believed. */
 const doubtMs = 500;
 /** Longer questions go over TCP at once. */
@@ -26,28 +22,45 @@ const longestUdp = 1232;
 /** A message without an id: it gets one that nobody can guess. */
 export type Question = Omit<Message, 'id'>;
 
-/** @param key undefined: not signed, and the answer is believed as it comes. @throws DnsError */
-export async function exchange(server: DnsServerAddress, question: Question, key?: TsigKey): Promise<Message> {
-  const asked = prepare(server, { ...question, id: randomInt(0x10000) }, key);
+/**
+ * @param key undefined: not signed, and the answer is believed as it comes
+ * @param lines that signed questions share
+ * @throws DnsError
+ */
+export async function exchange(server: DnsServerAddress, question: Question, key?: TsigKey, lines?: Lines): Promise<Message> {
+  const make = (): Asked => prepare(server, { ...question, id: randomInt(0x10000) }, key);
+  const asked = make();
   if (asked.bytes.length > longestUdp) return overTcp(asked);
-  const answer = await overUdp(asked);
-  return answer.truncated ? overTcp(asked) : answer;
+  const askOn = (line: Line): Promise<Message> => {
+    let it = asked;
+    while (!line.isFree(it.id)) it = make();
+    return line.ask(it);
+  };
+  const answer = await (key === undefined || lines === undefined ? onOwnLine(server, askOn) : lines.use(server, askOn));
+  return answer.truncated ? overTcp(make()) : answer;
 }
 
-interface Asked {
+async function onOwnLine<T>(server: DnsServerAddress, body: (line: Line) => Promise<T>): Promise<T> {
+  const line = openLine(server);
+  try {
+    return await body(line);
+  } finally {
+    line.close();
+  }
+}
+
+interface Asked extends LineQuestion<Message> {
   readonly server: DnsServerAddress;
-  readonly bytes: Uint8Array;
-  /** The answer that some bytes are; what cannot be believed; undefined: something else altogether. */
-  readonly judge: (bytes: Uint8Array) => Message | Trouble | undefined;
 }
-
-const isTrouble = (it: Message | Trouble): it is Trouble => 'kind' in it;
 
 function prepare(server: DnsServerAddress, message: Message, key: TsigKey | undefined): Asked {
+  const { id } = message;
   const plain = encodeMessage(message);
-  const fits = (it: Message): boolean => it.id === message.id && it.response && it.opcode === message.opcode;
+  const fits = (it: Message): boolean => it.id === id && it.response && it.opcode === message.opcode;
+  const away = (reason: string): Error => new DnsError({ kind: 'away', server, reason });
   if (key === undefined) {
-    return { server, bytes: plain, judge: (bytes) => unlessBroken(() => decodeMessage(bytes), fits) };
+    const judge: Asked['judge'] = (bytes) => asAnswer(unlessBroken(() => decodeMessage(bytes), fits));
+    return { id, server, bytes: plain, away, judge };
   }
   const now = (): number => Math.floor(Date.now() / 1000);
   const signed = signMessage(plain, key, { time: now() }, hmac);
@@ -56,10 +69,14 @@ function prepare(server: DnsServerAddress, message: Message, key: TsigKey | unde
       () => verifyMessage(bytes, key, { time: now(), requestMac: signed.mac }, hmac),
       (it) => fits(it.message),
     );
-    return read === undefined ? undefined : (doubt(server, key, read.verdict) ?? read.message);
+    const trouble = read === undefined ? undefined : doubt(server, key, read.verdict);
+    if (trouble === undefined) return asAnswer(read?.message);
+    return { kind: 'doubtful', error: new DnsError(trouble), waitMs: trouble.kind === 'skewed' ? 0 : doubtMs };
   };
-  return { server, bytes: signed.bytes, judge };
+  return { id, server, bytes: signed.bytes, away, judge };
 }
+
+const asAnswer = (it: Message | undefined): Answer<Message> => (it === undefined ? undefined : { kind: 'answer', it });
 
 /** What is no message at all is nobody's answer. */
 function unlessBroken<T>(read: () => T, fits: (it: T) => boolean): T | undefined {
@@ -92,60 +109,24 @@ const refusals = {
   BADTRUNC: 'it wants a longer signature (BADTRUNC)',
 } as const;
 
-/** A socket of its own for each question: its port is one more thing that a forger has to guess. */
-function overUdp({ server, bytes, judge }: Asked): Promise<Message> {
-  // An address needs no lookup, and Node's own takes a turn in the pool of threads.
-  const lookup: typeof import('node:dns').lookup = ((
-    host: string,
-    _options: unknown,
-    callback: (error: null, address: string, family: number) => void,
-  ) => callback(null, host, 4)) as never;
-  // Who ends meanwhile does not wait for an answer.
-  const socket = dgram.createSocket({ type: 'udp4', lookup }).unref();
-  const timers: NodeJS.Timeout[] = [];
-  let trouble: Trouble = { kind: 'away', server, reason: `no answer within ${(patienceMs + (sendAtMs.at(-1) ?? 0)) / 1000} s` };
-  return new Promise<Message>((resolve, reject) => {
-    const fail = (): void => reject(new DnsError(trouble));
-    const failWith = (error: NodeJS.ErrnoException): void => {
-      trouble = { kind: 'away', server, reason: inWords(error) };
-      fail();
-    };
-    socket.on('error', failWith);
-    socket.on('message', (answer) => {
-      const judged = judge(answer);
-      if (judged === undefined) return;
-      if (!isTrouble(judged)) return resolve(judged);
-      trouble = judged;
-      timers.push(setTimeout(fail, judged.kind === 'skewed' ? 0 : doubtMs).unref());
-    });
-    socket.connect(server.port, formatIpv4(server.address), () => {
-      for (const at of sendAtMs) timers.push(setTimeout(() => socket.send(bytes), at).unref());
-      timers.push(setTimeout(fail, (sendAtMs.at(-1) ?? 0) + patienceMs).unref());
-    });
-  }).finally(() => {
-    for (const timer of timers) clearTimeout(timer);
-    socket.close();
-  });
-}
-
 /** RFC 7766: a length of 16 bits before each message. */
-function overTcp({ server, bytes, judge }: Asked): Promise<Message> {
+function overTcp({ server, bytes, judge, away }: Asked): Promise<Message> {
   const socket = net.connect({ host: formatIpv4(server.address), port: server.port, timeout: patienceMs }).unref();
   return new Promise<Message>((resolve, reject) => {
-    const away = (reason: string): void => reject(new DnsError({ kind: 'away', server, reason }));
+    const fail = (reason: string): void => reject(away(reason));
     let heard = Buffer.alloc(0);
-    socket.on('error', (error) => away(inWords(error)));
-    socket.on('timeout', () => away(`no answer over TCP within ${patienceMs / 1000} s`));
-    socket.on('close', () => away('it ended the connection without an answer'));
+    socket.on('error', (error) => fail(inWords(error)));
+    socket.on('timeout', () => fail(`no answer over TCP within ${patienceMs / 1000} s`));
+    socket.on('close', () => fail('it ended the connection without an answer'));
     socket.on('connect', () => socket.write(withLength(bytes)));
     socket.on('data', (part: Buffer) => {
       heard = Buffer.concat([heard, part]);
       const length = heard.length < 2 ? 0x10000 : heard.readUInt16BE(0);
       if (heard.length < 2 + length) return;
       const judged = judge(new Uint8Array(heard.subarray(2, 2 + length)));
-      if (judged === undefined) away('it answers something else');
-      else if (isTrouble(judged)) reject(new DnsError(judged));
-      else resolve(judged);
+      if (judged === undefined) fail('it answers something else');
+      else if (judged.kind === 'doubtful') reject(judged.error);
+      else resolve(judged.it);
     });
   }).finally(() => socket.destroy());
 }
@@ -155,15 +136,4 @@ export function withLength(bytes: Uint8Array): Buffer {
   framed.writeUInt16BE(bytes.length);
   framed.set(bytes, 2);
   return framed;
-}
-
-const words: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'nobody listens there (ECONNREFUSED)',
-  EHOSTUNREACH: 'the host does not answer (EHOSTUNREACH)',
-  ENETUNREACH: 'no route leads there (ENETUNREACH)',
-  ECONNRESET: 'it ended the connection (ECONNRESET)',
-};
-
-function inWords({ code = 'error', message }: NodeJS.ErrnoException): string {
-  return words[code] ?? message;
 }
