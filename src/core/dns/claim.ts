@@ -5,8 +5,9 @@
  * Each function tells the next thing to do; whoever does it tells what the server said. See docs/decisions on ownership.
  */
 import { rcodeName } from '../../wire/dns/message.ts';
+import type { ResourceRecord } from '../../wire/dns/message.ts';
 import type { RecordData, TypeName } from '../../wire/dns/records/index.ts';
-import { add, exactly, nameNotInUse, noneOf, remove, type Update } from '../../wire/dns/update.ts';
+import { add, exactly, nameInUse, nameNotInUse, noneOf, remove, type Update } from '../../wire/dns/update.ts';
 import { formatData } from './format.ts';
 import { describeHolder, type Owner, ownerRecord, parseOwner } from './owner.ts';
 
@@ -38,8 +39,8 @@ export type ClaimStep =
   /** Ask for these types of the name, and tell the records to {@link afterLook}. */
   | { readonly do: 'look'; readonly types: readonly TypeName[] }
   | { readonly do: 'done' }
-  /** Somebody else has it. */
-  | { readonly do: 'yield'; readonly holder: string }
+  /** Somebody else has it: what was seen of the name is theirs. */
+  | { readonly do: 'yield'; readonly holder: string; readonly seen: readonly RecordData[] }
   /** The server does not make this update. */
   | { readonly do: 'fail'; readonly rcode: string };
 
@@ -99,8 +100,18 @@ export function afterLook(claim: Claim, seen: readonly RecordData[]): ClaimStep 
   if (seen.length === 0) return take(claim);
   const isOurs = without(addresses, [...(claim.former ?? []), ...claim.wanted]).length === 0;
   if (claim.former !== undefined && addresses.length === seen.length && isOurs) return adopt(claim, addresses);
-  return { do: 'yield', holder: describeHolder(seen, claim.owner.installation) };
+  return { do: 'yield', holder: describeHolder(seen, claim.owner.installation), seen };
 }
+
+/** What is true of a name while it is ours and as it was written. */
+export const whileOurs = (name: string, owner: Owner, data: readonly RecordData[]): readonly ResourceRecord[] =>
+  [ownerRecord(owner), ...data].map((it) => exactly(name, it));
+
+/** What is true of a name while it stands as when we yielded it. */
+export const whileHeld = (name: string, seen: readonly RecordData[]): readonly ResourceRecord[] => [
+  nameInUse(name),
+  ...seen.map((it) => exactly(name, it)),
+];
 
 function isOwner(data: RecordData, { installation, environment }: Owner): boolean {
   const owner = parseOwner(data);

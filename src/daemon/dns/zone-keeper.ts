@@ -3,9 +3,9 @@
  *
  * Promises: the ledger knows of a name before the server does, and until the server has said that it is gone; a name that
  * cannot be had is told with its holder, and tried for again; a server that is away is asked again, at most 15 seconds
- * later; a zone that somebody else has changed is gone through.
+ * later; in a zone that has changed every name is verified, and those are written again that are not as they should be.
  */
-import { afterLook, afterUpdate, type Claim, type ClaimStep, firstStep } from '../../core/dns/claim.ts';
+import { afterLook, afterUpdate, type Claim, type ClaimStep, firstStep, whileHeld, whileOurs } from '../../core/dns/claim.ts';
 import type { DesiredName } from '../../core/dns/desired.ts';
 import { formatData } from '../../core/dns/format.ts';
 import { limited } from '../../core/limited.ts';
@@ -13,19 +13,20 @@ import { LandlineError } from '../../errors.ts';
 import type { NameRecord } from '../../store/index.ts';
 import type { World } from '../world.ts';
 import type { DnsClient } from './client.ts';
+import { type Expected, findDifferent } from './sweep.ts';
 import { DnsError, type Trouble, troubleOf } from './trouble.ts';
 
 /** From one try to the next after a failure, in milliseconds: doubled each time, at most 15 s. */
 const firstRetryMs = 500;
 const lastRetryMs = 15_000;
 
-/** The zone's serial number is asked for this often, in milliseconds: it tells whether somebody has changed the zone. */
+/** The zone's serial number is asked for this often, in milliseconds: it tells whether the zone has changed. */
 const pollMs = 5_000;
 
-/** Every name is written again this often, in milliseconds: servers that scavenge want it, and it finds what the serial hid. */
+/** Every name is written again this often, in milliseconds: servers that scavenge want it. */
 const refreshMs = 3_600_000;
 
-/** The same where the server does not tell the serial number. */
+/** Names are verified this often, in milliseconds, where the server does not tell the serial number. */
 const blindMs = 60_000;
 
 /** Updates that are under way at once. */
@@ -71,13 +72,17 @@ export function keepZone(zone: string, context: ZoneContext): ZoneKeeper {
   const { store, events } = world;
   /** Names that have to be looked at although the ledger says that they are right. */
   const doubtful = new Set<string>();
-  const held = new Map<string, string>();
+  /** Names that somebody else has; undefined: what was seen of them says nothing of when they are free. */
+  const held = new Map<string, { readonly holder: string; readonly seen: Claim['wanted'] | undefined }>();
+  /** Names that the last look found different: they are verified apart, so that the others need few messages. */
+  let odd: ReadonlySet<string> = new Set();
   /** The last that was told of a name. */
   const toldHolder = new Map<string, string>();
   /** Names that the server did not take at the last try: they come after the others, and keep nobody from its turn. */
   const refused = new Set<string>();
   let lastSerial: number | undefined;
   let refreshAt = 0;
+  let verifyAt = 0;
   let trouble: Trouble | undefined;
   let retryMs = firstRetryMs;
   let timer: NodeJS.Timeout | undefined;
@@ -95,34 +100,48 @@ export function keepZone(zone: string, context: ZoneContext): ZoneKeeper {
     return !isRight || doubtful.has(name);
   };
 
-  const doubtAll = (): void => {
-    for (const { name } of records()) doubtful.add(name);
-    held.clear();
-  };
-
-  /** Whether somebody else has changed the zone since the last look. */
-  const lookAtSerial = async (): Promise<void> => {
+  /** Everything is to be written again, now and then; in between what has changed since the last look is found. */
+  const lookAtZone = async (): Promise<void> => {
     const serial = await client.serial(zone);
-    const isDue = performance.now() >= refreshAt;
-    if (isDue || serial !== lastSerial) doubtAll();
-    if (isDue) refreshAt = performance.now() + (serial === undefined ? blindMs : refreshMs);
+    const now = performance.now();
+    if (now >= refreshAt) {
+      for (const { name } of records()) doubtful.add(name);
+      held.clear();
+      refreshAt = now + refreshMs;
+      verifyAt = now + blindMs;
+    } else if (serial === undefined ? now >= verifyAt : serial !== lastSerial) {
+      await verify();
+      verifyAt = now + blindMs;
+    }
     lastSerial = serial;
   };
 
+  const verify = async (): Promise<void> => {
+    const ours = records().flatMap(({ name, environment, data, state }): Expected[] => {
+      const owner = { installation: store.installation, environment };
+      const isVerified = state === 'registered' && !held.has(name);
+      return isVerified ? [{ name, prerequisites: whileOurs(name, owner, data) }] : [];
+    });
+    const theirs = [...held].flatMap(([name, { seen }]): Expected[] =>
+      seen === undefined ? [] : [{ name, prerequisites: whileHeld(name, seen) }],
+    );
+    const groups = Object.groupBy([...ours, ...theirs], ({ name }) => (odd.has(name) ? 'odd' : 'usual'));
+    const ask = async (prerequisites: Expected['prerequisites']): Promise<number> =>
+      (await client.update({ zone, prerequisites, changes: [] })).rcode;
+    const different = [...(await findDifferent(groups.usual ?? [], ask)), ...(await findDifferent(groups.odd ?? [], ask))];
+    odd = new Set(different);
+    for (const name of different) if (!held.delete(name)) doubtful.add(name);
+    for (const [name, { seen }] of held) if (seen === undefined) held.delete(name);
+  };
+
   const round = async (): Promise<void> => {
-    await lookAtSerial();
+    await lookAtZone();
     const pending = (): string[] => {
       const names = new Set([...context.desired().keys(), ...records().map((it) => it.name)]);
       const some = [...names].filter((name) => isPending(name) && !held.has(name));
       return some.sort((a, b) => Number(refused.has(a)) - Number(refused.has(b)));
     };
-    let hasChanged = false;
-    for (let todo = pending(); todo.length > 0 && !closed; todo = pending()) {
-      hasChanged = true;
-      await workOn(todo);
-    }
-    // What we did ourselves is no reason to look again.
-    if (hasChanged) lastSerial = await client.serial(zone);
+    for (let todo = pending(); todo.length > 0 && !closed; todo = pending()) await workOn(todo);
   };
 
   /** The first trouble that concerns the zone ends it, and the rest waits. */
@@ -157,10 +176,11 @@ export function keepZone(zone: string, context: ZoneContext): ZoneKeeper {
     const isKnown = before?.state === 'registered' && sameData(before.data, data);
     const rest = (before?.data ?? []).filter((it) => !data.some((other) => formatData(it) === formatData(other)));
     if (!isKnown) await write({ name, zone, environment, data: [...data, ...rest], state: 'claiming', since: Date.now() });
-    const holder = await pursue(claimOf(name, environment, data, before?.data));
+    const other = await pursue(claimOf(name, environment, data, before?.data));
     doubtful.delete(name);
-    if (holder !== undefined) {
-      held.set(name, holder);
+    if (other !== undefined) {
+      const { holder } = other;
+      held.set(name, other);
       counters.held += 1;
       // Nothing of ours was put there.
       if (before === undefined) await store.together(() => store.deleteName(name));
@@ -198,16 +218,16 @@ export function keepZone(zone: string, context: ZoneContext): ZoneKeeper {
   const write = (record: NameRecord): Promise<void> => store.together(() => store.putName(record));
 
   /** Step after step. @returns who holds the name, where it is not to be had. @throws DnsError */
-  const pursue = async (claim: Claim): Promise<string | undefined> => {
+  const pursue = async (claim: Claim): Promise<ReturnType<typeof held.get>> => {
     let step: ClaimStep = firstStep(claim);
     for (let count = 0; count < mostSteps; count += 1) {
       if (step.do === 'done') return undefined;
-      if (step.do === 'yield') return step.holder;
+      if (step.do === 'yield') return step;
       if (step.do === 'look') step = afterLook(claim, await client.look(zone, claim.name, step.types));
       else if (step.do === 'update') step = await send(step.update);
       else throw new Error(`an update of ${zone} failed with ${step.rcode}, and nobody was told`);
     }
-    return 'somebody who changes it all the time';
+    return { holder: 'somebody who changes it all the time', seen: undefined };
   };
 
   const send = async (update: Parameters<DnsClient['update']>[0]): Promise<ClaimStep> => {
@@ -275,7 +295,7 @@ export function keepZone(zone: string, context: ZoneContext): ZoneKeeper {
     get trouble() {
       return trouble;
     },
-    holderOf: (name) => held.get(name),
+    holderOf: (name) => held.get(name)?.holder,
     isPending,
     close: () => {
       closed = true;

@@ -1,5 +1,5 @@
 /** Updates (RFC 2136): prerequisites that must hold, and changes that are then made, all or none, in one zone. */
-import { anyType, IN, type Message, NONE, opcodes, type ResourceRecord } from './message.ts';
+import { ANY, anyType, IN, type Message, NONE, opcodes, type ResourceRecord } from './message.ts';
 import { type RecordData, type TypeName, typeNumber } from './records/index.ts';
 
 /** An update of one zone, before it has an id. */
@@ -26,6 +26,9 @@ export function updateMessage(id: number, { zone, prerequisites, changes }: Upda
     additionals: [],
   };
 }
+
+/** Prerequisite: the name has a record, of whatever type (section 2.4.4). */
+export const nameInUse = (name: string): ResourceRecord => ({ name, class: ANY, ttl: 0, data: { kind: 'empty', type: anyType } });
 
 /** Prerequisite: the name has no record of any type (section 2.4.5). */
 export const nameNotInUse = (name: string): ResourceRecord => ({
