@@ -107,6 +107,7 @@ export async function nameRows({ names: rounds }: Extent): Promise<Row[]> {
   return [
     beside('names claimed at BIND, eight under way as the daemon has them', it.eight, nsupdate, it.nsupdate, '/s'),
     beside('the same, one after the other', it.one, nsupdate, it.nsupdate, '/s'),
+    beside('names verified in a zone that somebody changed', it.verified, 'each written again', it.rewritten, '/s'),
     beside('questions answered by `dns.serve`', it.served.perSecond, 'dnsmasq', it.dnsmasq.perSecond, '/s'),
     beside('mean time of an answer, 20 under way', it.served.latency, 'dnsmasq', it.dnsmasq.latency, 'ms'),
   ];

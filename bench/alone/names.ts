@@ -6,10 +6,11 @@ import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_pr
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterUpdate, type Claim, firstStep } from '../../src/core/dns/claim.ts';
+import { afterUpdate, type Claim, firstStep, whileOurs } from '../../src/core/dns/claim.ts';
 import { formatData } from '../../src/core/dns/format.ts';
 import { limited } from '../../src/core/limited.ts';
 import { type DnsClient, openDnsClient } from '../../src/daemon/dns/client.ts';
+import { findDifferent } from '../../src/daemon/dns/sweep.ts';
 import { ipv4 } from '../../src/net/ipv4.ts';
 import { interleave } from '../measure.ts';
 import type { Office } from './office.ts';
@@ -19,6 +20,9 @@ export interface NameTimings {
   readonly eight: readonly number[];
   readonly one: readonly number[];
   readonly nsupdate: readonly number[];
+  /** Names a second that a zone which somebody has changed is gone through with: verified, and each written again. */
+  readonly verified: readonly number[];
+  readonly rewritten: readonly number[];
   /** Questions a second, and the mean time of an answer in milliseconds. */
   readonly served: Answering;
   readonly dnsmasq: Answering;
@@ -63,15 +67,24 @@ export async function measureNames(_office: Office, { rounds }: Options): Promis
       ],
       rounds,
     );
+    const looks = await interleave(
+      [
+        { name: 'verified', run: (round) => verifyAll(client, `e${round}`) },
+        { name: 'rewritten', run: (round) => claimAll(client, `e${round}`, 8, true) },
+      ],
+      rounds,
+    );
     const answers = new Map([5301, 5302].map((port) => [port, { perSecond: [] as number[], latency: [] as number[] }]));
     const perf = (port: number) => ({ name: String(port), run: async () => ask(folder, port, answers.get(port)) });
     await interleave([perf(5301), perf(5302)], rounds);
-    const of = (name: string): readonly number[] => updates.get(name) ?? [];
+    const of = (name: string): readonly number[] => updates.get(name) ?? looks.get(name) ?? [];
     const nothing = { perSecond: [], latency: [] };
     return {
       eight: of('eight'),
       one: of('one'),
       nsupdate: of('nsupdate'),
+      verified: of('verified'),
+      rewritten: of('rewritten'),
       served: answers.get(5301) ?? nothing,
       dnsmasq: answers.get(5302) ?? nothing,
     };
@@ -127,17 +140,32 @@ const claimOf = (name: string, index: number): Claim => ({
   former: undefined,
 });
 
-/** @returns claims a second */
-async function claimAll(client: DnsClient, name: string, atOnce: number): Promise<number> {
+/** @param again they are its own already, and kept. @returns claims a second */
+async function claimAll(client: DnsClient, name: string, atOnce: number, again = false): Promise<number> {
   const inTurn = limited(atOnce);
   const begin = performance.now();
   const work = Array.from({ length: claims }, (_, index) => async (): Promise<void> => {
-    const step = firstStep(claimOf(name, index));
+    const claim = claimOf(name, index);
+    const step = firstStep(again ? { ...claim, former: claim.wanted } : claim);
     if (step.do !== 'update') throw new Error('a claim begins with an update');
     const { rcode } = await client.update(step.update);
     if (afterUpdate(rcode).do !== 'done') throw new Error(`the claim of ${name} was refused`);
   });
   await Promise.all(work.map(inTurn));
+  return claims / ((performance.now() - begin) / 1000);
+}
+
+/** @returns names a second that the server says stand as they should */
+async function verifyAll(client: DnsClient, name: string): Promise<number> {
+  const expected = Array.from({ length: claims }, (_, index) => {
+    const claim = claimOf(name, index);
+    return { name: claim.name, prerequisites: whileOurs(claim.name, claim.owner, claim.wanted) };
+  });
+  const begin = performance.now();
+  const ask = async (prerequisites: (typeof expected)[0]['prerequisites']): Promise<number> =>
+    (await client.update({ zone, prerequisites, changes: [] })).rcode;
+  const different = await findDifferent(expected, ask);
+  if (different.length > 0) throw new Error(`${different.length} names do not stand as they were written`);
   return claims / ((performance.now() - begin) / 1000);
 }
 
