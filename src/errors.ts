@@ -594,6 +594,28 @@ export const catalogue = {
     says: (d) => `zone ${d.zone} is not served: ${d.listen} cannot be listened on: ${d.reason}`,
     next: () => 'give `dns.serve.listen` an address that this host has, and a port that no other program uses',
   }),
+  DNS_UPDATE_MISSING: entry<{ name: string; zone: string }>({
+    status: 409,
+    exit: 1,
+    retry: 'after-change',
+    says: (d) => `${d.name} still stands in DNS, and landline.yaml no longer says how zone ${d.zone} is written to`,
+    next: (d) =>
+      `put \`dns.update\` for ${d.zone} back until it is taken back, or remove its records there and \`landline name forget ${d.name}\``,
+  }),
+  NAME_WANTED: entry<{ name: string; environment: string }>({
+    status: 409,
+    exit: 1,
+    retry: 'after-change',
+    says: (d) => `${d.name} is not forgotten: environment '${d.environment}' wants it`,
+    next: (d) => `end that one with \`landline down ${d.environment}\`: its names are then taken back`,
+  }),
+  NAME_TOO_LONG: entry<{ name: string; length: number; environment: string; domain: string }>({
+    status: 400,
+    exit: 1,
+    retry: 'after-change',
+    says: (d) => `${d.name} has ${d.length} characters, and no name in DNS has more than 253: environment '${d.environment}' cannot have it`,
+    next: (d) => `choose a shorter hostname (\`--hostname\`, or \`hostname\` in x-landline), or a shorter domain than ${d.domain} in landline.yaml`,
+  }),
   NAME_UNKNOWN: entry<{ name: string; suggestion?: string }>({
     status: 404,
     exit: 1,

@@ -179,6 +179,11 @@ export interface NamesView {
   };
 }
 
+/** Names that are given up: nothing more is done about their records in DNS. */
+export interface NamesForgottenView {
+  readonly forgotten: readonly string[];
+}
+
 /** What one server says of one name. */
 export interface NameAnswerView {
   readonly server: string;

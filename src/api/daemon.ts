@@ -113,6 +113,8 @@ export interface Daemon {
   endpoints(): Promise<readonly EndpointRow[]>;
   names(): NamesView;
   checkName(name: string): Promise<NameCheckView>;
+  /** Gives up a name that is still to be taken back, and that of its address. @returns their names */
+  forgetName(name: string): Promise<readonly string[]>;
   addresses(): readonly AddressView[];
   history(ask: HistoryAsk): readonly HistoryView[];
   reserve(ask: ReserveAsk): Promise<AddressView>;

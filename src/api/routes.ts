@@ -43,6 +43,7 @@ export const routes: readonly (readonly [method: string, path: string, handle: H
   ['GET', '/v1/endpoints', async (daemon) => json(await daemon.endpoints())],
   ['GET', '/v1/names', (daemon) => json(daemon.names())],
   ['GET', '/v1/names/:name', async (daemon, call) => json(await daemon.checkName(nameIn(call)))],
+  ['DELETE', '/v1/names/:name', async (daemon, call) => json({ forgotten: await daemon.forgetName(nameIn(call)) })],
   ['GET', '/v1/addresses', (daemon) => json(daemon.addresses())],
   ['GET', '/v1/addresses/history', (daemon, call) => json(daemon.history(historyAsk(call)))],
   ['PUT', '/v1/addresses/:address', reserve],

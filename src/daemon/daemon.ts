@@ -102,6 +102,7 @@ export function daemonOn(world: World, environments: Environments, keeper: Conta
       (await views()).flatMap((it) => it.endpoints.map((endpoint): EndpointRow => ({ environment: it.name, ...endpoint }))),
     names: () => ({ names: world.names.list().map(nameView), counters: world.names.counters }),
     checkName: (name) => checkName(world, name),
+    forgetName: (name) => world.names.forget(name),
     addresses: () => addresses(world),
     history: ({ address, ...filter }) =>
       world.store

@@ -14,6 +14,7 @@ import { removeOwnBridges } from './own-bridges.ts';
 import { prepareService } from './prepare.ts';
 import { awaitReady } from './ready.ts';
 import { sandboxPath } from './sandbox.ts';
+import { requireNames } from './wish.ts';
 import type { World } from './world.ts';
 
 export interface UpOptions {
@@ -30,7 +31,7 @@ export interface DownOptions {
 }
 
 export interface Environments {
-  /** @throws LandlineError ADDRESS_*, POOL_*, NETWORK_UNKNOWN, BRIDGE_*, SERVICE_FAILED, COMMAND_MISSING, WAIT_EXPIRED, SUPERSEDED */
+  /** @throws LandlineError ADDRESS_*, POOL_*, NETWORK_UNKNOWN, NAME_TOO_LONG, BRIDGE_*, SERVICE_FAILED, COMMAND_MISSING, WAIT_EXPIRED, SUPERSEDED */
   up(spec: EnvironmentSpec, options: UpOptions): Promise<EnvironmentLoop>;
   /** @throws LandlineError ENVIRONMENT_UNKNOWN */
   down(name: string, options: DownOptions): Promise<void>;
@@ -149,6 +150,7 @@ export function openEnvironments(world: World): Environments {
     const before = world.store.environment(wish.name);
     const spec = withFormerRestarts(wish, before?.spec);
     const it = loop(spec.name);
+    requireNames(networksOf(world), spec);
     await requireFreePorts(world, spec);
     try {
       for (const service of before?.spec.stopped ?? []) await world.engine.forget(spec.name, service);

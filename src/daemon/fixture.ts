@@ -42,6 +42,7 @@ const noNames: World['names'] = {
   list: () => [],
   counters: { registered: 0, removed: 0, refreshed: 0, held: 0, failures: 0, served: { udp: 0, tcp: 0, dropped: 0 } },
   client: undefined,
+  forget: async () => [],
   wake: () => undefined,
   reconfigure: () => undefined,
   close: () => undefined,

@@ -8,13 +8,17 @@ import { formatData } from '../core/dns/format.ts';
 import { reverseZones } from '../core/dns/reverse.ts';
 import { buildZones, nameServerOf } from '../core/dns/zone.ts';
 import type { DnsServerAddress, DnsServeSpec, DnsUpdateSpec, EnvironmentSpec } from '../core/model.ts';
-import type { LandlineError } from '../errors.ts';
-import { isWithin } from '../wire/dns/name.ts';
+import { LandlineError } from '../errors.ts';
+import { nearest } from '../net/name.ts';
+import type { NameRecord } from '../store/index.ts';
+import { isWithin, sameName } from '../wire/dns/name.ts';
 import { type DnsClient, openDnsClient } from './dns/client.ts';
 import { type DnsServer, serveDns } from './dns/serve.ts';
 import { troubleOf } from './dns/trouble.ts';
 import { type Counters, heldError, keepZone, type ZoneKeeper } from './dns/zone-keeper.ts';
+import { zonesOf, zonesToKeep } from './dns/zones.ts';
 import { hostResolvers } from './networks.ts';
+import { nameOf, tooLong } from './wish.ts';
 import type { World } from './world.ts';
 
 /** What changes comes in bursts: a look is put off by so many milliseconds. */
@@ -35,6 +39,12 @@ export interface Names {
   readonly counters: Readonly<Counters> & { readonly served: DnsServer['counters'] };
   /** The servers that names are registered with, for who wants to ask them; undefined where there are none. */
   readonly client: DnsClient | undefined;
+  /**
+   * Gives up a name that is still to be taken back, and those of its addresses.
+   * @returns their names
+   * @throws LandlineError NAME_UNKNOWN, NAME_WANTED
+   */
+  forget(name: string): Promise<readonly string[]>;
   /** The ledger or the configuration has changed. */
   wake(): void;
   /** The configuration was read again. */
@@ -61,6 +71,8 @@ export function keepNames(world: Omit<World, 'names'>): Names {
   let server: { readonly spec: DnsServeSpec; readonly it: DnsServer } | undefined;
   let registered: Desired = nobody;
   let served: Desired = nobody;
+  /** Environments whose name is none. */
+  const nameless = new Map<string, LandlineError>();
   let byZone: ReadonlyMap<string, Desired['names']> = new Map();
   let serial = 0;
   let timer: NodeJS.Timeout | undefined;
@@ -81,7 +93,12 @@ export function keepNames(world: Omit<World, 'names'>): Names {
         const network = world.configuration.networks.find((it) => it.name === lease.network);
         const domain = network === undefined ? undefined : domainFor(network.domain);
         if (endpoint === undefined || domain === undefined) return [];
-        const name = `${endpoint.hostname ?? spec.hostname}.${domain}`.toLowerCase();
+        const name = nameOf(spec, endpoint, domain);
+        const mistake = tooLong(name, spec.name, domain);
+        if (mistake !== undefined) {
+          nameless.set(spec.name, mistake);
+          return [];
+        }
         const { address6 } = endpoint;
         const ipv6 = address6 === undefined ? {} : { address6 };
         return [{ environment: spec.name, interface: lease.interface, name, address: lease.address, ...ipv6 }];
@@ -89,15 +106,25 @@ export function keepNames(world: Omit<World, 'names'>): Names {
     );
 
   const look = (): void => {
+    clearTimeout(timer);
     timer = undefined;
+    nameless.clear();
     const { update, serve } = world.configuration.dns;
     if (update !== undefined) {
       const wishes = endpoints((domain) => (domain !== undefined && isWithin(domain, update.zone) ? domain : undefined));
       registered = desiredNames(wishes, zonesOf(update), (name) => store.names().get(name)?.environment);
     } else registered = nobody;
     byZone = zoneByZone(registered);
+    dropFormer(update);
     for (const it of keepers) it.wake();
     if (serve !== undefined) lookAtServed(serve);
+  };
+
+  /** A zone that is no longer configured is done with once nothing of ours is left in it. */
+  const dropFormer = (update: DnsUpdateSpec | undefined): void => {
+    const zones = zonesToKeep(store, update);
+    for (const it of keepers) if (!zones.has(it.zone)) it.close();
+    keepers = keepers.filter((it) => zones.has(it.zone));
   };
 
   const lookAtServed = (serve: DnsServeSpec): void => {
@@ -150,7 +177,7 @@ export function keepNames(world: Omit<World, 'names'>): Names {
     for (const it of keepers) it.close();
     const { update, serve } = dns;
     client = update === undefined ? undefined : openDnsClient(update, resolvers);
-    keepers = update === undefined || client === undefined ? [] : keepersOf(update, client);
+    keepers = keepersOf(update);
     if (server !== undefined && JSON.stringify(server.spec) !== JSON.stringify(serve)) {
       server.it.close();
       server = undefined;
@@ -159,12 +186,15 @@ export function keepNames(world: Omit<World, 'names'>): Names {
     wake();
   };
 
-  const keepersOf = (update: DnsUpdateSpec, its: DnsClient): readonly ZoneKeeper[] => {
-    // Names of a zone that was configured once are still to be taken back.
-    const former = [...store.names().values()].map((it) => it.zone);
-    return [...new Set([...zonesOf(update), ...former])].map((zone) => {
+  const keepersOf = (update: DnsUpdateSpec | undefined): readonly ZoneKeeper[] => {
+    const clients = new Map<string, DnsClient>();
+    if (update !== undefined && client !== undefined) clients.set(JSON.stringify(update), client);
+    return [...zonesToKeep(store, update)].map(([zone, spec]) => {
+      const key = JSON.stringify(spec);
+      const its = clients.get(key) ?? openDnsClient(spec, resolvers);
+      clients.set(key, its);
       const desired = (): ReadonlyMap<string, DesiredName> => byZone.get(zone) ?? new Map();
-      return keepZone(zone, { world, client: its, ttl: update.ttl, counters, desired });
+      return keepZone(zone, { world, client: its, ttl: spec.ttl, counters, desired });
     });
   };
 
@@ -203,14 +233,35 @@ export function keepNames(world: Omit<World, 'names'>): Names {
     return { name, zone, environment, records: it.data.map(formatData), source: 'update', state, problem };
   };
 
+  const isLeaving = ({ name, environment }: NameRecord): boolean => registered.names.get(name)?.environment !== environment;
+
   const leaving = (): NameStatus[] =>
-    [...store.names().values()]
-      .filter((it) => registered.names.get(it.name)?.environment !== it.environment)
-      .map(({ name, zone, environment, data }): NameStatus => {
-        const trouble = keeperOf(zone)?.trouble;
-        const problem = trouble === undefined ? undefined : troubleOf(name, trouble);
-        return { name, zone, environment, records: data.map(formatData), source: 'update', state: 'leaving', problem };
-      });
+    [...store.names().values()].filter(isLeaving).map(({ name, zone, environment, data }): NameStatus => {
+      const keeper = keeperOf(zone);
+      const unkept = keeper === undefined ? new LandlineError('DNS_UPDATE_MISSING', { name, zone }) : undefined;
+      const problem = keeper?.trouble === undefined ? unkept : troubleOf(name, keeper.trouble);
+      return { name, zone, environment, records: data.map(formatData), source: 'update', state: 'leaving', problem };
+    });
+
+  const forget = async (text: string): Promise<readonly string[]> => {
+    const wanted = text.toLowerCase().replace(/\.$/, '');
+    // What is wished for now, not some milliseconds ago.
+    look();
+    const records = [...store.names().values()];
+    const found = records.find((it) => it.name === wanted);
+    const holder = registered.names.get(wanted) ?? served.names.get(wanted);
+    if (holder !== undefined) throw new LandlineError('NAME_WANTED', { name: wanted, environment: holder.environment });
+    if (found === undefined) {
+      const suggestion = nearest(wanted, records.filter(isLeaving).map((it) => it.name));
+      throw new LandlineError('NAME_UNKNOWN', { name: wanted, ...(suggestion === undefined ? {} : { suggestion }) });
+    }
+    const pointsToIt = ({ data }: NameRecord): boolean => data.some((it) => it.kind === 'PTR' && sameName(it.target, wanted));
+    const gone = records.filter((it) => it === found || (isLeaving(it) && pointsToIt(it)));
+    await store.together(() => gone.forEach((it) => store.deleteName(it.name)));
+    for (const { name, environment } of gone) events.tell('name forgotten', { environment, name });
+    wake();
+    return gone.map((it) => it.name);
+  };
 
   const servedStatus = (it: DesiredName): NameStatus => {
     const { name, zone, environment } = it;
@@ -230,13 +281,16 @@ export function keepNames(world: Omit<World, 'names'>): Names {
       return [...new Set([...own, ...answered].map((it) => it.name))];
     },
     problemsOf: (environment) => [
+      ...[nameless.get(environment)].filter((it) => it !== undefined),
       ...clashes().flatMap((it) => (it.environment === environment ? [clashError(it)] : [])),
       ...oncePerCause(
         [...registered.names.values()].flatMap((it) => (it.environment === environment ? (problemOf(it) ?? []) : [])),
       ),
     ],
     get standing() {
-      const zones = oncePerCause(keepers.flatMap((it) => (it.trouble === undefined ? [] : [troubleOf(it.zone, it.trouble)])));
+      const troubles = keepers.flatMap((it) => (it.trouble === undefined ? [] : [troubleOf(it.zone, it.trouble)]));
+      const unkept = leaving().flatMap((it) => (it.problem?.code === 'DNS_UPDATE_MISSING' ? [it.problem] : []));
+      const zones = oncePerCause([...troubles, ...unkept]);
       return server?.it.problem === undefined ? zones : [...zones, server.it.problem];
     },
     list: () => [...[...registered.names.values()].map(statusOf), ...leaving(), ...[...served.names.values()].map(servedStatus)],
@@ -246,6 +300,7 @@ export function keepNames(world: Omit<World, 'names'>): Names {
     get client() {
       return client;
     },
+    forget,
     wake,
     reconfigure,
     close: () => {
@@ -267,8 +322,6 @@ function oncePerCause(problems: readonly LandlineError[]): readonly LandlineErro
     return !seen.has(cause) && seen.add(cause);
   });
 }
-
-const zonesOf = ({ zone, reverse }: DnsUpdateSpec): readonly string[] => [zone, ...reverse];
 
 function zoneByZone({ names }: Desired): ReadonlyMap<string, Desired['names']> {
   const groups = Map.groupBy(names.values(), (it) => it.zone);

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { EndpointSpec, EnvironmentSpec, LanNetwork, Lease, ServiceSpec } from '../core/model.ts';
 import { ipv4 } from '../net/ipv4.ts';
 import { formatPrefix, prefix } from '../net/prefix.ts';
-import { desiredOf, desiredServices, endpointMac, gatewayOf, requireNetwork, sandboxView } from './wish.ts';
+import { desiredOf, desiredServices, endpointMac, gatewayOf, requireNames, requireNetwork, sandboxView } from './wish.ts';
 
 const office: LanNetwork = {
   name: 'office',
@@ -73,6 +73,16 @@ test('a network is found by its name, and a mistyped one is told the nearest', (
     next: "did you mean 'office'? there are office, lab",
   });
   assert.throws(() => requireNetwork([], 'office'), { next: 'configure one in landline.yaml' });
+});
+
+test('a hostname whose domain makes a name of more than 253 characters of it is refused', () => {
+  const label = 'a'.repeat(63);
+  const domain = `${label}.${label}.${label}`;
+  const long = [{ ...lab, domain }];
+  const of = (hostname: string): EnvironmentSpec => shop({ hostname, endpoints: [endpoint('lab', 'eth0')] });
+  requireNames(long, of('b'.repeat(61)));
+  assert.throws(() => requireNames(long, of('b'.repeat(62))), { code: 'NAME_TOO_LONG', message: /has 254 characters/ });
+  requireNames([lab], of('b'.repeat(63)));
 });
 
 test('the MAC of an endpoint follows from installation, network and environment, and from nothing else', () => {

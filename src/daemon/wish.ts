@@ -9,7 +9,7 @@ import type { SandboxView } from '../engine/index.ts';
 import { LandlineError } from '../errors.ts';
 import { formatIpv4, type Ipv4, ipv4 } from '../net/ipv4.ts';
 import { type Mac, macFromDigest } from '../net/mac.ts';
-import { nearest } from '../net/name.ts';
+import { longestDomainName, nearest } from '../net/name.ts';
 import { containsAddress, prefix } from '../net/prefix.ts';
 
 /** The configured network of that name. @throws LandlineError NETWORK_UNKNOWN */
@@ -19,6 +19,25 @@ export function requireNetwork(networks: readonly Network[], name: string): Netw
   const known = networks.map((it) => it.name);
   const suggestion = nearest(name, [...known, 'host', 'none']);
   throw new LandlineError('NETWORK_UNKNOWN', { name, networks: known, ...(suggestion === undefined ? {} : { suggestion }) });
+}
+
+/** The name in DNS of an endpoint, lower case, without final dot. */
+export const nameOf = (spec: EnvironmentSpec, { hostname = spec.hostname }: EndpointSpec, domain: string): string =>
+  `${hostname}.${domain}`.toLowerCase();
+
+/** What is wrong with a name that no DNS message could hold. */
+export function tooLong(name: string, environment: string, domain: string): LandlineError | undefined {
+  if (name.length <= longestDomainName) return undefined;
+  return new LandlineError('NAME_TOO_LONG', { name, length: name.length, environment, domain });
+}
+
+/** @throws LandlineError NAME_TOO_LONG */
+export function requireNames(networks: readonly Network[], spec: EnvironmentSpec): void {
+  for (const endpoint of spec.endpoints) {
+    const domain = networks.find((it) => it.name === endpoint.network)?.domain;
+    const mistake = domain === undefined ? undefined : tooLong(nameOf(spec, endpoint, domain), spec.name, domain);
+    if (mistake !== undefined) throw mistake;
+  }
 }
 
 /**

@@ -12,9 +12,12 @@ export function isHostname(text: string): boolean {
   return /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i.test(text);
 }
 
-/** A domain name of such labels, at most 253 characters, without its final dot. */
+/** Characters of the longest name, without its final dot (RFC 1035 section 2.3.4). */
+export const longestDomainName = 253;
+
+/** A domain name of such labels, without its final dot. */
 export function isDomainName(text: string): boolean {
-  return text.length <= 253 && text.split('.').every(isHostname);
+  return text.length <= longestDomainName && text.split('.').every(isHostname);
 }
 
 /** What `isLinkName` accepts, for people (IFNAMSIZ, linux/if.h). */

@@ -6,7 +6,7 @@
  * in milliseconds since 1970. Every call that writes may throw STATE_BROKEN or STATE_UNWRITABLE when the file fails it.
  */
 import type { DesiredName } from '../core/dns/desired.ts';
-import type { EnvironmentSpec, Lease, LeaseSource, Network } from '../core/model.ts';
+import type { DnsUpdateSpec, EnvironmentSpec, Lease, LeaseSource, Network } from '../core/model.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
 
@@ -136,5 +136,8 @@ export interface Store {
   putName(record: NameRecord): void;
   /** Nothing of it is left in DNS. */
   deleteName(name: string): void;
+  /** How names of each zone were registered, for when they are to be taken back and the configuration no longer says so. */
+  zones(): Readonly<Record<string, DnsUpdateSpec>>;
+  putZones(zones: Readonly<Record<string, DnsUpdateSpec>>): void;
   close(): void;
 }

@@ -32,6 +32,20 @@ test('a name is there as it was written until it is deleted, also for the next w
   next.close();
 });
 
+test('how a zone was written to is known to the next who opens the ledger', (t) => {
+  const file = join(temporaryFolder(t), 'landline.db');
+  const store = openStore({ file, now: 0 });
+  assert.deepEqual(store.zones(), {});
+  const spec = { servers: [{ address: 3_232_238_338, port: 53 }], zone: shop.zone, reverse: [], ttl: 60 };
+  store.putZones({ [shop.zone]: spec });
+  store.close();
+  const next = openStore({ file, now: 0 });
+  assert.deepEqual(next.zones(), { [shop.zone]: spec });
+  next.putZones({});
+  assert.deepEqual(next.zones(), {});
+  next.close();
+});
+
 test('what a transaction wrote that was undone is forgotten', async (t) => {
   const store = openStore({ file: join(temporaryFolder(t), 'landline.db'), now: 0 });
   const undone = store.together(() => {

@@ -1,9 +1,9 @@
 /** The names that stand in DNS, or may; kept in memory as they were read, as the wishes are. */
 import type { DatabaseSync } from 'node:sqlite';
 import type { NameRecord, Store } from './index.ts';
-import { allRows } from './rows.ts';
+import { allRows, firstRow } from './rows.ts';
 
-type Names = Pick<Store, 'names' | 'putName' | 'deleteName'> & {
+type Names = Pick<Store, 'names' | 'putName' | 'deleteName' | 'zones' | 'putZones'> & {
   /** For after a transaction that was undone: all are read again. */
   forgetNames(): void;
 };
@@ -19,6 +19,8 @@ export function openNames(database: DatabaseSync, write: <T>(body: () => T) => T
   const put = database.prepare(
     'INSERT OR REPLACE INTO names (name, zone, environment, data, state, since) VALUES (?, ?, ?, ?, ?, ?)',
   );
+  const zones = database.prepare("SELECT value FROM settings WHERE name = 'dns-zones'");
+  const putZones = database.prepare("INSERT OR REPLACE INTO settings (name, value) VALUES ('dns-zones', ?)");
   let known: ReadonlyMap<string, NameRecord> | undefined;
   // Only putName writes the column.
   const recordOf = ({ data, ...it }: Row): NameRecord => ({ ...it, data: JSON.parse(data) as NameRecord['data'] });
@@ -35,6 +37,9 @@ export function openNames(database: DatabaseSync, write: <T>(body: () => T) => T
       write(() => remove.run(name));
       known = undefined;
     },
+    // Only putZones writes it.
+    zones: () => JSON.parse(firstRow<{ value: string }>(zones)?.value ?? '{}') as ReturnType<Store['zones']>,
+    putZones: (it) => write(() => void putZones.run(JSON.stringify(it))),
     forgetNames: () => {
       known = undefined;
     },

@@ -118,6 +118,11 @@ const cases: Readonly<Record<string, Case>> = {
   'update-foreign': nsupdate(key('hmac-sha1'), `prereq yxrrset ${shop} TXT "landline:other:shop"`, `update delete ${shop}`),
   'update-remove': nsupdate(key('hmac-sha256'), `update delete ${shop} AAAA`, `update delete ${shop}`),
   'update-badkey': nsupdate(key('hmac-sha256', 'nobody'), `update add ${shop} 60 A 192.168.11.101`),
+  // A clock that is an hour ahead, as BIND sees it: its answer is signed, and tells its own time.
+  'update-badtime': {
+    ...nsupdate(key('hmac-sha256'), `update add ${shop} 60 A 192.168.11.101`),
+    command: 'faketime -f +1h nsupdate',
+  },
   'update-badsig': nsupdate(`hmac-sha256:hmac-sha256 ${secrets['hmac-sha512']}`, `update add ${shop} 60 A 192.168.11.101`),
 };
 

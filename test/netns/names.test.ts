@@ -1,7 +1,7 @@
 /** Names in the company's DNS: a real BIND, asked with dig by a colleague's PC, and changed with nsupdate by a person. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { NameCheckView, NameView } from '../../src/api/contract.ts';
+import type { NameCheckView, NamesForgottenView, NameView } from '../../src/api/contract.ts';
 import { labSecret } from '../../src/lab/bind.ts';
 import { type EnvironmentFile, listen, type Office, until, withOffice } from '../office.ts';
 import { dnsmasq, stopLabServer } from '../support/dhcp-servers.ts';
@@ -120,6 +120,34 @@ test('a name comes, follows its address, comes back when it is taken, and goes w
       await tells(office, '192.168.11.102', []);
       await tells(office, `shop.${zone}`, ['"of the web team"'], 'TXT');
       assert.deepEqual(await office.landlineJson('name', 'ls'), []);
+    });
+
+    await t.test('names go with `dns.update` too, by whichever daemon; one can be forgotten instead', async () => {
+      await office.up(idle('sales', { address: '192.168.11.121' }));
+      await office.up(idle('crm', { address: '192.168.11.120' }));
+      for (const [name, address] of [
+        ['sales', '192.168.11.121'],
+        ['crm', '192.168.11.120'],
+      ] as const)
+        await tells(office, address, [`${name}.${zone}.`]);
+      assert.match((await office.landline('name', 'forget', `sales.${zone}`)).stderr, /NAME_WANTED/);
+      await endNamed(office);
+      const configuration = await office.read('host', ['cat', '/etc/landline/landline.yaml']);
+      await office.configure(configuration.replace(/^dns:[^]*/m, ''));
+      await until(async () => (await office.landline('name', 'ls')).stdout.includes('3 more names'), 'the server is away');
+      const { stdout } = await office.landline('name', 'ls');
+      assert.equal(stdout.match(/leaving +update/g)?.length, 4, stdout);
+      assert.equal(stdout.match(/DNS_UNREACHABLE: .* \(and 3 more names\)/g)?.length, 1, stdout);
+      const { forgotten } = await office.landlineJson<NamesForgottenView>('name', 'forget', `crm.${zone}`);
+      assert.deepEqual([...forgotten].sort(), ['120.11.168.192.in-addr.arpa', `crm.${zone}`]);
+      await office.daemon.kill();
+      await office.daemon.start();
+      await startNamed(office);
+      await tells(office, `sales.${zone}`, []);
+      await tells(office, '192.168.11.121', []);
+      assert.deepEqual(await dig(office, `crm.${zone}`), ['192.168.11.120']);
+      await until(async () => (await office.landlineJson<readonly unknown[]>('name', 'ls')).length === 0, 'no name is left');
+      assert.equal((await office.landline('name', 'forget', `crm.${zone}`)).status, 1);
     });
   });
 });

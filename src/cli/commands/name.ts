@@ -1,5 +1,5 @@
-/** `landline name ls | check` */
-import type { NameCheckView, NamesView } from '../../api/contract.ts';
+/** `landline name ls | check | forget` */
+import type { NameCheckView, NamesForgottenView, NamesView } from '../../api/contract.ts';
 import { type AddCommand, client } from '../context.ts';
 import { printJson, table } from '../render/table.ts';
 
@@ -32,14 +32,36 @@ export const addName: AddCommand = (root, { setStatus }) => {
       else process.stdout.write(checkText(view));
       if (view.differences.length > 0) setStatus(1);
     });
+  name
+    .command('forget')
+    .description('give up a name that is still to be taken back from a DNS server that is gone for good')
+    .argument('<name>', 'the whole name, as `landline name ls` has it')
+    .option('--json', 'print one JSON document')
+    .action(async (it: string, { json }: { json?: true }) => {
+      const view = await client().call<NamesForgottenView>('DELETE', `/v1/names/${encodeURIComponent(it)}`);
+      if (json) printJson(view);
+      else process.stdout.write(view.forgotten.map((one) => `${one} is forgotten\n`).join(''));
+    });
 };
 
 function namesText(names: NamesView['names']): string {
   const rows = names.map((it) => [it.name, it.records.join(', '), it.environment, it.state, it.source]);
-  const problems = names.flatMap(({ problem }) =>
-    problem === null ? [] : [`${problem.code}: ${problem.message}\n→ ${problem.next}\n`],
+  return table(['NAME', 'RECORDS', 'ENVIRONMENT', 'STATE', 'SOURCE'], rows) + problemsText(names);
+}
+
+/** What stands in the way of many names is said once, of the first. */
+function problemsText(names: NamesView['names']): string {
+  const causes = Map.groupBy(
+    names.filter((it) => it.problem !== null),
+    ({ name, problem }) => `${problem?.code} ${problem?.message.replaceAll(name, '')}`,
   );
-  return table(['NAME', 'RECORDS', 'ENVIRONMENT', 'STATE', 'SOURCE'], rows) + problems.join('');
+  const texts = [...causes.values()].map((those) => {
+    const { code, message, next } = those[0]?.problem ?? { code: '', message: '', next: '' };
+    const more = those.length - 1;
+    return `${code}: ${message}${more === 0 ? '' : ` (and ${more} more ${more === 1 ? 'name' : 'names'})`}\n→ ${next}\n`;
+  });
+  const isStuck = names.some((it) => it.state === 'leaving' && it.problem !== null);
+  return `${texts.join('')}${isStuck ? '→ `landline name forget NAME` gives up a name that is leaving, for a server that is gone for good\n' : ''}`;
 }
 
 function checkText({ name, answers, differences }: NameCheckView): string {

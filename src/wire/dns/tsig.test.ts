@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { test } from 'node:test';
 import { readCaptures } from '../../../test/support/captures.ts';
-import { decodeMessage, type Message } from './message.ts';
+import { decodeMessage, type Message, rcodeName } from './message.ts';
 import type { Tsig } from './records/tsig.ts';
 import { type Hmac, signMessage, type TsigAlgorithm, type TsigKey, type Verdict, verifyMessage } from './tsig.ts';
 
@@ -100,6 +100,18 @@ test('a server that does not know the key, or finds the signature wrong, says so
 test('an answer that was signed at another time is told apart from one with a wrong signature', () => {
   assert.deepEqual(verdictOf('update-claim', 'hmac-sha256', { later: 300 }), { kind: 'verified' });
   assert.deepEqual(verdictOf('update-claim', 'hmac-sha256', { later: 301 }), { kind: 'skewed', seconds: -301 });
+});
+
+test("BIND's signed BADTIME tells by how much its clock differs from that of whoever asked", () => {
+  const verdict = verdictOf('update-badtime', 'hmac-sha256');
+  assert.equal(verdict.kind, 'skewed');
+  assert.ok(verdict.kind === 'skewed' && Math.abs(verdict.seconds + 3600) <= 2, JSON.stringify(verdict));
+  const answer = decodeMessage(bytesOf('update-badtime.answer'));
+  assert.deepEqual([rcodeName(answer.rcode), tsigOf(answer).error, tsigOf(answer).other.length], ['NOTAUTH', 18, 6]);
+  // Who has not the key cannot say so.
+  const changed = Uint8Array.from(bytesOf('update-badtime.answer'));
+  changed[changed.length - 1] = (changed.at(-1) ?? 0) ^ 0x01;
+  assert.equal(verdictOf('update-badtime', 'hmac-sha256', { bytes: changed }).kind, 'forged');
 });
 
 test('a signature that is not the last record is refused where it stands', () => {
