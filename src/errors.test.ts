@@ -101,7 +101,9 @@ const samples: { readonly [C in Code]: readonly Details<C>[] } = {
   DNS_PORT_TAKEN: [{ zone: 'lab.office.example', listen: '192.168.11.20:53', reason: 'EADDRINUSE' }],
   DNS_UPDATE_MISSING: [{ name: 'shop.test.office.example', zone: 'test.office.example' }],
   NAME_WANTED: [{ name: 'shop.test.office.example', environment: 'shop' }],
-  NAME_TOO_LONG: [{ name: `shop.${'office.'.repeat(40)}example`, length: 292, environment: 'shop', domain: `${'office.'.repeat(40)}example` }],
+  NAME_TOO_LONG: [
+    { name: `shop.${'office.'.repeat(40)}example`, length: 292, environment: 'shop', domain: `${'office.'.repeat(40)}example` },
+  ],
   NAME_UNKNOWN: [{ name: 'shp' }, { name: 'shp', suggestion: 'shop.test.office.example' }],
   SERVICE_FAILED: [
     { ...service, ended: 'ended with status 1', log: [] },

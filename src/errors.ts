@@ -613,8 +613,10 @@ export const catalogue = {
     status: 400,
     exit: 1,
     retry: 'after-change',
-    says: (d) => `${d.name} has ${d.length} characters, and no name in DNS has more than 253: environment '${d.environment}' cannot have it`,
-    next: (d) => `choose a shorter hostname (\`--hostname\`, or \`hostname\` in x-landline), or a shorter domain than ${d.domain} in landline.yaml`,
+    says: (d) =>
+      `${d.name} has ${d.length} characters, and no name in DNS has more than 253: environment '${d.environment}' cannot have it`,
+    next: (d) =>
+      `choose a shorter hostname (\`--hostname\`, or \`hostname\` in x-landline), or a shorter domain than ${d.domain} in landline.yaml`,
   }),
   NAME_UNKNOWN: entry<{ name: string; suggestion?: string }>({
     status: 404,

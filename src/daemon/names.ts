@@ -252,12 +252,17 @@ export function keepNames(world: Omit<World, 'names'>): Names {
     const holder = registered.names.get(wanted) ?? served.names.get(wanted);
     if (holder !== undefined) throw new LandlineError('NAME_WANTED', { name: wanted, environment: holder.environment });
     if (found === undefined) {
-      const suggestion = nearest(wanted, records.filter(isLeaving).map((it) => it.name));
+      const suggestion = nearest(
+        wanted,
+        records.filter(isLeaving).map((it) => it.name),
+      );
       throw new LandlineError('NAME_UNKNOWN', { name: wanted, ...(suggestion === undefined ? {} : { suggestion }) });
     }
     const pointsToIt = ({ data }: NameRecord): boolean => data.some((it) => it.kind === 'PTR' && sameName(it.target, wanted));
     const gone = records.filter((it) => it === found || (isLeaving(it) && pointsToIt(it)));
-    await store.together(() => gone.forEach((it) => store.deleteName(it.name)));
+    await store.together(() => {
+      for (const it of gone) store.deleteName(it.name);
+    });
     for (const { name, environment } of gone) events.tell('name forgotten', { environment, name });
     wake();
     return gone.map((it) => it.name);

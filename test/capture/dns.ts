@@ -96,6 +96,8 @@ const cases: Readonly<Record<string, Case>> = {
   badvers: dig('+edns=1 +noednsnegotiation server.test.office.example A'),
   'edns-options': dig('+nsid +cookie=0123456789abcdef +bufsize=1400 +dnssec server.test.office.example A'),
   signed: dig(`-y ${flag('hmac-sha256')} server.test.office.example A`),
+  // As from a clock that is an hour ahead: BIND's answer is signed, and tells its own time.
+  'signed-badtime': dig(`-y ${flag('hmac-sha256')} +fuzztime=$(($(date +%s) + 3600)) server.test.office.example A`),
   'dnsmasq-a': dig('server.test.office.example A', dnsmasq),
   'dnsmasq-ptr': dig('-x 192.168.10.77', dnsmasq),
   'dnsmasq-nxdomain': dig('nobody.test.office.example A', dnsmasq),
@@ -118,11 +120,6 @@ const cases: Readonly<Record<string, Case>> = {
   'update-foreign': nsupdate(key('hmac-sha1'), `prereq yxrrset ${shop} TXT "landline:other:shop"`, `update delete ${shop}`),
   'update-remove': nsupdate(key('hmac-sha256'), `update delete ${shop} AAAA`, `update delete ${shop}`),
   'update-badkey': nsupdate(key('hmac-sha256', 'nobody'), `update add ${shop} 60 A 192.168.11.101`),
-  // A clock that is an hour ahead, as BIND sees it: its answer is signed, and tells its own time.
-  'update-badtime': {
-    ...nsupdate(key('hmac-sha256'), `update add ${shop} 60 A 192.168.11.101`),
-    command: 'faketime -f +1h nsupdate',
-  },
   'update-badsig': nsupdate(`hmac-sha256:hmac-sha256 ${secrets['hmac-sha512']}`, `update add ${shop} 60 A 192.168.11.101`),
 };
 

@@ -4,8 +4,9 @@
  *
  * Each function tells the next thing to do; whoever does it tells what the server said. See docs/decisions on ownership.
  */
-import { rcodeName } from '../../wire/dns/message.ts';
+
 import type { ResourceRecord } from '../../wire/dns/message.ts';
+import { rcodeName } from '../../wire/dns/message.ts';
 import type { RecordData, TypeName } from '../../wire/dns/records/index.ts';
 import { add, exactly, nameInUse, nameNotInUse, noneOf, remove, type Update } from '../../wire/dns/update.ts';
 import { formatData } from './format.ts';

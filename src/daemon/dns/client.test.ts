@@ -22,7 +22,8 @@ async function server(t: TestContext, rcode: number | undefined): Promise<Server
   let count = 0;
   socket.on('message', (request, asker) => {
     count += 1;
-    if (rcode !== undefined) socket.send(encodeMessage({ ...decodeMessage(request), response: true, rcode }), asker.port, asker.address);
+    if (rcode !== undefined)
+      socket.send(encodeMessage({ ...decodeMessage(request), response: true, rcode }), asker.port, asker.address);
   });
   socket.bind(0, '127.0.0.1');
   await once(socket, 'listening');
@@ -56,7 +57,7 @@ test('a server that makes no updates is passed by, and not asked again for the s
   assert.equal(secondary.heard(), 1);
 });
 
-test('when nobody answers, what is told is the first one\'s; where all refuse, there is no serial number', async (t) => {
+test("when nobody answers, what is told is the first one's; where all refuse, there is no serial number", async (t) => {
   const refusing = await server(t, rcodes.REFUSED);
   assert.equal(await client(refusing).serial(zone), undefined);
   assert.equal((await client(refusing).update(update)).rcode, rcodes.REFUSED);

@@ -10,7 +10,7 @@ import type { DnsServerAddress } from '../../core/model.ts';
 import { formatIpv4 } from '../../net/ipv4.ts';
 import { decodeMessage, encodeMessage, type Message } from '../../wire/dns/message.ts';
 import { signMessage, type TsigKey, type Verdict, verifyMessage } from '../../wire/dns/tsig.ts';
-import { type Answer, inWords, type Line, type Lines, type LineQuestion, openLine, patienceMs } from './line.ts';
+import { type Answer, inWords, type Line, type LineQuestion, type Lines, openLine, patienceMs } from './line.ts';
 import { hmac } from './secret.ts';
 import { DnsError, type Trouble } from './trouble.ts';
 

@@ -42,7 +42,10 @@ test('one that differs is found by halves', async () => {
 test('when everything is gone, few messages say so', async () => {
   const all = names(500);
   const { ask, messages } = server(...all.map((it) => it.name));
-  assert.deepEqual(await findDifferent(all, ask), all.map((it) => it.name));
+  assert.deepEqual(
+    await findDifferent(all, ask),
+    all.map((it) => it.name),
+  );
   assert.ok(messages.length < 130, `${messages.length} messages`);
 });
 
@@ -54,8 +57,14 @@ test('no name, no message; names as long as they get still fit', async () => {
   const { ask, messages } = server();
   await findDifferent([], ask);
   assert.equal(messages.length, 0);
-  const long = Array.from({ length: 400 }, (_, index) => `${index}${'x'.repeat(59)}.${Array(3).fill('y'.repeat(60)).join(`${index}.`)}`);
+  const long = Array.from(
+    { length: 400 },
+    (_, index) => `${index}${'x'.repeat(59)}.${Array(3).fill('y'.repeat(60)).join(`${index}.`)}`,
+  );
   const texts = ['z'.repeat(255)];
-  await findDifferent(long.map((name) => ({ name, prerequisites: [exactly(name, { kind: 'TXT', texts })] })), ask);
+  await findDifferent(
+    long.map((name) => ({ name, prerequisites: [exactly(name, { kind: 'TXT', texts })] })),
+    ask,
+  );
   assert.ok(messages.every((bytes) => bytes < 0xffff));
 });

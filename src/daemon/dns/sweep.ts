@@ -3,7 +3,7 @@
  * nothing, whose prerequisites are what should stand at all of them (RFC 2136 section 2.4.2). The server says whether they
  * hold; where they do not, each half is asked for alone.
  */
-import { rcodeName, type ResourceRecord } from '../../wire/dns/message.ts';
+import { type ResourceRecord, rcodeName } from '../../wire/dns/message.ts';
 
 /** A name, and what the server is to find true of it. */
 export interface Expected {

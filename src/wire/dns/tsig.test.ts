@@ -103,15 +103,15 @@ test('an answer that was signed at another time is told apart from one with a wr
 });
 
 test("BIND's signed BADTIME tells by how much its clock differs from that of whoever asked", () => {
-  const verdict = verdictOf('update-badtime', 'hmac-sha256');
+  const verdict = verdictOf('signed-badtime', 'hmac-sha256');
   assert.equal(verdict.kind, 'skewed');
   assert.ok(verdict.kind === 'skewed' && Math.abs(verdict.seconds + 3600) <= 2, JSON.stringify(verdict));
-  const answer = decodeMessage(bytesOf('update-badtime.answer'));
+  const answer = decodeMessage(bytesOf('signed-badtime.answer'));
   assert.deepEqual([rcodeName(answer.rcode), tsigOf(answer).error, tsigOf(answer).other.length], ['NOTAUTH', 18, 6]);
   // Who has not the key cannot say so.
-  const changed = Uint8Array.from(bytesOf('update-badtime.answer'));
+  const changed = Uint8Array.from(bytesOf('signed-badtime.answer'));
   changed[changed.length - 1] = (changed.at(-1) ?? 0) ^ 0x01;
-  assert.equal(verdictOf('update-badtime', 'hmac-sha256', { bytes: changed }).kind, 'forged');
+  assert.equal(verdictOf('signed-badtime', 'hmac-sha256', { bytes: changed }).kind, 'forged');
 });
 
 test('a signature that is not the last record is refused where it stands', () => {
