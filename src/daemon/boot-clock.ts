@@ -16,9 +16,14 @@ export function readClock(): ClockReading {
   return { boot, offset: Date.now() - bootNow() };
 }
 
-/** A grant on the clock of now: what another boot wrote is only known by the time of day. */
-export function grantNow({ grant, clock }: LeaseTerms, now: ClockReading): Grant {
-  const shift = clock.boot === now.boot ? 0 : clock.offset - now.offset;
+/**
+ * A grant on the clock of now: what another boot wrote is only known by the time of day. That may have been set back since, or
+ * the whole machine: no lease has more time left than it had at first.
+ * @param at the instant of now
+ */
+export function grantNow({ grant, clock }: LeaseTerms, now: ClockReading, at: Instant): Grant {
+  const told = clock.boot === now.boot ? 0 : clock.offset - now.offset;
+  const shift = Math.min(told, at - grant.since);
   const { ends } = grant;
   const moved = { ...grant, since: grant.since + shift };
   if (ends === undefined) return moved;

@@ -78,6 +78,8 @@ export interface LeaseKeeper {
   release(environment: string, link?: string): Promise<void>;
   /** Forgets, and leaves the address to its server until the lease ends. */
   forget(environment: string): void;
+  /** The LAN was away, and may be another: every lease on it is asked for again. */
+  lanBack(network: string): void;
   /** Somebody else answers for the address. */
   conflict(endpoint: Endpoint, holder: Mac): void;
   /** Asks the server now. @throws LandlineError LEASE_UNKNOWN, LEASE_UNANSWERED */
@@ -334,7 +336,7 @@ export function openLeaseKeeper(world: Pick<World, 'host' | 'store' | 'events' |
     const { environment, interface: link, network, client } = wish;
     const now = bootNow();
     const kept = keptLease(environment, link, network.name);
-    const grant = kept?.terms === undefined ? undefined : grantNow(kept.terms, readClock());
+    const grant = kept?.terms === undefined ? undefined : grantNow(kept.terms, readClock(), now);
     const wanted = store.lastAddress({ environment, interface: link, network: network.name });
     const lease = grant === undefined ? newLease(client, now, wanted) : knownLease(client, now, grant);
     return { wish, lease, begun: false };
@@ -524,6 +526,9 @@ export function openLeaseKeeper(world: Pick<World, 'host' | 'store' | 'events' |
     renew,
     giveUp,
     forget: (environment) => held(environment).forEach(drop),
+    lanBack: (network) => {
+      for (const it of everyone()) if (it.begun && it.wish.network.name === network) handle(it, { kind: 'reattached' });
+    },
     conflict: (endpoint, holder) => {
       const it = find(endpoint);
       if (it === undefined) return;

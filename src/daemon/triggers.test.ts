@@ -162,3 +162,33 @@ test('a route that names its address concerns whoever has that', async (t) => {
   it.host.tell({ kind: 'route', change: 'deleted', source: lease?.address ?? 0 });
   assert.deepEqual(await it.woken(), ['shop']);
 });
+
+test("a NIC whose carrier goes and comes back is told of; a container's port that starts and ends is none", async (t) => {
+  const it = await watched(t);
+  const { kernel } = it.world.host;
+  const bridge = (await kernel.getLink('br0'))?.index ?? 0;
+  const addPort = (name: string): ReturnType<typeof kernel.addLink> =>
+    kernel.addLink({ kind: 'veth', name, up: true, controller: bridge, peer: { name: `${name}-far` } });
+  const plug = (peer: number | undefined, up: boolean): Promise<void> => kernel.setLink(peer ?? 0, { up });
+  const carriers = async (): Promise<readonly string[]> => {
+    await sleep(400);
+    return it.told.filter((line) => line.startsWith('carrier'));
+  };
+  const nic = await addPort('ens33');
+  const container = await addPort('veth7');
+  await plug(nic.peer, true);
+  await plug(container.peer, true);
+  await plug(container.peer, false);
+  await kernel.deleteLink(container.index);
+  await plug(nic.peer, false);
+  await plug(nic.peer, true);
+  assert.deepEqual(await carriers(), [], 'it bounced');
+  await plug(nic.peer, false);
+  const lost = 'carrier lost network=office link=ens33';
+  assert.deepEqual(await carriers(), [lost]);
+  await plug(nic.peer, true);
+  assert.deepEqual(await carriers(), [lost, 'carrier back network=office link=ens33']);
+  const { index } = await hostEnd(it, 'shop');
+  await kernel.setLink(index, { up: false });
+  assert.equal((await carriers()).length, 2, 'an endpoint of ours is no NIC');
+});

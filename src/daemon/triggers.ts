@@ -3,6 +3,7 @@ import { parseMark } from '../core/mark.ts';
 import type { KernelEvent, Watch } from '../host/index.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
+import { watchCarriers } from './carriers.ts';
 import type { Environments } from './environments.ts';
 import { lansOf } from './networks.ts';
 import { removeOwnBridges } from './own-bridges.ts';
@@ -73,6 +74,7 @@ export async function watchWorld(world: World, environments: Environments): Prom
   const grounds = groundsOf(world);
   const hear = (event: KernelEvent): void => {
     world.forwarding.hear(event);
+    carriers.hear(event);
     world.marked.hear(event);
     if (event.kind === 'overrun') {
       world.events.tell('kernel events lost', {});
@@ -83,6 +85,7 @@ export async function watchWorld(world: World, environments: Environments): Prom
     if (event.kind === 'link' && grounds.isAnother(event)) soonAll();
   };
 
+  const carriers = watchCarriers(world);
   const watch: Watch = await world.host.watch(hear);
   world.engine.onExit((environment) => soon((it) => it.names.add(environment)));
   world.leases.onChange((environment) => soon((it) => it.names.add(environment)));
@@ -103,6 +106,7 @@ export async function watchWorld(world: World, environments: Environments): Prom
   return {
     close: () => {
       watch.close();
+      carriers.close();
       clearTimeout(timer);
       clearTimeout(restTimer);
       clearInterval(slow);

@@ -260,9 +260,11 @@ test('a daemon that comes back after T2 is at T2 when nobody answers, and one th
     .does(`lose ${mine}: expired`, `discover ${mine}`);
 });
 
-test('a lease that ends while it is asked for again is lost then', () => {
+test('a lease that ends soon is asked for again in the time that it has, and lost when it ends', () => {
   const talk = conversation(knownLease(client, 0, known({ renew: 1, rebind: 2, expire: 3 })));
-  talk.at(3).does(`reboot ${mine}`, `lose ${mine}: expired`, `discover ${mine}`);
+  talk.at(1.5).does(`reboot ${mine}`, `reboot ${mine}`);
+  talk.at(2.999).does(...Array.from({ length: 4 }, () => `rebind ${mine}`));
+  talk.at(3).does(`lose ${mine}: expired`, `discover ${mine}`);
 });
 
 test('a machine that slept past the end of its lease loses it at the first tick', () => {
@@ -286,6 +288,8 @@ test('a link that was away has its address asked for again; without a lease it s
     .at(10)
     .does('discover');
   conversation().at(30).told('reattached').at(30).does('discover', 'discover', 'discover', 'discover', 'discover');
+  const declined = bound().at(1).told('conflict').does(`decline ${mine} of ${server}`, `lose ${mine}: in conflict`);
+  declined.told('reattached').at(10.999).does().at(11).does('discover');
 });
 
 test('an address that somebody else has is declined, and nothing is asked for in the next ten seconds', () => {

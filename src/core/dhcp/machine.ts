@@ -121,7 +121,7 @@ function tick(lease: DhcpLease, dice: Dice, now: Instant): Stepped {
         ? sendAgain(lease, phase, dice, now)
         : startSelecting(lease, { refusals: phase.refusals, wanted: phase.offer.address }, dice, now);
     case 'init-reboot': {
-      const exchange = begin(dice, now);
+      const exchange = begin(dice, now, rebootResendAt(phase, 1, dice, now));
       return sent(lease, { ...phase, name: 'rebooting', exchange }, now);
     }
     case 'rebooting':
@@ -167,8 +167,15 @@ type Sending = Extract<Phase, { readonly exchange: Exchange }>;
 
 function sendAgain(lease: DhcpLease, phase: Sending, dice: Dice, now: Instant): Stepped {
   const count = phase.exchange.sent + 1;
-  const exchange = { ...phase.exchange, sent: count, resendAt: now + resendAfterMs(count, dice) };
+  const resendAt = phase.name === 'rebooting' ? rebootResendAt(phase, count, dice, now) : now + resendAfterMs(count, dice);
+  const exchange = { ...phase.exchange, sent: count, resendAt };
   return sent(lease, { ...phase, exchange }, now);
+}
+
+/** A lease that ends soon has no time for the usual waits. */
+function rebootResendAt({ grant }: { readonly grant?: Grant }, count: number, dice: Dice, now: Instant): Instant {
+  const usual = now + resendAfterMs(count, dice);
+  return grant?.ends === undefined ? usual : Math.min(usual, renewalResendAt(grant, grant.ends.expiresAt, now));
 }
 
 /** The phase, and the message that it has just sent. */
@@ -305,7 +312,8 @@ function renewNow(lease: DhcpLease, dice: Dice, now: Instant): Stepped {
 function reattached(lease: DhcpLease, now: Instant): Stepped {
   const { phase } = lease;
   const grant = grantOf(lease);
-  if (phase.name === 'released') return { lease, effects: [] };
+  // Who waits for a moment in `init` has a reason to.
+  if (phase.name === 'released' || phase.name === 'init') return { lease, effects: [] };
   if (grant === undefined) return to(lease, { name: 'init', startAt: now, refusals: 0, ...wantedIn(phase) });
   return to(lease, { name: 'init-reboot', startAt: now, wanted: grant.address, grant });
 }
