@@ -54,6 +54,8 @@ export interface DaemonControl {
   kill(): Promise<void>;
   /** Starts one, and returns once it answers. */
   start(...args: readonly string[]): Promise<void>;
+  /** The same with more variables, as `NAME=VALUE`. */
+  startWith(variables: readonly string[]): Promise<void>;
   log(): Promise<string>;
 }
 
@@ -132,6 +134,10 @@ function controlDaemon(lab: TestLab, root: string, api: Client): DaemonControl {
   const log = `${root}/var/log/landline.log`;
   const pid = async (): Promise<number> => Number(fs.readFileSync(`${root}/run/landline/landline.pid`, 'utf8'));
   const signal = async (name: string): Promise<void> => void (await lab.read('host', ['kill', '-s', name, String(await pid())]));
+  const start = async (command: readonly string[]): Promise<void> => {
+    await lab.read('host', ['sh', '-c', 'setsid "$@" >>/var/log/landline.log 2>&1 </dev/null &', 'sh', ...command]);
+    await until(() => answers(api), 'the daemon answers');
+  };
   return {
     pid,
     signal,
@@ -140,16 +146,8 @@ function controlDaemon(lab: TestLab, root: string, api: Client): DaemonControl {
       const it = await pid();
       await lab.read('host', ['sh', '-c', `kill -9 ${it}; while [ -e /proc/${it} ]; do sleep 0.01; done`]);
     },
-    start: async (...args) => {
-      await lab.read('host', [
-        'sh',
-        '-c',
-        'setsid landline daemon "$@" >>/var/log/landline.log 2>&1 </dev/null &',
-        'sh',
-        ...args,
-      ]);
-      await until(() => answers(api), 'the daemon answers');
-    },
+    start: async (...args) => start(['landline', 'daemon', ...args]),
+    startWith: async (variables) => start(['env', ...variables, 'landline', 'daemon']),
   };
 }
 

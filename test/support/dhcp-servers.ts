@@ -9,6 +9,8 @@ export interface DhcpServer {
   start(): Promise<void>;
   /** kill -9, as power loss would. */
   stop(): Promise<void>;
+  /** STOP: it hears, and says nothing until CONT. */
+  signal(name: 'STOP' | 'CONT'): Promise<void>;
   /** All that it has written: its log, and its file of leases. */
   log(): Promise<string>;
   leases(): Promise<string>;
@@ -51,6 +53,7 @@ function server(office: Names, program: string, command: string, leaseFile: stri
     stop: async () => {
       await office.read('server', killed(program));
     },
+    signal: async (name) => void (await office.read('server', ['sh', '-c', `kill -s ${name} $(pidof ${program})`])),
     log: () => text(log),
     leases: () => text(leaseFile),
   };
@@ -62,28 +65,41 @@ const write = (office: Names, name: string, content: string): string => {
   return file;
 };
 
+/** What Kea says beside addresses. */
+interface KeaOptions {
+  readonly pool?: string;
+  readonly resolver?: string;
+  readonly mtu?: string;
+  /** A server that knows nothing of the one before. */
+  readonly forgets?: true;
+}
+
 /** Kea, whose leases may last seconds. */
 export function kea(
   office: Names,
   times: { readonly lease: number; readonly renew?: number; readonly rebind?: number },
+  { pool = '192.168.10.100 - 192.168.10.199', resolver = '192.168.11.2', mtu, forgets }: KeaOptions = {},
 ): DhcpServer {
   const { lease, renew, rebind } = times;
+  const leases = forgets === true ? '/var/lib/kea-anew.csv' : '/var/lib/kea.csv';
   const configuration = {
     Dhcp4: {
       'interfaces-config': { interfaces: ['eth0'] },
-      'lease-database': { type: 'memfile', persist: true, name: '/var/lib/kea.csv', 'lfc-interval': 0 },
+      'lease-database': { type: 'memfile', persist: true, name: leases, 'lfc-interval': 0 },
       'valid-lifetime': lease,
       ...(renew === undefined ? {} : { 'renew-timer': renew }),
       ...(rebind === undefined ? {} : { 'rebind-timer': rebind }),
       authoritative: true,
+      'ddns-replace-client-name': 'never',
       subnet4: [
         {
           id: 1,
           subnet: '192.168.10.0/23',
-          pools: [{ pool: '192.168.10.100 - 192.168.10.199' }],
+          pools: [{ pool }],
           'option-data': [
             { name: 'routers', data: '192.168.11.1' },
-            { name: 'domain-name-servers', data: '192.168.11.2' },
+            { name: 'domain-name-servers', data: resolver },
+            ...(mtu === undefined ? [] : [{ name: 'interface-mtu', data: mtu }]),
           ],
         },
       ],
@@ -91,7 +107,7 @@ export function kea(
     },
   };
   const file = write(office, 'kea.json', JSON.stringify(configuration));
-  return server(office, 'kea-dhcp4', `env KEA_PIDFILE_DIR=/run KEA_LOCKFILE_DIR=none kea-dhcp4 -c ${file}`, '/var/lib/kea.csv');
+  return server(office, 'kea-dhcp4', `env KEA_PIDFILE_DIR=/run KEA_LOCKFILE_DIR=none kea-dhcp4 -c ${file}`, leases);
 }
 
 /** How often Kea has said that it gave, or renewed, an address. */
@@ -119,7 +135,7 @@ export function dhcpd(office: Names, seconds: number): DhcpServer {
      }`,
   );
   const leases = '/var/lib/dhcpd.leases';
-  return server(office, 'dhcpd', `sh -c 'touch ${leases}; exec dhcpd -4 -f -cf ${file} -lf ${leases} --no-pid eth0'`, leases);
+  return server(office, 'dhcpd', `sh -c 'touch ${leases}; exec dhcpd -4 -d -cf ${file} -lf ${leases} --no-pid eth0'`, leases);
 }
 
 /** dnsmasq, with a range of its own. */
