@@ -24,13 +24,15 @@ export async function observeService(
   environment: string,
   name: string,
 ): Promise<ServiceStatus> {
+  const listed = running.get(environment, name) === undefined ? await listGenerations(folders, environment, name) : [];
+  // Asked anew: one that was expected before the look at the folders may run by now, and would pass for one that was killed.
   const it = running.get(environment, name);
   if (it !== undefined && isThere(it.identity)) {
     const found = health.of(it.generation);
     const pid = firstChild(it.identity) ?? it.identity.pid;
     return { name, state: 'running', pid, ...describe(it.generation), ...(found === undefined ? {} : { health: found }) };
   }
-  const former = (await listGenerations(folders, environment, name)).find((one) => !running.isExpected(one));
+  const former = listed.find((one) => !running.isExpected(one));
   const generation = it?.generation ?? former;
   if (generation === undefined) return { name, state: 'absent' };
   const exitStatus = readStatus(generation);
