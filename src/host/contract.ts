@@ -244,6 +244,24 @@ function linkStories(story: Story, addSandbox: AddSandbox): void {
     });
   });
 
+  story('several links are changed in one go: each runs, and each tells its refusal', async ({ kernel }) => {
+    const bridge = await addBridge(kernel);
+    const former = await kernel.addLink({ kind: 'veth', name: 'a', controller: bridge, peer: { name: 'b' } });
+    const next = await kernel.addLink({ kind: 'veth', name: 'c', peer: { name: 'd' } });
+    const refusals = await kernel.setLinks([
+      { index: former.index, controller: 0 },
+      { index: 4711, controller: 0 },
+      { index: next.index, controller: bridge, alias: 'mine' },
+    ]);
+    assert.deepEqual(
+      refusals.map((it) => it?.errno),
+      [undefined, 'ENODEV', undefined],
+    );
+    assert.equal((await kernel.getLink('a'))?.controller, undefined);
+    const { controller, alias } = (await kernel.getLink('c')) ?? {};
+    assert.deepEqual({ controller, alias }, { controller: bridge, alias: 'mine' });
+  });
+
   story('a link that is not there cannot be found, changed or deleted', async ({ kernel }) => {
     assert.equal(await kernel.getLink('none'), undefined);
     assert.equal(await kernel.getLink(4711), undefined);

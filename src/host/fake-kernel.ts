@@ -189,6 +189,7 @@ export function fakeKernel({ netns, tell, find }: FakeKernelParts): Kernel {
       return { index: link.index, ...(link.peer === undefined ? {} : { peer: link.peer.index }), queuedMs: 0 };
     },
     setLink: async (index, change) => setLink(index, change),
+    setLinks: async (changes) => changes.map(({ index, ...change }) => refusalOf(() => setLink(index, change))),
     deleteLink: async (index) => {
       const link = requireLink(netns, index, describeDeleteLink(index));
       if (link.kind === undefined) throw new KernelError(describeDeleteLink(index), 'EOPNOTSUPP');
@@ -295,6 +296,16 @@ const isSameRule = (a: Rule, b: Rule): boolean =>
   a.table === b.table && a.priority === b.priority && formatFrom(a) === formatFrom(b);
 
 const formatFrom = ({ from }: Rule): string => (from === undefined ? 'all' : formatPrefix(from));
+
+function refusalOf(work: () => void): KernelError | undefined {
+  try {
+    work();
+    return undefined;
+  } catch (error) {
+    if (error instanceof KernelError) return error;
+    throw error;
+  }
+}
 
 /** Runs them all, and throws the first refusal. */
 async function runAll(steps: readonly (() => unknown)[]): Promise<void> {

@@ -11,6 +11,7 @@ import type { Ipv6 } from '../net/ipv6.ts';
 import type { Mac } from '../net/mac.ts';
 import type { Prefix } from '../net/prefix.ts';
 import type { Prefix6 } from '../net/prefix6.ts';
+import type { KernelError } from './kernel-error.ts';
 
 export { isKernelError, KernelError } from './kernel-error.ts';
 export { openNft } from './nft.ts';
@@ -185,6 +186,13 @@ export interface Kernel {
   addLink(spec: LinkSpec): Promise<AddedLink>;
   /** `ip link set dev INDEX …` */
   setLink(index: number, change: LinkChange): Promise<void>;
+  /**
+   * The same for several links in one send, on the calling thread, in this order and with nothing of ours between. Not
+   * atomic: each runs. @returns for each its refusal, or undefined where it was done. Namespaces cannot be changed so.
+   */
+  setLinks(
+    changes: readonly (Omit<LinkChange, 'netns'> & { readonly index: number })[],
+  ): Promise<readonly (KernelError | undefined)[]>;
   /** `ip link delete dev INDEX`; takes 16 to 20 ms of the kernel's time for one veth. */
   deleteLink(index: number): Promise<void>;
   /** `ip link delete group N`: 200 in 90 ms. */

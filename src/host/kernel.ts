@@ -121,6 +121,7 @@ export function kernelOn(socket: Transactions, lanes: readonly Transactions[] = 
     },
     addLink,
     setLink,
+    setLinks: async (changes) => socket.tryNow(changes.map(({ index, ...wish }) => setLinkRequest(index, wish, undefined))),
     deleteLink,
     deleteLinkGroup: (group) => remove(deleteLinkGroupRequest(group)),
     listAddresses: async (link) => {
