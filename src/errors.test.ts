@@ -145,6 +145,11 @@ const samples: { readonly [C in Code]: readonly Details<C>[] } = {
   VOLUME_MISSING: [{ volume: 'shared' }],
   HEALTHCHECK_MISSING: [{ ...service, dependency: 'db' }],
   SANDBOX_NOT_DOCKER: [{ environment: 'shop', joined: 'tools' }],
+  SWAP_REFUSED: [{ environment: 'shop', reason: "it shares the network of 'tools'", advice: "swap 'tools'" }],
+  SWAP_SHARED: [{ environment: 'shop', mounts: [{ service: 'db', mount: 'data at /var/lib/data' }] }],
+  SWAP_GIVEN_UP: [
+    { environment: 'shop', code: 'SERVICE_UNHEALTHY', because: "service 'web' of environment 'shop' is unhealthy" },
+  ],
   ENGINE_OTHER: [{ name: 'shop', is: 'native', wanted: 'docker' }],
   CREDENTIALS_UNREADABLE: [{ registry: 'registry.office.example', from: '/root/.docker/config.json', reason: 'it is no JSON' }],
   LAB_UNKNOWN: [
@@ -204,6 +209,7 @@ test('every detail is said, so that one need not ask for --json', () => {
     POOL_FULL: ['size'],
     PORT_PUBLISHED_TWICE: ['environment'],
     FORWARD_DROPPED: ['rules'],
+    SWAP_GIVEN_UP: ['code'],
     // All reasons are said, and the advice of the first.
     BRIDGE_REFUSED: ['refusals'],
     DOCKER_DEFAULT_REFUSED: ['refusals'],

@@ -853,6 +853,31 @@ export const catalogue = {
       `the containers of environment '${d.environment}' cannot share the network of '${d.joined}', which no container holds`,
     next: (d) => `run both with images, or neither; or give '${d.environment}' a network of its own`,
   }),
+  SWAP_REFUSED: entry<{ environment: string; reason: string; advice: string }>({
+    status: 409,
+    exit: 1,
+    retry: 'after-change',
+    says: (d) => `environment '${d.environment}' cannot be swapped: ${d.reason}`,
+    next: (d) => d.advice,
+  }),
+  SWAP_SHARED: entry<{ environment: string; mounts: readonly { readonly service: string; readonly mount: string }[] }>({
+    status: 409,
+    exit: 1,
+    retry: 'after-change',
+    says: (d) =>
+      `environment '${d.environment}' cannot be swapped: for a while two generations would write to ${list(d.mounts.map((it) => `${it.mount} (service '${it.service}')`))}`,
+    next: () =>
+      'add --swap-shared where both may write there at once; mount it read-only; or leave out --swap, and what differs is stopped before it is started',
+  }),
+  SWAP_GIVEN_UP: entry<{ environment: string; code: string; because: string }>({
+    status: 500,
+    exit: 1,
+    retry: 'never',
+    says: (d) =>
+      `the second generation of environment '${d.environment}' was removed, and the first runs on untouched: ${d.because}`,
+    next: () =>
+      'until it has the address it is off the LAN, reaches nothing but itself, and its checks may not need more; mend it, or leave out --swap',
+  }),
   ENGINE_OTHER: entry<{ name: string; is: string; wanted: string }>({
     status: 409,
     exit: 1,

@@ -89,6 +89,8 @@ export interface EnvironmentView {
   readonly endpoints: readonly EndpointView[];
   readonly services: readonly ServiceView[];
   readonly problems: readonly Pick<ErrorBody, 'code' | 'message' | 'next'>[];
+  /** While a second generation is built beside this one, off the LAN: its services. */
+  readonly next?: { readonly services: readonly ServiceView[] };
 }
 
 /** What `up` answers: the environment, how long its attach took, and notes about its file. */
@@ -96,6 +98,8 @@ export interface UpView extends EnvironmentView {
   /** Milliseconds from the first kernel request to the announcement; null when nothing was attached. */
   readonly attachMs: number | null;
   readonly probeMs: number | null;
+  /** Of a swap: how long nobody held the address, in milliseconds. */
+  readonly exchangeMs?: number;
   /** `FILE:LINE:COLUMN: …` of keys without effect. */
   readonly notes: readonly string[];
 }

@@ -32,6 +32,8 @@ export interface UpAsk {
   readonly wait: boolean;
   /** The longest wait, in milliseconds. */
   readonly timeoutMs: number;
+  /** A new generation, healthy before it takes the place of what runs; `shared`: both may write to the same volumes. */
+  readonly swap?: 'alone' | 'shared';
 }
 
 export interface WaitAsk {

@@ -7,7 +7,7 @@ import { formatIpv4, parseIpv4 } from '../net/ipv4.ts';
 import { isMulticast, parseMac, zeroMac } from '../net/mac.ts';
 import { environmentNameRule, isEnvironmentName, isLinkName, linkNameRule } from '../net/name.ts';
 import { formatPrefix, parsePrefix, subnetOf } from '../net/prefix.ts';
-import type { AttachAsk, Daemon, DownAsk, HistoryAsk } from './daemon.ts';
+import type { AttachAsk, Daemon, DownAsk, HistoryAsk, UpAsk } from './daemon.ts';
 
 /** A request taken apart: `path` are the segments that stand for `:name` in the route's path. */
 export interface Call {
@@ -136,7 +136,7 @@ function number(call: Call, name: string): number | undefined {
   return Number(text);
 }
 
-function upAsk(call: Call): Parameters<Daemon['up']>[0] {
+function upAsk(call: Call): UpAsk {
   const overrides = Object.fromEntries(
     ['name', 'network', 'address', 'hostname'].flatMap((name) => {
       const text = word(call, name);
@@ -150,7 +150,15 @@ function upAsk(call: Call): Parameters<Daemon['up']>[0] {
     overrides,
     wait: flag(call, 'wait', true),
     timeoutMs: (number(call, 'timeout') ?? 60) * 1000,
+    ...swapAsk(call),
   };
+}
+
+function swapAsk(call: Call): Pick<UpAsk, 'swap'> {
+  const shared = flag(call, 'swap-shared', false);
+  if (!flag(call, 'swap', shared)) return {};
+  if (!flag(call, 'wait', true)) throw usage('a swap waits until the new generation is healthy', 'leave out wait=false, or swap');
+  return { swap: shared ? 'shared' : 'alone' };
 }
 
 const leaseAsk = (call: Call): [environment: string, link: string | undefined] => [

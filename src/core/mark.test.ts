@@ -1,13 +1,20 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { formatMark, linkGroup, parseMark } from './mark.ts';
+import { formatMark, linkGroup, parseMark, parseShimMark } from './mark.ts';
 
 const mark = { installation: 'a1b2c3', environment: 'shop-feature-12', interface: 'eth0' };
 
 test('a mark names installation, environment and link', () => {
   assert.equal(formatMark(mark), 'landline:a1b2c3:shop-feature-12:eth0');
   assert.deepEqual(parseMark('landline:a1b2c3:shop-feature-12:eth0'), mark);
+});
+
+test('the link of a generation that is built beside another says so, and is nothing else of ours', () => {
+  const alias = 'landline-aside:a1b2c3:shop-feature-12:eth0';
+  assert.equal(formatMark({ ...mark, aside: true }), alias);
+  assert.deepEqual(parseMark(alias), { ...mark, aside: true });
+  assert.equal(parseShimMark('a1b2c3', alias), undefined);
 });
 
 test("other people's aliases are no mark", () => {

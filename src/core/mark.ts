@@ -25,12 +25,17 @@ export interface Mark {
   readonly environment: string;
   /** Name of the link in the sandbox. */
   readonly interface: string;
+  /** Of a generation that is built beside the one that runs: on no bridge yet. */
+  readonly aside?: true;
 }
 
-/** `landline:ID:ENVIRONMENT:INTERFACE`, the alias of the host's end of a veth. */
+/** `landline:ID:ENVIRONMENT:INTERFACE`, the alias of the host's end of a veth; of one that is aside it begins with another word. */
 export function formatMark(mark: Mark): string {
-  return `landline:${mark.installation}:${mark.environment}:${mark.interface}`;
+  const word = mark.aside === true ? asideWord : 'landline';
+  return `${word}:${mark.installation}:${mark.environment}:${mark.interface}`;
 }
+
+const asideWord = 'landline-aside';
 
 /** `landline:ID:NETWORK`, the alias of the host's own link to its endpoints on a network. */
 export const formatShimMark = (installation: string, network: string): string => `landline:${installation}:${network}`;
@@ -46,6 +51,7 @@ export function parseShimMark(installation: string, alias: string | undefined): 
 /** The mark in a link's alias; undefined for other people's aliases. */
 export function parseMark(alias: string | undefined): Mark | undefined {
   const [word, installation, environment, name, ...rest] = alias?.split(':') ?? [];
-  if (word !== 'landline' || !installation || !environment || !name || rest.length > 0) return undefined;
-  return { installation, environment, interface: name };
+  const isAside = word === asideWord;
+  if ((word !== 'landline' && !isAside) || !installation || !environment || !name || rest.length > 0) return undefined;
+  return { installation, environment, interface: name, ...(isAside ? { aside: true } : {}) };
 }

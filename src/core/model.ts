@@ -336,6 +336,8 @@ export interface EnvironmentSpec {
   readonly services: readonly ServiceSpec[];
   /** Only on the private network; left out: none. */
   readonly ports?: readonly PortSpec[];
+  /** How often it has been swapped for another generation; left out: never. */
+  readonly generation?: number;
   /** Names of services that somebody stopped, until somebody starts them; left out: none. */
   readonly stopped?: readonly string[];
   /** How often somebody asked for a service to be stopped and started again; those of whom nobody did are left out. */

@@ -62,7 +62,7 @@ const isChild = <E extends PluggedEndpoint>(endpoint: E): endpoint is Extract<E,
   endpoint.parent !== undefined;
 
 /** The bridge of a network, up and ready. @throws LandlineError BRIDGE_MISSING, BRIDGE_DOWN */
-async function findBridge(host: Host, endpoint: { readonly network: string; readonly bridge: string }): Promise<Link> {
+export async function findBridge(host: Host, endpoint: { readonly network: string; readonly bridge: string }): Promise<Link> {
   const { bridge: name, network } = endpoint;
   const bridge = await host.kernel.getLink(name);
   if (bridge?.kind !== 'bridge') throw new LandlineError('BRIDGE_MISSING', { network, bridge: name });
@@ -204,6 +204,7 @@ export interface Veth {
  */
 async function addVeth(host: Host, wish: PlugWish, bridge: Link): Promise<Veth> {
   const { endpoint } = wish;
+  const isAside = wish.mark.aside === true;
   const name = `ll${randomBytes(5).toString('hex')}`;
   const peer = { name: endpoint.interface, mac: endpoint.mac, netns: wish.netns };
   const mac = macFromDigest(randomBytes(5), 0xfe);
@@ -217,14 +218,24 @@ async function addVeth(host: Host, wish: PlugWish, bridge: Link): Promise<Veth> 
       mtu,
       group: wish.group,
       alias,
-      controller,
+      ...(isAside ? {} : { controller }),
       up: true,
       peer,
     });
+    if (isAside) turnDeaf(host, name);
     return { name, index: added.index, peer: added.peer ?? 0, queuedMs: added.queuedMs };
   } catch (error) {
     throw await takeBack(host, name, addRefusal(error, wish));
   }
+}
+
+/**
+ * A host's end on no bridge would be one more network of the host's own, with an address behind it that is another's as
+ * yet: the host answers nobody there, and believes nothing that comes from there. A port of a bridge never asks for either.
+ */
+function turnDeaf(host: Host, name: string): void {
+  host.sysctl(`ipv4/conf/${name}/arp_ignore`, '8', { optional: true });
+  host.sysctl(`ipv4/conf/${name}/rp_filter`, '1', { optional: true });
 }
 
 /** A refusal may mean that the answer was lost, and the veth is there: it goes by its name, which is its own. */
@@ -252,12 +263,20 @@ async function configure(host: Host, forwarding: Forwarding, wish: AttachWish, i
   const { endpoint } = wish;
   disableIpv6(host, inside, ends, endpoint.interface);
   const settings = { address: endpoint.address, routes: routesOf(endpoint, ends.peer) };
+  if (endpoint.aside === true) return configureAside(wish, inside, ends.peer, settings);
   if (wish.probe !== 'off') return configureProbed(host, forwarding, wish, inside, ends, settings);
   await inside.kernel.configure(ends.peer, { up: true, ...settings });
   await setSource(inside, ends.peer, endpoint);
   await awaitPassing(host, forwarding, hostEndOf(ends));
   announce(inside, ends.peer, endpoint);
   return setIpv6(inside, ends.peer, endpoint, wish.probe);
+}
+
+/** Nobody is asked and nobody told: the address is on the LAN already, and not here. */
+async function configureAside({ endpoint }: AttachWish, inside: Inside, link: number, settings: Settings): Promise<number> {
+  await inside.kernel.configure(link, { up: true, ...settings });
+  await setSource(inside, link, endpoint);
+  return setIpv6(inside, link, endpoint, 'off');
 }
 
 type Settings = Omit<Parameters<Inside['kernel']['configure']>[1], 'up'>;
@@ -317,7 +336,7 @@ function routesOf(endpoint: DesiredEndpoint, link: number): Route[] {
 const announcementOf = ({ mac, address }: Pick<DesiredEndpoint, 'mac' | 'address'>): Uint8Array =>
   encodeArp(arpAnnouncement(mac, address.address));
 
-function announce(inside: Inside, link: number, endpoint: Pick<DesiredEndpoint, 'mac' | 'address'>): void {
+export function announce(inside: Inside, link: number, endpoint: Pick<DesiredEndpoint, 'mac' | 'address'>): void {
   const arp = inside.openArp(link);
   try {
     arp.send(announcementOf(endpoint));
@@ -366,9 +385,11 @@ export async function mend(host: Host, forwarding: Forwarding, asked: AttachWish
       await inside.kernel.configure(link.index, { routes: routesOf(endpoint, link.index), up: true });
       await removeSurplus(inside, link.index, endpoint);
       await mendSource(inside, link.index, endpoint);
-      await awaitPassing(host, forwarding, peerOnHost(wish, link));
-      announce(inside, link.index, endpoint);
-      await setIpv6(inside, link.index, endpoint, wish.probe);
+      if (endpoint.aside !== true) {
+        await awaitPassing(host, forwarding, peerOnHost(wish, link));
+        announce(inside, link.index, endpoint);
+      }
+      await setIpv6(inside, link.index, endpoint, endpoint.aside === true ? 'off' : wish.probe);
     })
     .catch((error: unknown) => {
       throw refusal(error);
@@ -377,10 +398,11 @@ export async function mend(host: Host, forwarding: Forwarding, asked: AttachWish
 
 /** Both ends of a veth as they should be, without regard to addresses. @returns the sandbox's end */
 async function straighten(host: Host, inside: Inside, wish: AttachWish, ground: Link): Promise<Link> {
-  const { interface: name, mac, mtu = ground.mtu } = wish.endpoint;
+  const { interface: name, mac, mtu = ground.mtu, aside } = wish.endpoint;
+  const controller = aside === true ? {} : { controller: ground.index };
   const link = await requireLink(inside, name, wish.target);
   const hostEnd = peerOnHost(wish, link);
-  if (hostEnd !== undefined) await host.kernel.setLink(hostEnd, { controller: ground.index, mtu: ground.mtu, up: true });
+  if (hostEnd !== undefined) await host.kernel.setLink(hostEnd, { ...controller, mtu: ground.mtu, up: true });
   const own = wish.endpoint.parent?.kind === 'ipvlan' ? {} : { mac };
   await inside.kernel.setLink(link.index, { ...own, mtu: Math.min(mtu, ground.mtu), up: true });
   return link;

@@ -22,6 +22,7 @@ import { checkName } from './name-check.ts';
 import { networksOf } from './networks.ts';
 import { prepareServices } from './prepare.ts';
 import { viewOf } from './sandbox.ts';
+import { prepareSwap } from './swap.ts';
 import {
   environmentView,
   environmentViews,
@@ -145,11 +146,21 @@ async function up(world: World, environments: Environments, ask: UpAsk): ReturnT
       advice: 'give one that is there',
     });
   }
-  const clashes = await prepareServices(world, spec);
-  const loop = await environments.up(spec, { wait: ask.wait, timeoutMs: ask.timeoutMs });
+  const before = ask.swap === undefined ? undefined : world.store.environment(spec.name);
+  // Whatever takes long, a pull, or refuses it is done before it is its turn.
+  const clashes =
+    before?.phase === 'up'
+      ? await prepareSwap(world, before.spec, spec, ask.swap === 'shared')
+      : await prepareServices(world, spec);
+  const { timeoutMs } = ask;
+  const { loop, exchangeMs } =
+    ask.swap === undefined
+      ? { loop: await environments.up(spec, { wait: ask.wait, timeoutMs }), exchangeMs: undefined }
+      : await environments.swap(spec, { shared: ask.swap === 'shared', timeoutMs });
   const view = await environmentView(world, loop);
   if (view === undefined) throw new LandlineError('SUPERSEDED', { environment: spec.name, by: '`landline down`' });
-  return upView(view, loop, [...notes.map((it) => `${ask.file}:${it.line}:${it.column}: ${it.message}`), ...clashes]);
+  const all = [...notes.map((it) => `${ask.file}:${it.line}:${it.column}: ${it.message}`), ...clashes];
+  return { ...upView(view, loop, all), ...(exchangeMs === undefined ? {} : { exchangeMs }) };
 }
 
 function addresses(world: World): ReturnType<Daemon['addresses']> {

@@ -3,16 +3,18 @@
  * may be on either.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Engine } from '../engine/index.ts';
+import { type Engine, type Prepared, parseGeneration } from '../engine/index.ts';
 import { isLandlineError } from '../errors.ts';
 import type { Store } from '../store/index.ts';
+
+const nothingPrepared: Prepared = { ports: [], hasHealthcheck: false, volumes: [] };
 
 /** How long Docker may take to say what it has, in milliseconds. */
 const patienceMs = 1000;
 
 /** @param store of the wishes, which name their engines */
 export function joinEngines(native: Engine, docker: Engine, store: Pick<Store, 'environment'>): Engine {
-  const specOf = (name: string): ReturnType<Store['environment']> => store.environment(name);
+  const specOf = (name: string): ReturnType<Store['environment']> => store.environment(parseGeneration(name).environment);
   const of = (name: string): Engine => (specOf(name)?.spec.engine === 'docker' ? docker : native);
   /** Those that may have something of an environment. */
   const all = (name: string): readonly Engine[] => (specOf(name) === undefined ? [native, docker] : [of(name)]);
@@ -29,6 +31,7 @@ export function joinEngines(native: Engine, docker: Engine, store: Pick<Store, '
   return {
     name: 'native',
     ...(docker.sandboxes === undefined ? {} : { sandboxes: docker.sandboxes }),
+    ...(docker.generations === undefined ? {} : { generations: docker.generations }),
     open: async () => {
       await native.open();
       await docker.open();
@@ -47,7 +50,7 @@ export function joinEngines(native: Engine, docker: Engine, store: Pick<Store, '
     start: (view, service, digest) => of(view.environment).start(view, service, digest),
     prepare: async (view, service, digest) => {
       const engine = service.container === undefined ? native : docker;
-      return (await engine.prepare?.(view, service, digest)) ?? { ports: [], hasHealthcheck: false };
+      return (await engine.prepare?.(view, service, digest)) ?? nothingPrepared;
     },
     keepFormer: (name, service) => of(name).keepFormer?.(name, service),
     dropFormer: async (name, service) => of(name).dropFormer?.(name, service),

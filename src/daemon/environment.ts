@@ -60,8 +60,16 @@ export interface EnvironmentLoop {
   close(): Promise<void>;
 }
 
-/** @param wakeLater to be called when it is time to look again */
-export function environmentLoop(world: World, name: string, wakeLater: () => void): EnvironmentLoop {
+/**
+ * @param wakeLater to be called when it is time to look again
+ * @param place `aside`: its links are on no bridge yet
+ */
+export function environmentLoop(
+  world: World,
+  name: string,
+  wakeLater: () => void,
+  place: 'lan' | 'aside' = 'lan',
+): EnvironmentLoop {
   const memory = new Map<string, ServiceMemory>();
   const starts = new Map<string, number>();
   const avoid = new Map<string, Ipv4[]>();
@@ -132,7 +140,8 @@ export function environmentLoop(world: World, name: string, wakeLater: () => voi
     const leases = await ensureLeases(world, record.spec, avoid);
     keepLeases(world, record.spec, linksOf(observed));
     const mtu = isPrivate(record.spec) ? await mtuOutwards(world.host) : undefined;
-    const desired = desiredOf(networksOf(world), record.spec, leases, { installation: world.store.installation, mtu });
+    const { installation } = world.store;
+    const desired = desiredOf(networksOf(world), record.spec, leases, { installation, mtu, aside: place === 'aside' });
     await refreshFiles(record.spec, leases, observed);
     waitsForLease = desired.waiting !== undefined;
     return { spec: record.spec, todo: plan(desired, observed, memory, Date.now()) };

@@ -14,6 +14,7 @@ import { removeOwnBridges } from './own-bridges.ts';
 import { prepareService } from './prepare.ts';
 import { awaitReady } from './ready.ts';
 import { sandboxPath } from './sandbox.ts';
+import { endFormer, prepareSwap, type SwapOptions, swap } from './swap.ts';
 import { requireNames } from './wish.ts';
 import type { World } from './world.ts';
 
@@ -33,6 +34,11 @@ export interface DownOptions {
 export interface Environments {
   /** @throws LandlineError ADDRESS_*, POOL_*, NETWORK_UNKNOWN, NAME_TOO_LONG, BRIDGE_*, SERVICE_FAILED, COMMAND_MISSING, WAIT_EXPIRED, SUPERSEDED */
   up(spec: EnvironmentSpec, options: UpOptions): Promise<EnvironmentLoop>;
+  /**
+   * Another generation of what is up, healthy before it takes its place; one that is not up is brought up.
+   * @throws LandlineError SWAP_*, and those of `up`
+   */
+  swap(spec: EnvironmentSpec, options: SwapOptions): Promise<{ readonly loop: EnvironmentLoop; readonly exchangeMs?: number }>;
   /** @throws LandlineError ENVIRONMENT_UNKNOWN */
   down(name: string, options: DownOptions): Promise<void>;
   /** Stops services, all where none is named, until somebody starts them. @throws LandlineError ENVIRONMENT_UNKNOWN, SERVICE_UNKNOWN */
@@ -91,7 +97,10 @@ export function openEnvironments(world: World): Environments {
     // What could not be ended whole is ended now, in the ledger too; what was attached to goes with its process.
     if (phase === 'removing') resume(spec.name).catch(() => undefined);
     else if (isOver(world, spec)) down(spec.name, { keepAddress: false, volumes: false }).catch(() => undefined);
-    else loop(spec.name).wake();
+    else {
+      loop(spec.name).wake();
+      world.swaps.get(spec.name)?.loop.wake();
+    }
   };
 
   const unknown = (name: string): LandlineError => {
@@ -179,10 +188,31 @@ export function openEnvironments(world: World): Environments {
 
   const down = async (name: string, { keepAddress, volumes }: DownOptions): Promise<void> => {
     if (world.store.environment(name) === undefined) throw unknown(name);
+    world.swaps.get(name)?.abort('`landline down`');
     await inTurn(name, async () => {
       if (keepAddress) await reserveOwn(world, name);
       await remove(name, { keepAddresses: keepAddress, quarantineMs: restMs, volumes });
     });
+  };
+
+  const swapOne: Environments['swap'] = async (wish, options) => {
+    const { name } = wish;
+    const swapped = await inTurn(name, async () => {
+      const before = world.store.environment(name);
+      if (before?.phase !== 'up') return bringUp(wish).then(() => undefined);
+      await prepareSwap(world, before.spec, wish, options.shared);
+      const done = await swap(world, before, withFormerRestarts(wish, before.spec), { loop, endLoop }, options);
+      world.events.tell('environment up', { environment: name });
+      wakeJoined(name);
+      await endFormer(world, done.former);
+      return done;
+    });
+    if (swapped === undefined) {
+      await ready(require(name).record.spec, { wait: true, timeoutMs: options.timeoutMs });
+      return { loop: loop(name) };
+    }
+    const { exchangeMs } = swapped;
+    return { loop: loop(name), ...(exchangeMs === undefined ? {} : { exchangeMs }) };
   };
 
   /** Writes another wish, and waits until it is so. Cut off in the middle, the next daemon finishes it. */
@@ -312,6 +342,7 @@ export function openEnvironments(world: World): Environments {
       await ready(written, options);
       return loop(spec.name);
     },
+    swap: swapOne,
     down,
     stop,
     start,
@@ -319,7 +350,7 @@ export function openEnvironments(world: World): Environments {
     replace,
     wakeAll: () => world.store.environments().forEach(wakeOne),
     close: async () => {
-      await Promise.all([...loops.values()].map((it) => it.close()));
+      await Promise.all([...loops.values(), ...[...world.swaps.values()].map((it) => it.loop)].map((it) => it.close()));
     },
   };
 }
@@ -344,11 +375,15 @@ function restarted(spec: EnvironmentSpec, names: readonly string[]): Environment
   return { ...spec, restarted: { ...spec.restarted, ...counts } };
 }
 
-/** A wish that says nothing of restarts, with those that were asked for before: they are no reason for another. */
+/** A wish that says nothing of restarts and generations, with those that were before: they are no reason for another. */
 function withFormerRestarts(wish: EnvironmentSpec, before: EnvironmentSpec | undefined): EnvironmentSpec {
   const spec = { ...wish, services: wish.services.map((it) => withFormerReplacements(it, before)) };
   const kept = Object.entries(before?.restarted ?? {}).filter(([name]) => spec.services.some((it) => it.name === name));
-  return kept.length === 0 ? spec : { ...spec, restarted: Object.fromEntries(kept) };
+  return {
+    ...spec,
+    ...(before?.generation === undefined ? {} : { generation: before.generation }),
+    ...(kept.length === 0 ? {} : { restarted: Object.fromEntries(kept) }),
+  };
 }
 
 function withFormerReplacements(service: ServiceSpec, before: EnvironmentSpec | undefined): ServiceSpec {

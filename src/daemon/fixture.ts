@@ -96,6 +96,7 @@ export async function fakeWorld(t: TestContext, { probe = false }: { readonly pr
     names: noNames,
     shims: openShims(() => world),
     linkNetworks: new Map(),
+    swaps: new Map(),
     firewall: { apply: async () => undefined, check: async () => undefined, problems: [], close: () => undefined },
     linkGroup: linkGroup(store.installation),
     netnsFolder,

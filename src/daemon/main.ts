@@ -35,7 +35,7 @@ import { learnNetwork } from './networks.ts';
 import { probesAhead } from './probes-ahead.ts';
 import { refusal } from './refusals.ts';
 import { openShims } from './shims.ts';
-import { sweep, sweepServices } from './sweep.ts';
+import { sweep, sweepGenerations, sweepServices } from './sweep.ts';
 import { watchWorld } from './triggers.ts';
 import type { World } from './world.ts';
 
@@ -141,6 +141,7 @@ async function openWorld(
     installation: store.installation,
     directory: path.join(options.stateDir, 'docker'),
     anchorImage: () => world.configuration.docker.anchorImage,
+    currentOf: (environment) => store.environment(environment)?.spec.generation ?? 0,
     pull: (image, platform, onProgress) =>
       docker.images.pull(image, { ...(platform === undefined ? {} : { platform }), onProgress }),
     onConnect: () => connected(),
@@ -169,6 +170,7 @@ async function openWorld(
     firewall: openFirewall(host, openNft(), (line, fields) => events.tell(line, fields)),
     shims: openShims(() => world),
     linkNetworks: new Map(),
+    swaps: new Map(),
     linkGroup: linkGroup(store.installation),
   };
   // The same object, so that the names see a configuration that is read again.
@@ -193,6 +195,7 @@ async function welcomeDocker(world: World, environments: Environments): Promise<
   try {
     await sweepServices(world);
     environments.wakeAll();
+    await sweepGenerations(world);
   } catch (error) {
     world.events.tell('could not look', { problem: String(error) });
   }
@@ -206,6 +209,7 @@ async function resume(world: World, environments: Environments): Promise<void> {
   const troubled = outcomes.filter((it) => it.status === 'rejected').length;
   const seconds = ((performance.now() - begin) / 1000).toFixed(3);
   world.events.tell('environments looked at', { environments: names.length, troubled, seconds });
+  await sweepGenerations(world).catch((error: unknown) => world.events.tell('could not look', { problem: String(error) }));
   // Node keeps compiled code when it ends, and a daemon that is killed would leave none to the next.
   flushCompileCache();
 }

@@ -11,7 +11,10 @@ export interface MarkedLink {
 }
 
 export interface MarkedLinks {
+  /** Those of its generation that is on the LAN, or was. */
   of(environment: string): readonly MarkedLink[];
+  /** Those of a generation that is built beside it. */
+  aside(environment: string): readonly MarkedLink[];
   all(): readonly MarkedLink[];
   /** The mark of the link with this index, as far as is known. */
   at(index: number): Mark | undefined;
@@ -41,8 +44,11 @@ export function markedLinks(host: Host, installation: string): MarkedLinks {
     if (links?.size === 0) byEnvironment.delete(mark.environment);
   };
 
+  const linksOf = (environment: string): readonly MarkedLink[] => [...(byEnvironment.get(environment)?.values() ?? [])];
+
   return {
-    of: (environment) => [...(byEnvironment.get(environment)?.values() ?? [])],
+    of: (environment) => linksOf(environment).filter(({ mark }) => mark.aside !== true),
+    aside: (environment) => linksOf(environment).filter(({ mark }) => mark.aside === true),
     at: (index) => byIndex.get(index),
     all: () => [...byEnvironment.values()].flatMap((links) => [...links.values()]),
     get died() {

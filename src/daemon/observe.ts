@@ -148,6 +148,7 @@ async function observeHostEnd(host: Host, link: Link, what: ObserveWhat): Promis
     mtu: end.mtu,
     up: end.up,
     ours: mark !== undefined && mark.installation === what.installation && mark.environment === what.environment,
+    ...(mark?.aside === true ? { aside: true } : {}),
     ...(bridge === undefined ? {} : { bridge: { name: bridge.name, mtu: bridge.mtu } }),
     ...(end.name.startsWith(privateLinkPrefix) ? { private: await observePrivateEnd(host, end) } : {}),
   };

@@ -1,6 +1,6 @@
 /** What is done before a wish is written: whatever cannot be had refuses it while nothing has changed. */
 import type { EnvironmentSpec } from '../core/model.ts';
-import type { SandboxView } from '../engine/index.ts';
+import type { Prepared, SandboxView } from '../engine/index.ts';
 import { LandlineError } from '../errors.ts';
 import { sandboxPath, viewOf } from './sandbox.ts';
 import { desiredServices, sandboxView } from './wish.ts';
@@ -8,15 +8,29 @@ import { netnsPath, type World } from './world.ts';
 
 /** Has images pulled. @returns notes on ports that two services say they listen on. @throws LandlineError ENGINE_OTHER, IMAGE_*, DOCKER_UNREACHABLE */
 export async function prepareServices(world: World, spec: EnvironmentSpec): Promise<readonly string[]> {
+  return portClashes(await prepareAll(world, spec));
+}
+
+export interface PreparedService extends Prepared {
+  readonly service: string;
+}
+
+/** The same, with everything that was found out. */
+export async function prepareAll(world: World, spec: EnvironmentSpec): Promise<readonly PreparedService[]> {
   refuseOtherEngine(world, spec);
   const view = viewToPrepare(world, spec);
   const prepared = await Promise.all(
     desiredServices(spec).map(async ({ spec: service, digest }) => ({
       service: service.name,
-      ...((await world.engine.prepare?.(view, service, digest)) ?? { ports: [], hasHealthcheck: false }),
+      ...((await world.engine.prepare?.(view, service, digest)) ?? { ports: [], hasHealthcheck: false, volumes: [] }),
     })),
   );
   refuseNoHealth(spec, new Set(prepared.flatMap((it) => (it.hasHealthcheck ? [it.service] : []))));
+  return prepared;
+}
+
+/** Notes on ports that two services say they listen on. */
+export function portClashes(prepared: readonly PreparedService[]): readonly string[] {
   const ports = [...new Set(prepared.flatMap((it) => it.ports))].sort();
   return ports.flatMap((port) => {
     const [first, second, ...others] = prepared.filter((it) => it.ports.includes(port)).map((it) => `'${it.service}'`);

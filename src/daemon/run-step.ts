@@ -20,6 +20,7 @@ import {
   readdress,
   unaddress,
 } from './attach.ts';
+import { exchangePorts } from './exchange-ports.ts';
 import { applyFirewall } from './host-firewall.ts';
 import { joinOf, prepareJoin } from './lan-join.ts';
 import { releaseLeases } from './leasing.ts';
@@ -78,9 +79,11 @@ export async function runStep(context: StepContext, step: Step): Promise<void> {
       events.tell('endpoint detached', { environment, interface: step.interface, why: step.why });
       await engine.sandboxes?.remove(environment);
       return awaitDeadLinks(world, environment);
+    case 'exchange-ports':
+      return exchange(context, step.endpoints, netns);
     case 'plug':
       await plug(host, world.forwarding, {
-        ...commonWish(context, step.endpoint.interface),
+        ...commonWish(context, step.endpoint),
         netns,
         endpoint: onGround(spec, step.endpoint),
       });
@@ -130,7 +133,8 @@ export async function runStep(context: StepContext, step: Step): Promise<void> {
   }
 }
 
-function stopManner(spec: EnvironmentSpec, name: string): { signal: string; graceMs: number } {
+/** How a service is stopped, also one that is not wished for any more. */
+export function stopManner(spec: EnvironmentSpec, name: string): { signal: string; graceMs: number } {
   const service = spec.services.find((it) => it.name === name);
   return { signal: service?.stopSignal ?? 'SIGTERM', graceMs: service?.stopGraceMs ?? 10_000 };
 }
@@ -210,19 +214,22 @@ async function releaseUnwished(world: World, spec: EnvironmentSpec, name: string
   if (isEnding || !spec.endpoints.some((it) => it.interface === name)) await releaseLeases(world, spec, name);
 }
 
-function markOf({ world, spec }: StepContext, endpoint: Pick<DesiredEndpoint, 'interface'>): Mark {
-  return { installation: world.store.installation, environment: spec.name, interface: endpoint.interface };
+type Marked = Pick<DesiredEndpoint, 'interface' | 'aside'>;
+
+function markOf({ world, spec }: StepContext, { interface: name, aside }: Marked): Mark {
+  const mark = { installation: world.store.installation, environment: spec.name, interface: name };
+  return aside === true ? { ...mark, aside } : mark;
 }
 
-function commonWish(context: StepContext, name: string): Pick<PlugWish, 'mark' | 'group' | 'target'> {
+function commonWish(context: StepContext, endpoint: Marked): Pick<PlugWish, 'mark' | 'group' | 'target'> {
   const { world, spec } = context;
-  return { mark: markOf(context, { interface: name }), group: world.linkGroup, target: `environment '${spec.name}'` };
+  return { mark: markOf(context, endpoint), group: world.linkGroup, target: `environment '${spec.name}'` };
 }
 
 function lanWish(context: StepContext, endpoint: DesiredEndpoint, netns: string): Parameters<typeof attach>[2] {
   const { world, spec } = context;
   const network = requireNetwork(networksOf(world), endpoint.network);
-  return { ...commonWish(context, endpoint.interface), endpoint: onGround(spec, endpoint), netns, probe: network.probe };
+  return { ...commonWish(context, endpoint), endpoint: onGround(spec, endpoint), netns, probe: network.probe };
 }
 
 function onGround<E extends WaitingEndpoint>(spec: EnvironmentSpec, endpoint: E): E & Ground {
@@ -250,6 +257,7 @@ async function attachTo(context: StepContext, endpoint: DesiredEndpoint, netns: 
   const { world } = context;
   if (endpoint.private === undefined) {
     const wish = lanWish(context, endpoint, netns);
+    if (endpoint.aside === true) return attach(world.host, world.forwarding, { ...wish, probe: 'off' });
     return attach(world.host, world.forwarding, (await isFoundFree(world, endpoint)) ? { ...wish, probe: 'off' } : wish);
   }
   await applyFirewall(world);
@@ -264,15 +272,29 @@ async function isFoundFree(world: World, { network, address: { address } }: Desi
   return found !== undefined;
 }
 
+/** What was aside takes the place of what is on the LAN; links of the generation before have marks as any others. */
+async function exchange(context: StepContext, endpoints: readonly DesiredEndpoint[], netns: string): Promise<void> {
+  const { world, spec } = context;
+  // One that nobody has heard of would hold the address beside the new one.
+  await world.marked.refresh();
+  const own = new Set(await hostEndsIn(world, netns));
+  const tookMs = await exchangePorts(world.host, world.forwarding, {
+    netns,
+    endpoints: endpoints.map((it) => ({ endpoint: onGround(spec, it), mark: markOf(context, it) })),
+    former: world.marked.of(spec.name).flatMap(({ index }) => (own.has(index) ? [] : [index])),
+  });
+  world.events.tell('ports exchanged', { environment: spec.name, exchangeMs: Number(tookMs.toFixed(3)) });
+  for (const endpoint of endpoints) announceLater(world, netns, endpoint);
+}
+
 async function attachEndpoint(context: StepContext, endpoint: DesiredEndpoint, netns: string): Promise<void> {
   const { world, spec } = context;
-  world.events.tell('endpoint attaching', {
-    environment: spec.name,
-    network: endpoint.network,
-    interface: endpoint.interface,
-    address: formatPrefix(endpoint.address),
-  });
+  const { network, interface: name, aside } = endpoint;
+  const address = formatPrefix(endpoint.address);
+  if (aside === true) world.events.tell('endpoint made aside', { environment: spec.name, network, interface: name, address });
+  else world.events.tell('endpoint attaching', { environment: spec.name, network, interface: name, address });
   const times = await attachTo(context, endpoint, netns);
+  if (aside === true) return;
   tellBound(context, endpoint, times);
   if (endpoint.parent !== undefined) await world.shims.settle();
   if (endpoint.private !== undefined) return;

@@ -5,6 +5,7 @@
 import { privateLinkGroup } from '../core/mark.ts';
 import { deleteLinkIfThere } from './attach.ts';
 import { removeHalfMadePrivate } from './private-endpoint.ts';
+import { stopManner } from './run-step.ts';
 import { netnsPath, type World } from './world.ts';
 
 /** Removes sandboxes, services and links of environments that the ledger does not know, and half-made links. */
@@ -41,6 +42,26 @@ export async function sweepServices(world: World): Promise<void> {
   const served = (await world.engine.environments()).filter(surplusIn(world));
   await Promise.all(served.map((name) => world.engine.remove(name, 0)));
   served.forEach(tell('surplus services ended'));
+}
+
+/**
+ * Ends generations that are not the one that the ledger says, and that nobody builds: what was half-built at once, what was
+ * there before as it is stopped otherwise.
+ */
+export async function sweepGenerations(world: World): Promise<void> {
+  const { generations } = world.engine;
+  for (const it of (await generations?.list()) ?? []) {
+    const spec = world.store.environment(it.environment)?.spec;
+    const current = spec?.generation ?? 0;
+    if (spec === undefined || it.generation === current || world.swaps.has(it.environment)) continue;
+    const isFormer = it.generation < current;
+    await generations?.end(it, isFormer ? (service) => stopManner(spec, service) : undefined);
+    const { environment } = it;
+    if (isFormer) world.events.tell('former generation ended', { environment });
+    else world.events.tell('half-built generation removed', { environment });
+  }
+  for (const { spec } of world.store.environments())
+    if (spec.generation !== undefined && !world.swaps.has(spec.name)) await generations?.settle(spec.name);
 }
 
 /** A veth, or the host's own child of a NIC, of our group without an alias: its making was cut off between the two. */

@@ -59,7 +59,16 @@ export async function environmentView(world: World, loop: EnvironmentLoop): Prom
       ...containerViews(world, spec),
     ],
     problems: problems.map(problemView),
+    ...(await nextView(world, spec.name)),
   };
+}
+
+/** Of a generation that is built beside it. */
+async function nextView(world: World, name: string): Promise<Pick<EnvironmentView, 'next'>> {
+  const next = world.swaps.get(name);
+  if (next === undefined) return {};
+  const { observed } = await observedOr(next.loop);
+  return { next: { services: next.spec.services.map((it) => serviceView(it, false, observed, next.loop)) } };
 }
 
 /** What stands in the way, and which services are not well; each is told once. */

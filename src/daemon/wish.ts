@@ -165,20 +165,27 @@ export function gatewayOf(networks: readonly Network[], spec: EnvironmentSpec, e
 /**
  * All of it.
  * @param mtu of links of the private network
+ * @param aside whether its links are to be on no bridge yet
  * @throws LandlineError NETWORK_UNKNOWN; @throws Error when an endpoint has no lease: our own mistake.
  */
 export function desiredOf(
   networks: readonly Network[],
   spec: EnvironmentSpec,
   leases: readonly Lease[],
-  { installation, mtu = 1500 }: { readonly installation: string; readonly mtu?: number | undefined },
+  {
+    installation,
+    mtu = 1500,
+    aside = false,
+  }: { readonly installation: string; readonly mtu?: number | undefined; readonly aside?: boolean },
 ): Desired {
   const joined = spec.endpoints.map((endpoint) => ({
     endpoint,
     lease: leases.find((it) => it.interface === endpoint.interface && it.network === endpoint.network),
   }));
   const endpoints = joined.flatMap(({ endpoint, lease }) =>
-    lease === undefined ? [] : [desiredEndpoint(networks, spec, endpoint, lease, mtu)],
+    lease === undefined
+      ? []
+      : [{ ...desiredEndpoint(networks, spec, endpoint, lease, mtu), ...(aside ? { aside: true as const } : {}) }],
   );
   const waiting = joined.flatMap(({ endpoint, lease }) =>
     lease === undefined ? [waitingEndpoint(networks, spec, endpoint, installation)] : [],

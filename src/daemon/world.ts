@@ -12,6 +12,7 @@ import type { LeaseKeeper } from './lease-keeper.ts';
 import type { MarkedLinks } from './marked-links.ts';
 import type { Names } from './names.ts';
 import type { ProbesAhead } from './probes-ahead.ts';
+import type { SecondGeneration } from './second-generation.ts';
 import type { Shims } from './shims.ts';
 
 export interface World {
@@ -36,6 +37,8 @@ export interface World {
   readonly netnsFolder: string;
   /** Networks that nobody configured, by name: see core/link-network. One that has been heard of stays known. */
   readonly linkNetworks: Map<string, LanNetwork>;
+  /** Generations that are being built beside the current one, by environment. */
+  readonly swaps: Map<string, SecondGeneration>;
   /** Changes whole at SIGHUP. */
   configuration: Configuration;
 }

@@ -49,6 +49,8 @@ export interface Prepared {
   readonly ports: readonly string[];
   /** Whether the image brings a healthcheck. */
   readonly hasHealthcheck: boolean;
+  /** Paths at which the image wants a volume. */
+  readonly volumes: readonly string[];
 }
 
 /** What a sandbox is made with: another one is another sandbox. */
@@ -67,6 +69,35 @@ export interface Sandboxes {
   make(view: SandboxView): Promise<void>;
   /** None is success. */
   remove(environment: string): Promise<void>;
+}
+
+/**
+ * One of several generations of an environment: one is current, and a later one may be built beside it. Wherever an
+ * engine is told an environment, its name stands for the current one, and `shop.2` for that one alone.
+ */
+export interface Generation {
+  readonly environment: string;
+  readonly generation: number;
+}
+
+export const generationName = ({ environment, generation }: Generation): string => `${environment}.${generation}`;
+
+/** Names of environments have no dots. */
+export function parseGeneration(name: string): { readonly environment: string; readonly generation?: number } {
+  const [environment = '', generation] = name.split('.');
+  return { environment, ...(generation === undefined ? {} : { generation: Number(generation) }) };
+}
+
+/** How the services of a generation are stopped, by their names. */
+export type StopManner = (service: string) => { readonly signal: string; readonly graceMs: number };
+
+export interface Generations {
+  /** Those of which there is anything, of all environments. */
+  list(): Promise<readonly Generation[]>;
+  /** Ends one, and removes it; left out: at once. What its services wrote is kept with the current one's. None is success. */
+  end(it: Generation, manner?: StopManner): Promise<void>;
+  /** The current one has the names that the environment's containers have, as soon as no other has them. */
+  settle(environment: string): Promise<void>;
 }
 
 export interface LogLine {
@@ -93,6 +124,8 @@ export interface Engine {
   readonly name: 'native' | 'docker';
   /** Left out: sandboxes are made for it. */
   readonly sandboxes?: Sandboxes;
+  /** Left out: there is never more than one. */
+  readonly generations?: Generations;
   /** Finds what an earlier daemon left; ends half-made starts. Called once, before anything else. */
   open(): Promise<void>;
   /** Names of environments of which the engine has anything: processes, logs, files. */
@@ -125,7 +158,7 @@ export interface Engine {
   stop(environment: string, service: string, how: { readonly signal: string; readonly graceMs: number }): Promise<void>;
   /** How a service that does not run ended is forgotten: `observe` tells it as absent. Its log stays. */
   forget(environment: string, service: string): Promise<void>;
-  /** Ends every process of the environment (SIGKILL after `graceMs`), and removes what the engine keeps of it. */
+  /** Ends every process of the environment, of all its generations (SIGKILL after `graceMs`), and removes what the engine keeps of it. */
   remove(environment: string, graceMs: number): Promise<void>;
   /** Removes what its volumes hold; none is success. After `remove`. */
   removeVolumes(environment: string): Promise<void>;

@@ -21,6 +21,7 @@ async function candidateIn(office: DockerOffice): Promise<Candidate> {
       installation,
       directory,
       anchorImage: () => undefined,
+      currentOf: () => 0,
       pull: async (image) => docker.images.pull(image),
       onConnect: () => undefined,
       isWanted: () => true,

@@ -18,6 +18,8 @@ export interface UpOptions {
   readonly hostname?: string;
   readonly wait: boolean;
   readonly timeout: string;
+  readonly swap?: true;
+  readonly swapShared?: true;
   readonly json?: true;
 }
 
@@ -37,22 +39,34 @@ export const addUp: AddCommand = (root) => {
     .option('--wait', 'wait until the services run (the default)')
     .option('--no-wait', 'do not wait until the services run')
     .option('--timeout <seconds>', 'the longest wait', '60')
+    .option('--swap', 'build a second generation beside the first, off the LAN, and swap them once it is healthy')
+    .option('--swap-shared', 'the same, though both write to the same volumes and folders meanwhile')
     .option('--json', 'print one JSON document')
     .action(async (options: UpOptions) => {
       const file = options.file ?? findFile();
       const { text, directory, notes, ...shown } = await readEnvironment(file, options);
       for (const note of notes) process.stderr.write(`landline: note: ${note}\n`);
+      if (options.swap === true || options.swapShared === true) await saySwap(shown.environment);
       const view = await up(text, directory, file, { ...options, ...shown });
       printUp({ ...view, notes }, options.json);
     });
 };
+
+/** What to expect of a swap; of what is not there yet there is nothing to say. */
+async function saySwap(environment: string): Promise<void> {
+  const there = await client()
+    .call('GET', `/v1/environments/${encodeURIComponent(environment)}`)
+    .catch(() => undefined);
+  if (there !== undefined)
+    process.stderr.write(`landline: note: until the swap the second generation of ${environment} is off the LAN\n`);
+}
 
 /** Brings up what `text`, a checked environment file, says. */
 export function up(
   text: string,
   directory: string,
   file: string,
-  options: Pick<UpOptions, 'wait' | 'timeout' | 'json'> & Pick<Shown, 'environment' | 'services'>,
+  options: Pick<UpOptions, 'wait' | 'timeout' | 'json' | 'swap' | 'swapShared'> & Pick<Shown, 'environment' | 'services'>,
 ): Promise<UpView> {
   const timeout = Number(options.timeout);
   if (!/^\d{1,6}$/.test(options.timeout)) {
@@ -61,7 +75,7 @@ export function up(
       advice: 'write --timeout 60',
     });
   }
-  const query = { directory, file, wait: options.wait, timeout };
+  const query = { directory, file, wait: options.wait, timeout, swap: options.swap, 'swap-shared': options.swapShared };
   const { environment, services, json } = options;
   return withProgress({ environment, services, json }, () =>
     client().call<UpView>('POST', '/v1/environments', { query, body: text }),

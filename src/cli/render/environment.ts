@@ -6,7 +6,8 @@ import { table } from './table.ts';
 export function upText(it: UpView): string {
   const addresses = it.endpoints.flatMap((endpoint) => endpoint.addresses.map(bare));
   const where = addresses.length === 0 ? 'no address' : addresses.join(', ');
-  const pace = it.attachMs === null ? '' : ` (attached in ${it.attachMs.toFixed(1)} ms)`;
+  const attached = it.attachMs === null ? '' : ` (attached in ${it.attachMs.toFixed(1)} ms)`;
+  const pace = it.exchangeMs === undefined ? attached : ` (swapped in ${it.exchangeMs.toFixed(1)} ms)`;
   return `${it.name} is ${it.state} at ${where}${pace}\n${problemLines(it)}`;
 }
 
@@ -21,7 +22,15 @@ export function psText(list: readonly EnvironmentView[]): string {
     it.endpoints.flatMap((endpoint) => endpoint.addresses.map(bare)).join(', ') || '-',
     servicesText(it.services),
   ]);
-  return table(['ENVIRONMENT', 'STATE', 'ENGINE', 'NETWORK', 'ADDRESS', 'SERVICES'], rows) + list.map(problemLines).join('');
+  const lines = list.map((it) => nextLine(it) + problemLines(it));
+  return table(['ENVIRONMENT', 'STATE', 'ENGINE', 'NETWORK', 'ADDRESS', 'SERVICES'], rows) + lines.join('');
+}
+
+/** How far a second generation is. */
+function nextLine({ name, next }: EnvironmentView): string {
+  return next === undefined
+    ? ''
+    : `${name}: its next generation is built, off the LAN until the swap: ${servicesText(next.services)}\n`;
 }
 
 function servicesText(services: readonly ServiceView[]): string {
@@ -48,7 +57,7 @@ export function serviceTable(it: EnvironmentView): string {
     service.pid === null ? '-' : String(service.pid),
     String(service.restarts),
   ]);
-  return table(['SERVICE', 'STATE', 'PID', 'RESTARTS'], rows);
+  return table(['SERVICE', 'STATE', 'PID', 'RESTARTS'], rows) + nextLine(it);
 }
 
 /** `pool`, `dhcp, bound until 2026-01-31T14:05:00.000Z` */

@@ -82,6 +82,8 @@ function turnOf({ what, fields }: EventView): Turn | undefined {
   switch (what) {
     case 'endpoint attaching':
       return { phase: 'working', says: `attaching ${fields['address']}` };
+    case 'endpoint made aside':
+      return { phase: 'working', says: `${fields['address']}, off the LAN until the swap` };
     case 'address bound':
       return { phase: 'done', says: String(fields['address']) };
     case 'image pulling':

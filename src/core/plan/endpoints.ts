@@ -12,6 +12,9 @@ export function planEndpoints(
   observed: Observed,
   waiting: readonly Pick<DesiredEndpoint, 'interface'>[] = [],
 ): Step[] {
+  const aside = desired.filter((wish) => wish.aside !== true && isAside(findOf(wish, observed)));
+  if (aside.length > 0 && aside.every((wish) => hasAddress(wish, findOf(wish, observed))))
+    return [{ do: 'exchange-ports', endpoints: aside }];
   const retire: Step[] = observed.leftovers.length === 0 ? [] : [{ do: 'retire-leftovers' }];
   const surplus = observed.endpoints
     .filter((it) => isOurs(it) && ![...desired, ...waiting].some((wish) => wish.interface === it.interface))
@@ -21,8 +24,16 @@ export function planEndpoints(
   return [...retire, ...surplus, ...stray, ...desired.flatMap((wish) => planEndpoint(wish, observed))];
 }
 
+const findOf = (wish: DesiredEndpoint, observed: Observed): ObservedEndpoint | undefined =>
+  observed.endpoints.find((it) => it.interface === wish.interface);
+
+const isAside = (found: ObservedEndpoint | undefined): boolean => found?.hostEnd?.ours === true && found.hostEnd.aside === true;
+
+const hasAddress = (wish: DesiredEndpoint, found: ObservedEndpoint | undefined): boolean =>
+  found?.addresses.some((it) => it.address === wish.address.address) === true;
+
 function planEndpoint(wish: DesiredEndpoint, observed: Observed): Step[] {
-  const found = observed.endpoints.find((it) => it.interface === wish.interface);
+  const found = findOf(wish, observed);
   if (wish.byDocker === true) return planByDocker(wish, found);
   if (found === undefined) return [{ do: 'attach', endpoint: wish }];
   // A namespace of others has links of others: the attach is refused, and theirs stays.
@@ -51,6 +62,9 @@ function planByDocker(wish: DesiredEndpoint, found: ObservedEndpoint | undefined
 /** What cannot be put right in place: another link altogether, or another network's address. */
 function whyAnew(wish: DesiredEndpoint, found: ObservedEndpoint): string | undefined {
   if (!isOurs(found)) return `${wish.interface} is not the link that Landline made`;
+  // Nobody probes from where nobody hears it: what has another address is made anew.
+  if (isAside(found) && (wish.aside !== true || !hasAddress(wish, found)))
+    return `the address is to be ${formatPrefix(wish.address)}`;
   const child = whyAnewChild(wish, found);
   if (child !== undefined || found.hostEnd === undefined) return child;
   if ((wish.private === undefined) !== (found.hostEnd.private === undefined)) return `it is to be on network '${wish.network}'`;
@@ -73,6 +87,7 @@ function whyMend(wish: DesiredEndpoint, found: ObservedEndpoint): string | undef
     return whyMendPrivateEnd(wish.private, found.hostEnd.private) ?? whyReaddress(wish, found) ?? whyReroute(wish, found);
   }
   if (wish.parent !== undefined) return whyMendChild(wish, found) ?? whyReaddress(wish, found) ?? whyReroute(wish, found);
+  if (wish.aside === true) return whyMendAside(wish, found);
   const bridge = found.hostEnd?.bridge;
   if (bridge === undefined || bridge.name !== wish.bridge) return `not a port of ${wish.bridge}`;
   if (found.hostEnd?.up !== true || !found.up) return 'down';
@@ -81,6 +96,11 @@ function whyMend(wish: DesiredEndpoint, found: ObservedEndpoint): string | undef
   if (found.mtu !== mtu) return `MTU ${found.mtu}, and ${mtu === bridge.mtu ? "the bridge's is" : 'the lease says'} ${mtu}`;
   if (found.hostEnd.mtu !== bridge.mtu) return `MTU ${found.hostEnd.mtu} at the host's end, and the bridge's is ${bridge.mtu}`;
   return whyReaddress(wish, found) ?? whyReroute(wish, found);
+}
+
+function whyMendAside(wish: DesiredEndpoint, found: ObservedEndpoint): string | undefined {
+  if (found.hostEnd?.up !== true || !found.up) return 'down';
+  return found.mac === wish.mac ? (whyReaddress(wish, found) ?? whyReroute(wish, found)) : `MAC ${found.mac}`;
 }
 
 function whyReaddress(wish: DesiredEndpoint, found: ObservedEndpoint): string | undefined {

@@ -82,6 +82,7 @@ function observedLink(text: string, index = 7): ObservedEndpoint {
     mtu: end.includes('mtu1400') ? 1400 : bridge.mtu,
     up: !end.includes('down'),
     ours: !end.includes('foreign'),
+    ...(end.includes('aside') ? { aside: true as const } : {}),
     ...(end.includes('no-bridge') ? {} : { bridge: { ...bridge, name: controller } }),
   };
   const addresses = rest.filter((it, at) => /^[\d.]+\/\d+$/.test(it) && rest[at + 1] !== 'via');
@@ -132,6 +133,8 @@ export function formatStep(step: Step): string {
       return `drop the anchor: ${step.why}`;
     case 'readdress':
       return `readdress ${step.endpoint.interface} ${formatPrefix(step.endpoint.address)}`;
+    case 'exchange-ports':
+      return `exchange ${step.endpoints.map((it) => it.interface).join(', ')}`;
     case 'plug':
       return `plug ${step.endpoint.interface}`;
     case 'unaddress':
@@ -165,6 +168,8 @@ export function after(it: Observed, step: Step): Observed {
       return { ...it, leftovers: [] };
     case 'attach':
       return { ...it, endpoints: [...it.endpoints, attached(step.endpoint)] };
+    case 'exchange-ports':
+      return step.endpoints.reduce((one, wish) => replaceLink(one, wish, () => attached(wish)), it);
     case 'plug':
       return { ...it, endpoints: [...it.endpoints, plugged(step.endpoint)] };
     case 'unaddress':

@@ -34,6 +34,8 @@ export interface DesiredEndpoint {
   readonly leased?: true;
   /** Of the sandbox's end, where it is to be less than the bridge's. */
   readonly mtu?: number;
+  /** Whole, and on no bridge yet: that of a generation which is built beside the one that has the address on the LAN. */
+  readonly aside?: true;
 }
 
 /** An endpoint whose address is still asked for: a link without one. No service starts before it has it. */
@@ -99,6 +101,8 @@ export interface ObservedEndpoint {
     readonly up: boolean;
     /** Whether the alias says that it is this environment's. */
     readonly ours: boolean;
+    /** Whether the alias says that it was made to be on no bridge yet. */
+    readonly aside?: true;
     /** How it stands as a link of the private network; undefined for others. */
     readonly private?: ObservedPrivateEnd;
     /** Name and MTU of the bridge whose port it is. */
@@ -152,6 +156,8 @@ export type Step =
   | { readonly do: 'adopt'; readonly endpoint: DesiredEndpoint }
   /** The sandbox's end of such a link is gone: Docker makes another with another anchor. */
   | { readonly do: 'drop-anchor'; readonly interface: string; readonly why: string }
+  /** Links that were aside become ports of their bridges, in place of those of the generation before: all in one go. */
+  | { readonly do: 'exchange-ports'; readonly endpoints: readonly DesiredEndpoint[] }
   /** A link without an address. */
   | { readonly do: 'plug'; readonly endpoint: WaitingEndpoint }
   /** In place: every IPv4 address goes, and with them the routes. */

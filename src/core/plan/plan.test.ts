@@ -57,6 +57,36 @@ test('an endpoint that somebody changed is mended in place, and the plan says wh
   }
 });
 
+test('a generation that was built aside: its ports take the place of those on the LAN in one go, and those then go', () => {
+  const wish = desired([eth0, eth1], ['web']);
+  const links = [eth0, eth1].map((it) => `${it} | host-end=no-bridge,aside`);
+  const found = observed({ links, leftovers: ['eth0', 'eth1'], services: ['web running'] });
+  assert.deepEqual(steps(wish, found), ['exchange eth0, eth1']);
+  assert.deepEqual(steps(wish, observed({ links: [eth0, eth1], leftovers: ['eth0', 'eth1'], services: ['web running'] })), [
+    'retire-leftovers',
+  ]);
+});
+
+test('a link that was built aside for an address that is another by now never comes onto the LAN', () => {
+  const found = observed({ links: ['eth0 02:00:00:00:00:01 192.168.11.99/23 | host-end=no-bridge,aside'], leftovers: ['eth0'] });
+  assert.deepEqual(steps(desired([eth0]), found), [
+    'retire-leftovers',
+    'detach eth0: the address is to be 192.168.11.101/23',
+    'attach eth0 192.168.11.101/23',
+  ]);
+});
+
+test('a generation that is built aside is whole without a bridge', () => {
+  const wish = desired([eth0], ['web']);
+  const aside = { ...wish, endpoints: wish.endpoints.map((it) => ({ ...it, aside: true as const })) };
+  const whole = `${eth0} | host-end=no-bridge,aside`;
+  assert.deepEqual(steps(aside, observed({ sandbox: 'none' })), ['make-sandbox', 'attach eth0 192.168.11.101/23', 'start web']);
+  assert.deepEqual(steps(aside, observed({ links: [whole], services: ['web running'] })), []);
+  assert.deepEqual(steps(aside, observed({ links: [`${whole},down`], services: ['web running'] })), ['mend eth0: down']);
+  const withoutRoute = 'eth0 02:00:00:00:00:01 192.168.11.101/23 | host-end=no-bridge,aside';
+  assert.deepEqual(steps(aside, observed({ links: [withoutRoute] })), ['mend eth0: without the route to 0.0.0.0/0', 'start web']);
+});
+
 test('what others added to a link stays: an address of their own, a route that is not ours', () => {
   const link = `${eth0}, 10.0.0.0/8 via 192.168.11.9 boot`.replace('/23 ', '/23 192.168.11.77/32 ');
   assert.deepEqual(steps(desired([eth0]), observed({ links: [link] })), []);

@@ -1,10 +1,10 @@
 /** Anchors: the containers that hold sandboxes. */
 import fs from 'node:fs';
-import type { LanJoin, Sandboxes, SandboxView, SandboxWish } from '../index.ts';
+import { type Generation, generationName, type LanJoin, type Sandboxes, type SandboxView, type SandboxWish } from '../index.ts';
 import { anchorImage } from './anchor/image.ts';
 import type { Processor } from './anchor/program.ts';
 import type { DockerClient } from './client.ts';
-import { containerName, filterOf, joinedLabel, labelsOf, madeLabel, serviceLabel } from './labels.ts';
+import { filterOf, generationIn, joinedLabel, labelsOf, madeLabel, serviceLabel } from './labels.ts';
 import { dockerNetworkName, joiningCreate, joinText, openLanNetworks } from './lan-networks.ts';
 import type { Container, ContainerCreate } from './types.ts';
 
@@ -18,6 +18,9 @@ export interface Anchors extends Sandboxes {
 export interface AnchorOptions {
   readonly docker: DockerClient;
   readonly installation: string;
+  /** Which generation a name stands for, and what its containers are called. */
+  readonly at: (name: string) => Generation;
+  readonly nameOf: (name: string) => string;
   /** Instead of Landline's own. */
   readonly image: () => string | undefined;
   readonly pull: (image: string, environment: string) => Promise<void>;
@@ -31,9 +34,11 @@ interface Known {
   readonly startTime: string | undefined;
 }
 
-export function openAnchors({ docker, installation, image, pull, inTurn }: AnchorOptions): Anchors {
+export function openAnchors({ docker, installation, at, nameOf, image, pull, inTurn }: AnchorOptions): Anchors {
+  /** By generation. */
   const known = new Map<string, Known>();
   const lans = openLanNetworks(docker, installation);
+  const keyOf = (name: string): string => generationName(at(name));
 
   const imageName = async (environment: string): Promise<string> => {
     const chosen = image();
@@ -53,29 +58,31 @@ export function openAnchors({ docker, installation, image, pull, inTurn }: Ancho
     return own.name;
   };
 
-  const inspect = async (environment: string): Promise<Container | undefined> => {
+  const inspect = async (name: string): Promise<Container | undefined> => {
+    const { environment, generation } = at(name);
     const found = await docker.containers.list(filterOf({ installation, environment }));
-    const anchor = found.find((it) => it.Labels[serviceLabel] === undefined);
+    const anchor = found.find((it) => it.Labels[serviceLabel] === undefined && generationIn(it.Labels) === generation);
     return anchor === undefined ? undefined : docker.containers.inspect(anchor.Id);
   };
 
-  const note = (environment: string, it: Container | undefined): void => {
-    if (it?.State.Running !== true) known.delete(environment);
-    else if (known.get(environment)?.pid !== it.State.Pid || known.get(environment)?.startTime !== startTimeOf(it.State.Pid))
-      known.set(environment, { pid: it.State.Pid, startTime: startTimeOf(it.State.Pid) });
+  const note = (name: string, it: Container | undefined): void => {
+    const key = keyOf(name);
+    if (it?.State.Running !== true) known.delete(key);
+    else if (known.get(key)?.pid !== it.State.Pid || known.get(key)?.startTime !== startTimeOf(it.State.Pid))
+      known.set(key, { pid: it.State.Pid, startTime: startTimeOf(it.State.Pid) });
   };
 
-  const path = (environment: string): string | undefined => {
-    const it = known.get(environment);
+  const path = (name: string): string | undefined => {
+    const it = known.get(keyOf(name));
     return it === undefined || it.startTime === undefined || startTimeOf(it.pid) !== it.startTime
       ? undefined
       : `/proc/${it.pid}/ns/net`;
   };
 
-  const remove = async (environment: string): Promise<void> => {
-    const it = await inspect(environment);
+  const remove = async (name: string): Promise<void> => {
+    const it = await inspect(name);
     if (it !== undefined) await docker.containers.remove(it.Id, { force: true });
-    known.delete(environment);
+    known.delete(keyOf(name));
     if (it?.Config.Labels[joinedLabel] !== undefined) await lans.tidy();
   };
 
@@ -84,8 +91,8 @@ export function openAnchors({ docker, installation, image, pull, inTurn }: Ancho
     const before = await inspect(view.environment);
     if (before !== undefined && isMadeAs(before, view) && isOn(before, view.join, networkId)) return before.Id;
     if (before !== undefined) await docker.containers.remove(before.Id, { force: true });
-    const wish = wishFor(view, await imageName(view.environment));
-    return (await docker.containers.create(wish, { name: containerName(view.environment) })).id;
+    const wish = wishFor(view, await imageName(at(view.environment).environment));
+    return (await docker.containers.create(wish, { name: nameOf(view.environment) })).id;
   };
 
   const isMadeAs = (it: Container | undefined, wish: SandboxWish): boolean =>
@@ -121,7 +128,7 @@ export function openAnchors({ docker, installation, image, pull, inTurn }: Ancho
       Image: imageOfAnchor,
       Hostname: view.hostname,
       Labels: {
-        ...labelsOf({ installation, environment }),
+        ...labelsOf({ installation, ...at(environment) }),
         [madeLabel]: madeOf(view, image()),
         ...(joined === undefined ? {} : { [joinedLabel]: joined }),
       },

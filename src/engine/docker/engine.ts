@@ -7,16 +7,35 @@
  */
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
+import path from 'node:path';
 import { limited } from '../../core/limited.ts';
 import type { ServiceSpec, ServiceStatus } from '../../core/model.ts';
-import { LandlineError } from '../../errors.ts';
-import type { Engine, Prepared, SandboxView } from '../index.ts';
+import { isLandlineError, LandlineError } from '../../errors.ts';
+import {
+  type Engine,
+  type Generation,
+  type Generations,
+  generationName,
+  type Prepared,
+  parseGeneration,
+  type SandboxView,
+  type StopManner,
+} from '../index.ts';
 import { openAnchors } from './anchors.ts';
 import type { DockerClient } from './client.ts';
 import { createOf, volumeName } from './create.ts';
-import { containerName, digestLabel, environmentLabel, filterOf, labelsOf, madeLabel, serviceLabel } from './labels.ts';
+import {
+  containerName,
+  digestLabel,
+  environmentLabel,
+  filterOf,
+  generationIn,
+  labelsOf,
+  madeLabel,
+  serviceLabel,
+} from './labels.ts';
 import { listenTo } from './listen.ts';
-import { keepLog, readFormer, readServiceLogs } from './service-logs.ts';
+import { keepLog, readFormer, readServiceLogs, takeOverLog } from './service-logs.ts';
 import { startError } from './start-error.ts';
 import { stateFolder } from './state-folder.ts';
 import { currentOf, endedByItself, generationOf, type Holder, statusOf } from './status.ts';
@@ -29,6 +48,8 @@ export interface DockerEngineOptions {
   /** Where it keeps its state: `/var/lib/landline/docker`. */
   readonly directory: string;
   readonly anchorImage: () => string | undefined;
+  /** Which generation of an environment is current. */
+  readonly currentOf: (environment: string) => number;
   /** Gets an image from its registry, with the password that is kept for it. */
   readonly pull: (image: string, platform: string | undefined, onProgress: (line: Progress) => void) => Promise<void>;
   /** Docker listens, for the first time or again; or has gone. */
@@ -55,6 +76,20 @@ export function openDockerEngine(options: DockerEngineOptions): Engine {
   let connectedAt = Date.now();
   let watching: Promise<void> | undefined;
 
+  const at = (name: string): Generation => {
+    const { environment, generation = options.currentOf(environment) } = parseGeneration(name);
+    return { environment, generation };
+  };
+  const isCurrent = ({ environment, generation }: Generation): boolean => generation === options.currentOf(environment);
+  /** One that is not current has a number behind its name; underscores are in no name of ours. */
+  const nameFor = (name: string, service?: string): string => {
+    const it = at(name);
+    return containerName(it.environment, service) + (isCurrent(it) ? '' : `_${it.generation}`);
+  };
+  const keptAs = (name: string, service: string): string => `${generationName(at(name))}/${service}`;
+  /** Its name below the state folder. */
+  const placeOf = (name: string): string => (at(name).generation === 0 ? at(name).environment : generationName(at(name)));
+
   const pull = async (image: string, environment: string, service: string, platform?: string): Promise<void> => {
     log('image pulling', { environment, service, image });
     await options.pull(
@@ -67,17 +102,20 @@ export function openDockerEngine(options: DockerEngineOptions): Engine {
   const anchors = openAnchors({
     docker,
     installation,
+    at,
+    nameOf: nameFor,
     image: options.anchorImage,
     pull: (image, environment) => pull(image, environment, 'anchor'),
     inTurn,
   });
 
   /** Containers of an environment, or of one of its services, without the anchor. */
-  const containersOf = async (environment: string, service?: string): Promise<readonly Container[]> => {
+  const containersOf = async (name: string, service?: string): Promise<readonly Container[]> => {
+    const { environment, generation } = at(name);
     const found = await docker.containers.list(
       filterOf({ installation, environment, ...(service === undefined ? {} : { service }) }),
     );
-    const services = found.filter((it) => it.Labels[serviceLabel] !== undefined);
+    const services = found.filter((it) => it.Labels[serviceLabel] !== undefined && generationIn(it.Labels) === generation);
     const inspected = await Promise.all(services.map((it) => docker.containers.inspect(it.Id)));
     return inspected.filter((it) => it !== undefined);
   };
@@ -96,19 +134,20 @@ export function openDockerEngine(options: DockerEngineOptions): Engine {
     return it === undefined ? undefined : { kind: 'anchor', state: it.State };
   };
 
-  const observe = async (environment: string): Promise<readonly ServiceStatus[]> => {
-    const containers = await containersOf(environment);
+  const observe = async (name: string): Promise<readonly ServiceStatus[]> => {
+    const containers = await containersOf(name);
     if (containers.length === 0) return [];
-    const holder = await holderOf(environment, containers);
+    const holder = await holderOf(name, containers);
+    const place = placeOf(name);
     const services = [...new Set(containers.map(nameOf))].sort();
     return services.map((service) => {
       const current = currentOf(containers.filter((it) => nameOf(it) === service));
       if (current === undefined) return { name: service, state: 'absent' };
-      const note = folder.note(environment, service);
+      const note = folder.note(place, service);
       const isNoted = note?.generation === generationOf(current);
       if (!isNoted && endedByItself(current.State, holder))
-        folder.setNote(environment, service, { generation: generationOf(current), end: 'own' });
-      const started = folder.digest(environment, service);
+        folder.setNote(place, service, { generation: generationOf(current), end: 'own' });
+      const started = folder.digest(place, service);
       return statusOf(current, holder, note, started?.container === current.Id ? started.digest : undefined);
     });
   };
@@ -122,7 +161,10 @@ export function openDockerEngine(options: DockerEngineOptions): Engine {
     if (anchor === undefined)
       throw holder === undefined
         ? new Error(`${view.environment} has no anchor`)
-        : new LandlineError('SANDBOX_NOT_DOCKER', { environment: view.environment, joined: owner ?? 'another namespace' });
+        : new LandlineError('SANDBOX_NOT_DOCKER', {
+            environment: at(view.environment).environment,
+            joined: owner ?? 'another namespace',
+          });
     return `container:${anchor.Id}`;
   };
 
@@ -139,14 +181,19 @@ export function openDockerEngine(options: DockerEngineOptions): Engine {
     }
     const found = there !== undefined && policy !== 'always' ? there : await docker.images.inspect(image);
     const test = found?.Config?.Healthcheck?.Test ?? [];
-    return { ports: Object.keys(found?.Config?.ExposedPorts ?? {}), hasHealthcheck: test.length > 0 && test[0] !== 'NONE' };
+    return {
+      ports: Object.keys(found?.Config?.ExposedPorts ?? {}),
+      hasHealthcheck: test.length > 0 && test[0] !== 'NONE',
+      volumes: Object.keys(found?.Config?.Volumes ?? {}),
+    };
   };
 
   const requireVolumes = async (view: SandboxView, service: ServiceSpec): Promise<void> => {
+    const { environment } = at(view.environment);
     for (const mount of service.mounts ?? []) {
       if (mount.kind === 'bind' && mount.create && !fs.existsSync(mount.source)) fs.mkdirSync(mount.source, { recursive: true });
       if (mount.kind !== 'volume') continue;
-      const name = volumeName(view.environment, service.name, mount, view.volumes ?? []);
+      const name = volumeName(environment, service.name, mount, view.volumes ?? []);
       const spec = view.volumes?.find((it) => it.volume === mount.volume);
       if (spec?.external === true) {
         if ((await docker.volumes.inspect(name)) === undefined) throw new LandlineError('VOLUME_MISSING', { volume: name });
@@ -154,7 +201,7 @@ export function openDockerEngine(options: DockerEngineOptions): Engine {
       }
       await docker.volumes.create({
         Name: name,
-        Labels: { ...spec?.labels, ...labelsOf({ installation, environment: view.environment }) },
+        Labels: { ...spec?.labels, ...labelsOf({ installation, environment }) },
         ...(spec?.driver === undefined ? {} : { Driver: spec.driver }),
         ...(spec?.driverOpts === undefined ? {} : { DriverOpts: spec.driverOpts }),
       });
@@ -163,8 +210,9 @@ export function openDockerEngine(options: DockerEngineOptions): Engine {
 
   /** The container that this start is to run: one that is there, or a new one. */
   const requireContainer = async (view: SandboxView, service: ServiceSpec, digest: string): Promise<string> => {
+    const { environment } = at(view.environment);
     const existing = await containersOf(view.environment, service.name);
-    const files = folder.writeFiles(view, service);
+    const files = folder.writeFiles({ ...view, environment: placeOf(view.environment) }, service);
     const networkMode = await networkModeOf(view);
     const wish = await wishFor(view, service, digest, networkMode, files);
     const fits = existing.find(
@@ -172,20 +220,19 @@ export function openDockerEngine(options: DockerEngineOptions): Engine {
     );
     if (fits !== undefined) return fits.Id;
     await requireVolumes(view, service);
-    const former = currentOf(existing);
+    // The first container of a generation takes over what the one before it has.
+    const former = currentOf(existing.length === 0 ? await containersOf(environment, service.name) : existing);
     const Mounts = [...(wish.HostConfig?.Mounts ?? []), ...anonymousVolumes(former, wish)];
     const whole: ContainerCreate = { ...wish, HostConfig: { ...wish.HostConfig, Mounts } };
-    const name =
-      existing.length === 0
-        ? containerName(view.environment, service.name)
-        : `${containerName(view.environment, service.name)}.${Date.now().toString(36)}`;
+    const ownName = nameFor(view.environment, service.name);
+    const name = existing.length === 0 ? ownName : `${ownName}.${Date.now().toString(36)}`;
     const { platform } = service.container ?? {};
     const { id, warnings } = await docker.containers
       .create(whole, { name, ...(platform === undefined ? {} : { platform }) })
       .catch((error: unknown) => {
-        throw startError(error, view.environment, service);
+        throw startError(error, environment, service);
       });
-    for (const warning of warnings) log('Docker warns', { environment: view.environment, service: service.name, warning });
+    for (const warning of warnings) log('Docker warns', { environment, service: service.name, warning });
     return id;
   };
 
@@ -196,12 +243,12 @@ export function openDockerEngine(options: DockerEngineOptions): Engine {
     networkMode: string,
     files: Parameters<typeof createOf>[1]['files'],
   ): Promise<ContainerCreate> => {
-    const { environment } = view;
+    const { environment } = at(view.environment);
     const others = /^service:/.test(`${service.container?.pid ?? ''}`) || /^service:/.test(`${service.container?.ipc ?? ''}`);
-    const ids = others ? await containersOf(environment) : [];
+    const ids = others ? await containersOf(view.environment) : [];
     const idOf = (name: string): string =>
-      currentOf(ids.filter((it) => nameOf(it) === name))?.Id ?? containerName(environment, name);
-    const labels = labelsOf({ installation, environment, service: service.name });
+      currentOf(ids.filter((it) => nameOf(it) === name))?.Id ?? nameFor(view.environment, name);
+    const labels = labelsOf({ installation, ...at(view.environment), service: service.name });
     const wish = createOf(service, { environment, volumes: view.volumes ?? [], networkMode, idOf, files, labels });
     const { NetworkMode: _mode, ...host } = wish.HostConfig ?? {};
     const text = JSON.stringify({ ...wish, HostConfig: host, replaced: service.replaced });
@@ -210,20 +257,28 @@ export function openDockerEngine(options: DockerEngineOptions): Engine {
   };
 
   /** Once a service runs: what it took the place of goes, unless it is to be kept; and its name is its own. */
-  const clearFormer = async (environment: string, service: string): Promise<void> => {
-    const containers = await containersOf(environment, service);
+  const clearFormer = async (generation: string, service: string): Promise<void> => {
+    const containers = await containersOf(generation, service);
     const current = currentOf(containers);
-    const isKept = kept.has(`${environment}/${service}`);
-    const name = containerName(environment, service);
+    const isKept = kept.has(keptAs(generation, service));
+    const name = nameFor(generation, service);
     for (const it of containers.filter((one) => one !== current)) {
       if (isKept) {
         if (it.Name === `/${name}`) await docker.containers.rename(it.Id, `${name}.former.${it.Id.slice(0, 6)}`);
         continue;
       }
-      await keepLog(docker, folder, it, environment, service);
+      await keepLog(docker, it, folder.formerLog(placeOf(generation), service));
       await docker.containers.remove(it.Id, { force: true });
     }
-    if (current !== undefined && current.Name !== `/${name}`) await docker.containers.rename(current.Id, name);
+    if (current !== undefined) await rename(current, name);
+  };
+
+  const rename = async (it: Container, name: string): Promise<void> => {
+    if (it.Name === `/${name}`) return;
+    await docker.containers.rename(it.Id, name).catch((error: unknown) => {
+      // A generation that is about to end has it yet: `settle` comes after.
+      if (!isLandlineError(error, 'DOCKER_REFUSED') || error.details.status !== 409) throw error;
+    });
   };
 
   /** What a daemon that was killed had kept for a replacement, or made for a start that never came. */
@@ -231,7 +286,10 @@ export function openDockerEngine(options: DockerEngineOptions): Engine {
     const found = await docker.containers.list(filterOf({ installation }));
     const services = found.flatMap(({ Labels: labels }) => {
       const [environment, service] = [labels[environmentLabel], labels[serviceLabel]];
-      return environment === undefined || service === undefined ? [] : [JSON.stringify([environment, service])];
+      const generation = generationIn(labels);
+      return environment === undefined || service === undefined
+        ? []
+        : [JSON.stringify([generationName({ environment, generation }), service])];
     });
     await anchors.tidy();
     for (const twice of new Set(services.filter((it, index) => services.indexOf(it) !== index))) {
@@ -242,9 +300,9 @@ export function openDockerEngine(options: DockerEngineOptions): Engine {
   };
 
   const start: Engine['start'] = async (view, service, digest) => {
-    const { environment } = view;
-    const running = (await containersOf(environment, service.name)).find((it) => it.State.Running);
-    if (running !== undefined) throw new Error(`${environment}/${service.name} runs already`);
+    const { environment } = at(view.environment);
+    const running = (await containersOf(view.environment, service.name)).find((it) => it.State.Running);
+    if (running !== undefined) throw new Error(`${view.environment}/${service.name} runs already`);
     await requireImage(environment, service, service.container?.pullPolicy === 'never' ? 'never' : 'missing');
     const id = await requireContainer(view, service, digest);
     try {
@@ -255,9 +313,9 @@ export function openDockerEngine(options: DockerEngineOptions): Engine {
         await docker.containers.remove(id);
       throw startError(error, environment, service);
     }
-    folder.setNote(environment, service.name, undefined);
-    folder.setDigest(environment, service.name, { container: id, digest });
-    await clearFormer(environment, service.name);
+    folder.setNote(placeOf(view.environment), service.name, undefined);
+    folder.setDigest(placeOf(view.environment), service.name, { container: id, digest });
+    await clearFormer(view.environment, service.name);
     changes.dispatchEvent(new Event('change'));
   };
 
@@ -268,7 +326,7 @@ export function openDockerEngine(options: DockerEngineOptions): Engine {
   ): Promise<void> => {
     const running = (await containersOf(environment, service)).filter((it) => it.State.Running);
     for (const it of running) {
-      folder.setNote(environment, service, { generation: generationOf(it), end: 'stopped' });
+      folder.setNote(placeOf(environment), service, { generation: generationOf(it), end: 'stopped' });
       await stopContainer(docker, it, { signal: it.Config.StopSignal || signal, graceMs });
     }
   };
@@ -294,9 +352,59 @@ export function openDockerEngine(options: DockerEngineOptions): Engine {
       if (signal.aborted) done();
     });
 
+  const removeOne = async (name: string, manner: StopManner, onEnded?: (it: Container) => Promise<void>): Promise<void> => {
+    const containers = await containersOf(name);
+    await Promise.all(
+      containers.map(async (it) => {
+        const { signal, graceMs } = manner(nameOf(it));
+        if (it.State.Running && graceMs > 0) await stopContainer(docker, it, { signal: it.Config.StopSignal || signal, graceMs });
+        await onEnded?.(it);
+        await docker.containers.remove(it.Id, { force: true, volumes: true });
+      }),
+    );
+    await anchors.remove(name);
+    folder.remove(placeOf(name));
+  };
+
+  const generations: Generations = {
+    list: async () => {
+      const found = await docker.containers.list(filterOf({ installation }));
+      const names = found.flatMap(({ Labels: labels }) => {
+        const environment = labels[environmentLabel];
+        return environment === undefined ? [] : [generationName({ environment, generation: generationIn(labels) })];
+      });
+      return [...new Set(names)].map(at);
+    },
+    end: async (it, manner) => {
+      if (isCurrent(it)) throw new Error(`${generationName(it)} is current`);
+      const [from, to] = [placeOf(generationName(it)), placeOf(it.environment)];
+      const keep = async (container: Container): Promise<void> => {
+        const service = nameOf(container);
+        const file = folder.formerLog(from, service);
+        await keepLog(docker, container, file);
+        if (fs.existsSync(path.dirname(folder.formerLog(to, service)))) takeOverLog(file, folder.formerLog(to, service));
+      };
+      // What never was on the LAN leaves nothing behind.
+      if (manner === undefined) await removeOne(generationName(it), () => ({ signal: 'SIGKILL', graceMs: 0 }));
+      else await removeOne(generationName(it), manner, keep);
+    },
+    settle: async (environment) => {
+      const containers = await containersOf(environment);
+      const current = [...new Set(containers.map(nameOf))].flatMap((service) => {
+        const it = currentOf(containers.filter((one) => nameOf(one) === service));
+        return it === undefined ? [] : [{ it, name: nameFor(environment, service) }];
+      });
+      const anchor = await anchors.inspect(environment);
+      if (anchor !== undefined) current.push({ it: anchor, name: nameFor(environment) });
+      for (const { it, name } of current) await rename(it, name);
+      changes.dispatchEvent(new Event('change'));
+    },
+  };
+
   return {
     name: 'docker',
     sandboxes: anchors,
+    generations,
     open: async () => {
       watching = listenTo(docker, {
         installation,
@@ -320,15 +428,15 @@ export function openDockerEngine(options: DockerEngineOptions): Engine {
       return [...new Set(found.flatMap((it) => it.Labels[environmentLabel] ?? []))].sort();
     },
     observe,
-    refresh: async (view) => folder.refresh(view),
+    refresh: async (view) => folder.refresh({ ...view, environment: placeOf(view.environment) }),
     prepare: async (view, service, digest) => {
       const prepared = await requireImage(view.environment, service);
       if ((await containersOf(view.environment, service.name)).length > 0) await requireContainer(view, service, digest);
       return prepared;
     },
-    keepFormer: (environment, service) => void kept.add(`${environment}/${service}`),
+    keepFormer: (environment, service) => void kept.add(keptAs(environment, service)),
     dropFormer: async (environment, service) => {
-      kept.delete(`${environment}/${service}`);
+      kept.delete(keptAs(environment, service));
       await clearFormer(environment, service);
     },
     containerOf: async (environment, service) => {
@@ -342,19 +450,12 @@ export function openDockerEngine(options: DockerEngineOptions): Engine {
     forget: async (environment, service) => {
       const current = currentOf(await containersOf(environment, service));
       if (current !== undefined && !current.State.Running)
-        folder.setNote(environment, service, { generation: generationOf(current), end: 'forgotten' });
+        folder.setNote(placeOf(environment), service, { generation: generationOf(current), end: 'forgotten' });
     },
     remove: async (environment, graceMs) => {
-      const containers = await containersOf(environment);
-      await Promise.all(
-        containers.map(async (it) => {
-          if (it.State.Running && graceMs > 0)
-            await stopContainer(docker, it, { signal: it.Config.StopSignal || 'SIGTERM', graceMs });
-          await docker.containers.remove(it.Id, { force: true, volumes: true });
-        }),
-      );
-      await anchors.remove(environment);
-      folder.remove(environment);
+      const others = (await generations.list()).filter((it) => it.environment === environment && !isCurrent(it));
+      const all = [...others.map(generationName), environment];
+      await Promise.all(all.map((it) => removeOne(it, () => ({ signal: 'SIGTERM', graceMs }))));
       changes.dispatchEvent(new Event('change'));
     },
     removeVolumes: async (environment) => {
@@ -365,7 +466,7 @@ export function openDockerEngine(options: DockerEngineOptions): Engine {
       readServiceLogs(
         {
           docker,
-          former: (name, service) => readFormer(folder.formerLog(name, service)),
+          former: (name, service) => readFormer(folder.formerLog(placeOf(name), service)),
           changed,
           containers: async (name) => (await containersOf(name)).map((container) => ({ service: nameOf(container), container })),
         },

@@ -13,22 +13,30 @@ export const joinedLabel = 'landline.joined';
 /** Of everything that a container or a network was made with: another one is another. */
 export const madeLabel = 'landline.made';
 
+/** How many generations of its environment there were before this one; left out: none. */
+const generationLabel = 'landline.generation';
+
 export interface Mark {
   readonly installation: string;
   /** Undefined for a network. */
   readonly environment?: string;
   /** Undefined for the anchor. */
   readonly service?: string;
+  /** Left out: 0. */
+  readonly generation?: number;
 }
 
-export const labelsOf = ({ installation, environment, service }: Mark): Labels => ({
+export const labelsOf = ({ installation, environment, service, generation = 0 }: Mark): Labels => ({
   [installationLabel]: installation,
   ...(environment === undefined ? {} : { [environmentLabel]: environment }),
   ...(service === undefined ? {} : { [serviceLabel]: service }),
+  ...(generation === 0 ? {} : { [generationLabel]: String(generation) }),
 });
 
+export const generationIn = (labels: Labels): number => Number(labels[generationLabel] ?? 0);
+
 /** For `filters` of a list. */
-export const filterOf = (mark: Mark): { readonly label: readonly string[] } => ({
+export const filterOf = (mark: Omit<Mark, 'generation'>): { readonly label: readonly string[] } => ({
   label: [
     `${installationLabel}=${mark.installation}`,
     ...(mark.environment === undefined ? [] : [`${environmentLabel}=${mark.environment}`]),

@@ -3,7 +3,6 @@ import fs from 'node:fs';
 import type { LogLine, LogOptions } from '../index.ts';
 import type { DockerClient } from './client.ts';
 import { linesOf } from './logs.ts';
-import type { StateFolder } from './state-folder.ts';
 import type { Container } from './types.ts';
 
 /** So many last lines of a container are kept when it goes. */
@@ -23,14 +22,8 @@ function parseStamped(service: string, line: string): StampedLine {
 
 const stampNow = (): string => new Date().toISOString().replace('Z', '000000Z');
 
-/** Keeps what a container wrote, before it is removed. */
-export async function keepLog(
-  docker: DockerClient,
-  folder: StateFolder,
-  it: Container,
-  environment: string,
-  service: string,
-): Promise<void> {
+/** Keeps what a container wrote, before it is removed: in a file of lines of former containers. */
+export async function keepLog(docker: DockerClient, it: Container, file: string): Promise<void> {
   const lines: string[] = [];
   try {
     const ask = { timestamps: true, tail: mostFormerLines, tty: it.Config.Tty === true };
@@ -39,7 +32,6 @@ export async function keepLog(
     // A log driver that cannot be read from: then there is nothing to keep.
     return;
   }
-  const file = folder.formerLog(environment, service);
   const before = readFormer(file);
   fs.writeFileSync(
     file,
@@ -48,6 +40,12 @@ export async function keepLog(
       .map((line) => `${line}\n`)
       .join(''),
   );
+}
+
+/** What containers of another generation have left goes to the front of what is kept. */
+export function takeOverLog(from: string, to: string): void {
+  const lines = [...readFormer(from), ...readFormer(to)].slice(-mostFormerLines);
+  if (lines.length > 0) fs.writeFileSync(to, lines.map((line) => `${line}\n`).join(''));
 }
 
 /** What {@link keepLog} kept. */
