@@ -14,6 +14,7 @@ import { portClashes, prepareAll } from './prepare.ts';
 import { refusal } from './refusals.ts';
 import { stopManner } from './run-step.ts';
 import { secondGeneration, worldOfNext } from './second-generation.ts';
+import { requireNames } from './wish.ts';
 import type { World } from './world.ts';
 
 export interface SwapOptions {
@@ -53,6 +54,7 @@ export async function prepareSwap(
   const { name: environment } = wish;
   const why = whyNoSwap(before, wish, networksOf(world));
   if (why !== undefined) throw new LandlineError('SWAP_REFUSED', { environment, ...why });
+  requireNames(networksOf(world), wish);
   const spec = { ...wish, generation: nextOf(before) };
   const prepared = await prepareAll(worldOfNext(world, spec), spec);
   const mounts = sharedMounts(wish, (service) => prepared.find((it) => it.service === service)?.volumes ?? []);
