@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, connect } from '../src/api/client.ts';
 import type { EnvironmentView, NetworkView } from '../src/api/contract.ts';
 import type { ProbeProfile } from '../src/core/model.ts';
-import { labDown, labUp } from '../src/lab/index.ts';
+import { type LabWish, labDown, labUp } from '../src/lab/index.ts';
 import { nameLab, openLab, type TestLab } from '../test/lab.ts';
 
 export interface BenchLab extends TestLab {
@@ -26,11 +26,15 @@ const configurationWith = (probe: ProbeProfile): string => `networks:
 `;
 
 /** Makes a lab, runs `body`, and takes the lab down again, also after a signal. What kill -9 leaves the next run clears. */
-export async function withBenchLab<T>(body: (lab: BenchLab) => Promise<T>, probe: ProbeProfile = 'fast'): Promise<T> {
+export async function withBenchLab<T>(
+  body: (lab: BenchLab) => Promise<T>,
+  probe: ProbeProfile = 'fast',
+  wish: Omit<LabWish, 'name'> = {},
+): Promise<T> {
   const name = nameLab();
   const onSignal = (): void => void labDown({ name }).finally(() => process.exit(1));
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
-  await labUp({ name });
+  await labUp({ ...wish, name });
   try {
     const lab = openBenchLab(openLab(name));
     await configure(lab, probe);

@@ -5,6 +5,7 @@ import { withBenchLab } from './lab.ts';
 import { type Row, tableOf } from './report.ts';
 import {
   attachRows,
+  dockerRows,
   type Extent,
   fullHouseRows,
   growthRows,
@@ -21,7 +22,7 @@ Measures Landline beside its peers, side by side in one run, in namespaces made 
 
   --short          fewer rounds: four minutes instead of twelve
   --write          put the table into docs/benchmarks.md
-  --only SECTION   attach, growth, start, publish, names, leases, throughput, many or house
+  --only SECTION   attach, growth, start, publish, names, leases, throughput, many, docker or house
 `;
 
 const full: Extent = {
@@ -33,8 +34,21 @@ const full: Extent = {
   streams: 12,
   manies: 5,
   restarts: 5,
+  connects: 100,
+  dockers: 7,
 };
-const short: Extent = { attaches: 40, starts: 20, publishes: 5, names: 3, leases: [500], streams: 4, manies: 1, restarts: 2 };
+const short: Extent = {
+  attaches: 40,
+  starts: 20,
+  publishes: 5,
+  names: 3,
+  leases: [500],
+  streams: 4,
+  manies: 1,
+  restarts: 2,
+  connects: 10,
+  dockers: 3,
+};
 
 type Section = readonly [name: string, what: string, measure: (extent: Extent) => Promise<Row[]>];
 
@@ -47,6 +61,7 @@ const sections: readonly Section[] = [
   ['leases', 'hundreds of leases from DHCP', (extent) => withBenchLab((lab) => leaseRows(lab, extent))],
   ['throughput', 'throughput', (extent) => withBenchLab((lab) => throughputRows(lab, extent))],
   ['many', 'two hundred environments', (extent) => withBenchLab((lab) => manyRows(lab, extent))],
+  ['docker', 'environments on Docker', dockerRows],
   ['house', 'five hundred endpoints, and a minute of rest', (extent) => withBenchLab((lab) => fullHouseRows(lab, extent))],
 ];
 

@@ -1,12 +1,14 @@
 /** The measurements, in order, and what each says in the table. */
 
+import { isDockerInstalled } from '../src/lab/index.ts';
 import type { AttachTimings } from './alone/attach.ts';
 import type { GrowthTimings } from './alone/growth.ts';
 import type { NameTimings } from './alone/names.ts';
 import type { PublishTimings } from './alone/publish.ts';
 import { runAlone } from './alone.ts';
+import { measureConnects, measureHealing, measureUps, openDockerLab } from './docker.ts';
 import { measureIdle } from './idle.ts';
-import { type BenchLab, runMany } from './lab.ts';
+import { type BenchLab, runMany, withBenchLab } from './lab.ts';
 import { type LeaseTimings, measureLeaseMemory, measureLeases } from './leases.ts';
 import { type ManyTimings, measureMany, measureManyByHand } from './many.ts';
 import { spreadOf } from './measure.ts';
@@ -27,6 +29,10 @@ export interface Extent {
   readonly streams: number;
   readonly manies: number;
   readonly restarts: number;
+  /** Of one container to a network of Docker's. */
+  readonly connects: number;
+  /** Environments on Docker. */
+  readonly dockers: number;
 }
 
 /** So many environments and endpoints as the bars name, whatever the extent. */
@@ -224,6 +230,54 @@ export async function manyRows(lab: BenchLab, { manies }: Extent): Promise<Row[]
     row(`${environments} native environments up, and each opened from the pc`, (it) => it.openedMs, 5),
     row(`\`down --all\` of ${environments}, until the last address is off the wire`, (it) => it.downMs),
   ];
+}
+
+/** In an office whose host has a Docker; none where Docker is not installed. */
+export async function dockerRows(extent: Extent): Promise<Row[]> {
+  if (isDockerInstalled()) return withBenchLab((lab) => dockerRowsOf(lab, extent), 'off', { docker: true });
+  process.stderr.write('dockerd is not installed: left out\n');
+  return [];
+}
+
+async function dockerRowsOf(lab: BenchLab, { connects, dockers }: Extent): Promise<Row[]> {
+  const docker = await openDockerLab(lab);
+  try {
+    const connect = await measureConnects(docker, connects);
+    const up = await measureUps(docker, dockers);
+    const heal = await measureHealing(docker, dockers);
+    const plain = { bar: '', met: undefined };
+    const beside = (what: string, own: readonly number[], name: string, other: readonly number[], unit: string): Row => ({
+      what,
+      landline: spreadText(spreadOf(own), unit),
+      beside: `${name}: ${spreadText(spreadOf(other), unit)}`,
+      ratio: ratioText(median(other) / median(own)),
+      ...plain,
+    });
+    const ratio = median(connect.dockerCommand) / median(connect.attach);
+    const command = '`docker network connect` to the same bridge';
+    const call = 'the call that this command makes';
+    const environment = 'an environment of three containers, until it is opened from the pc';
+    return [
+      {
+        ...beside('attach to a running container, inside the daemon', connect.attach, command, connect.dockerCommand, 'ms'),
+        bar: '≥ 100 ×',
+        met: ratio >= 100,
+      },
+      beside('the same', connect.attach, call, connect.dockerCall, 'ms'),
+      beside('the same, as a request to the daemon', connect.request, call, connect.dockerCall, 'ms'),
+      beside(environment, up.landline, 'the calls to Docker alone, and `ip`', up.byHand, 's'),
+      beside('the same', up.landline, 'on a network of Docker’s, as Compose calls it', up.compose, 's'),
+      {
+        what: 'anchor killed, until all three run anew and the pc opens it',
+        landline: spreadText(spreadOf(heal.landline), 's'),
+        beside: `Docker’s \`restart: always\`: ${heal.dockerHeals ? 'within 10 s' : 'never'}`,
+        ratio: '',
+        ...plain,
+      },
+    ];
+  } finally {
+    docker.close();
+  }
 }
 
 /** What a daemon with five hundred endpoints takes: at its start, and afterwards. */

@@ -1,5 +1,4 @@
 /** An office whose host has a Docker of its own, for tests: its client, images that are made here, and dockerd's life. */
-import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import type { TestContext } from 'node:test';
 import { type DockerClient, openDocker } from '../../src/engine/docker/index.ts';
@@ -7,7 +6,7 @@ import type { TarEntry } from '../../src/engine/docker/tar.ts';
 import type { ContainerConfig } from '../../src/engine/docker/types.ts';
 import type { LabWish } from '../../src/lab/index.ts';
 import { type Office, until, withOffice } from '../office.ts';
-import { imageTar } from './image.ts';
+import { busyboxImage } from './busybox.ts';
 
 export interface DockerOffice extends Office {
   /** A client of the host's Docker, from outside of the lab. */
@@ -41,8 +40,6 @@ export async function withDockerOffice(
   await withOffice(t, { ...options, docker: true }, async (office) => {
     const root = `/proc/${office.pidOf('host')}/root`;
     const docker = openDocker({ kind: 'unix', path: `${root}/run/docker.sock` });
-    const image = (name: string, config: ContainerConfig, files: readonly TarEntry[]): Uint8Array =>
-      imageTar({ name, files: [...busyboxFiles(), ...files], config: { Env: ['PATH=/bin'], ...config } });
     try {
       await body({
         ...office,
@@ -50,7 +47,7 @@ export async function withDockerOffice(
         dockerd: controlDockerd(office, root, docker),
         dockerCommand: (...args) => office.read('host', ['docker', ...args]),
         loadImage: async (name, config = {}, files = []) => {
-          await docker.images.load(image(name, config, files));
+          await docker.images.load(busyboxImage(name, config, files));
           return name;
         },
       });
@@ -89,27 +86,3 @@ const answers = (docker: DockerClient): Promise<boolean> =>
     () => true,
     () => false,
   );
-
-let busybox: readonly TarEntry[] | undefined;
-
-/** This machine's busybox with the libraries that it needs, if any, and its commands as links. */
-function busyboxFiles(): readonly TarEntry[] {
-  busybox ??= readBusybox();
-  return busybox;
-}
-
-function readBusybox(): readonly TarEntry[] {
-  const file = execFileSync('sh', ['-c', 'command -v busybox'], { encoding: 'utf8' }).trim();
-  // A static one has none, and ldd says so with its status.
-  const libraries = execFileSync('sh', ['-c', `ldd ${file} 2>/dev/null || true`], { encoding: 'utf8' }).match(/\/\S+/g) ?? [];
-  const commands = execFileSync(file, ['--list'], { encoding: 'utf8' }).trim().split('\n');
-  const program = (path: string, from: string): TarEntry => ({ path, mode: 0o755, bytes: fs.readFileSync(from) });
-  return [
-    { path: 'tmp', mode: 0o1777 },
-    { path: 'etc/passwd', bytes: 'root:x:0:0:root:/:/bin/sh\nweb:x:1000:1000::/:/bin/sh\n' },
-    { path: 'etc/group', bytes: 'root:x:0:\nweb:x:1000:\n' },
-    program('bin/busybox', file),
-    ...libraries.map((it) => program(it.slice(1), it)),
-    ...commands.filter((it) => it !== 'busybox').map((it) => ({ path: `bin/${it}`, link: 'busybox' })),
-  ];
-}
