@@ -330,9 +330,10 @@ function awaitContainer({ containers, dockerWatch }: World, observed: Observed):
   return { steps: [] };
 }
 
-/** What is done in one go: the first step, or all services that are to be stopped. */
+/** What is done in one go: the first step; or all services that are to be stopped, or that nothing holds up any more. */
 function firstOf(steps: readonly Step[]): readonly Step[] {
-  return steps[0]?.do === 'stop-service' ? steps.filter((it) => it.do === 'stop-service') : steps.slice(0, 1);
+  const first = steps[0]?.do;
+  return first === 'stop-service' || first === 'start-service' ? steps.filter((it) => it.do === first) : steps.slice(0, 1);
 }
 
 /** Waits for all, and then throws what the first that failed threw. */

@@ -47,6 +47,22 @@ export function readDependencies(
   return found;
 }
 
+/** Whose namespaces it shares must run before it, as in Compose, whether or not `depends_on` says so. */
+export function withShared(
+  written: readonly WrittenDependency[],
+  root: TreeNode,
+  path: Path,
+  namespaces: Readonly<Record<string, string | undefined>>,
+): readonly WrittenDependency[] {
+  const all = [...written];
+  for (const [key, value] of Object.entries(namespaces)) {
+    const on = /^service:(.+)$/.exec(value ?? '')?.[1];
+    if (on === undefined || all.some((it) => it.on === on)) continue;
+    all.push({ on, at: offsetAt(root, [...path, key]), condition: 'service_started', required: true });
+  }
+  return all;
+}
+
 const noRestart = "'restart' of a dependency has no effect: services meet over localhost, and connect again by themselves";
 
 /**

@@ -645,6 +645,21 @@ services:
     says: ["shop.yaml:4:46: 'db' stands here twice → remove one of them"],
   },
   {
+    title: 'the namespace of a service that is not there, and of one that shares its own',
+    text: `
+name: shop
+x-landline: { network: office }
+services:
+  web: { image: nginx, pid: "service:wbe" }
+  a: { image: nginx, ipc: "service:b" }
+  b: { image: nginx, depends_on: [a] }
+`,
+    says: [
+      "shop.yaml:4:29: there is no service 'wbe' → did you mean 'web'?",
+      "shop.yaml:6:35: service 'a' waits for itself: a → b → a → remove one of these from 'depends_on'",
+    ],
+  },
+  {
     title: 'two circles',
     text: `
 name: shop

@@ -5,7 +5,7 @@ import { type Attachables, readAttached } from './attached-files.ts';
 import { checkComposeKeys } from './check-compose-keys.ts';
 import { treatmentOf } from './compose-keys.ts';
 import { readContainer } from './container.ts';
-import { orderServices, readDependencies, type WrittenDependency } from './depends-on.ts';
+import { orderServices, readDependencies, type WrittenDependency, withShared } from './depends-on.ts';
 import { type ReadFile, readEnvFiles } from './env-file.ts';
 import { requireOne, serviceSchema } from './environment-schema.ts';
 import { parseName } from './fields.ts';
@@ -131,7 +131,8 @@ function readService(
   const isPublished = node?.kind === 'map' && node.entries.has('ports') && context.reach.kind === 'published';
   const ports = isPublished ? readPorts(root, [...path, 'ports'], report) : [];
   const waitsFor = fields.depends_on;
-  const dependencies = waitsFor === undefined ? [] : readDependencies(root, [...path, 'depends_on'], waitsFor, report);
+  const written = waitsFor === undefined ? [] : readDependencies(root, [...path, 'depends_on'], waitsFor, report);
+  const dependencies = withShared(written, root, path, { pid: container?.pid, ipc: container?.ipc });
   reportReplicas(root, [...path, 'deploy', 'replicas'], report);
   return { spec, dependencies, ports, profiles: fields.profiles ?? [], hasHealthcheck: hasHealthcheck(node) };
 }

@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import type { TarEntry } from '../../src/engine/docker/tar.ts';
+import { until } from '../office.ts';
 import { type DockerOffice, withDockerOffice } from './office.ts';
 
 const projects = path.join(import.meta.dirname, '../../src/engine/docker/projects');
@@ -28,6 +29,10 @@ async function ask(office: DockerOffice, environment: string, port: number): Pro
   return (await office.exec('pc', ['busybox', 'nc', '-w', '2', address, String(port)])).stdout.trim();
 }
 
+/** A program that has started may need a moment until it listens. */
+const says = (office: DockerOffice, environment: string, port: number, text: string): Promise<void> =>
+  until(async () => (await ask(office, environment, port)) === text, `${environment} says ${text}`);
+
 test('Compose files of projects come up with nothing added but the network', { timeout: 120_000 }, async (t) => {
   await withDockerOffice(t, {}, async (office) => {
     await t.test('wordpress: a database and a site that names it', async () => {
@@ -35,7 +40,7 @@ test('Compose files of projects come up with nothing added but the network', { t
       await office.loadImage('mariadb:10.6.4-focal', serve, [answering(3306, 'echo $MYSQL_DATABASE')]);
       await office.loadImage('wordpress:latest', serve, [answering(80, 'nc $WORDPRESS_DB_HOST 3306')]);
       await up(office, 'wordpress');
-      assert.equal(await ask(office, 'wordpress', 80), 'wordpress');
+      await says(office, 'wordpress', 80, 'wordpress');
       await office.down('wordpress', { volumes: true });
       assert.equal((await office.dockerCommand('volume', 'ls', '-q')).trim(), '');
     });
@@ -47,8 +52,8 @@ test('Compose files of projects come up with nothing added but the network', { t
       const realm = 'cat /run/secrets/keycloak_db /opt/keycloak/data/import/realm.json';
       await office.loadImage('quay.io/keycloak/keycloak:26.0', serve, [answering(8080, realm)]);
       await up(office, 'keycloak', { 'realm.json': '{}', 'db_password.txt': 'pineapple' });
-      assert.equal(await ask(office, 'keycloak', 8080), 'pineapple{}');
-      assert.equal(await ask(office, 'keycloak', 5432), 'pineapple');
+      await says(office, 'keycloak', 8080, 'pineapple{}');
+      await says(office, 'keycloak', 5432, 'pineapple');
       const limits = await office.dockerCommand(
         'inspect',
         '-f',
