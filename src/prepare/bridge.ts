@@ -14,10 +14,11 @@ import type { KernelChange, Tables } from '../wire/netlink/tables.ts';
 import { addBridge, announce, enslave, goBack, release, runCommands, startWatchdog, takeOverSysctls } from './conversion.ts';
 import { alone } from './lock.ts';
 import { bootId, linkSysctls, networkNamespace, processesHere, uptimeSeconds, writeLinkSysctl } from './machine.ts';
-import { bootWishOf, findManager, type Managed, type Tells, tellClients, tellManager } from './managers.ts';
+import { bootWishOf, findManager, type Managed } from './managers.ts';
 import { findLink, kindOf, lookAtLink, macOf, mtuOf, namesIn, refOf } from './sight.ts';
 import { begin, type Conversion, currentFolder, type Journal, readCurrent, readText, setPhase, take } from './state.ts';
-import { missingOf, stationsOf, whoAnswers } from './verify.ts';
+import { type Tells, tellsOf } from './tell.ts';
+import { goneOf, missingOf, stationsOf, whoAnswers } from './verify.ts';
 
 export interface BridgeWish {
   readonly stateDir: string;
@@ -104,9 +105,9 @@ async function prepare(kernel: WholeTables, wish: BridgeWish): Promise<Prepared>
     files: done || managed.boot?.kind !== 'files' ? [] : managed.boot.changes,
     notes: done || managed.boot?.kind !== 'files' ? [] : managed.boot.notes,
   };
-  const clients = tellClients(wish.interface, wish.bridge, processes);
-  const settle = [...clients.settle, ...tellManager(managed.manager, 'apply', boot, processes)];
-  return { plan, tables, port: link, tells: { ...clients, settle } };
+  const { manager } = managed;
+  const tells = tellsOf({ direction: 'apply', manager, boot, changes: plan.files, processes });
+  return { plan, tables, port: link, tells };
 }
 
 const unknownLink = (tables: Tables, link: string): LandlineError =>
@@ -178,15 +179,20 @@ async function carryOut(kernel: WholeTables, stateDir: string, it: Prepared, opt
   );
   try {
     options.signal.throwIfAborted();
-    runCommands(it.tells.before);
+    runCommands(it.tells.before, conversion.folder);
     const to = await (isApply ? underBridge(kernel, it, port) : offBridge(kernel, owner, port));
     await announce(to, macOf(it.port), owned);
+    const moved = { owned, owner, to };
+    refuseMissing(missingOf(owned, owner, to, belongingsOf(kernel.read(), to), namesIn(kernel.read())));
+    runCommands(it.tells.during, conversion.folder);
     await verify(
       kernel,
-      { owned, owner, to },
+      moved,
       stations.filter((station) => answered.includes(station.address)),
       options.signal,
     );
+    if (!fs.existsSync(path.join(conversion.folder, 'pending')))
+      throw new Error(`the ${options.timeout} s were over before all was verified`);
     setPhase(conversion, 'pending');
   } catch (error) {
     const reason = options.signal.aborted ? 'it was interrupted' : error instanceof Error ? error.message : String(error);
@@ -211,6 +217,7 @@ function writeDown(stateDir: string, it: Prepared, owner: LinkRef, options: Appl
     nameOf: namesIn(tables),
     ...(disabled === undefined ? {} : { ipv6: { disabled, acceptDad: sysctls.get('ipv6/conf/accept_dad') ?? '1' } }),
     up: ((ownerLink?.flags ?? 0) & IFF_UP) !== 0,
+    tellsFirst: it.tells.backFirst,
     tells: it.tells.back,
   };
   const journal: Journal = {
@@ -232,23 +239,25 @@ function writeDown(stateDir: string, it: Prepared, owner: LinkRef, options: Appl
   );
 }
 
+/** Of `ip link add type bridge`, and what a new bridge has by itself: a kernel that lacks one refuses to be told even that. */
+const bridgeOptions: Readonly<Record<string, readonly [attribute: string, byItself: number]>> = {
+  stp_state: ['STP_STATE', 0],
+  forward_delay: ['FORWARD_DELAY', 1500],
+  ageing_time: ['AGEING_TIME', 30_000],
+  priority: ['PRIORITY', 32_768],
+  vlan_filtering: ['VLAN_FILTERING', 0],
+  mcast_snooping: ['MCAST_SNOOPING', 1],
+  group_fwd_mask: ['GROUP_FWD_MASK', 0],
+};
+
 /** All that `ip link add type bridge` needs to make it again. */
 function describeBridge(tables: Tables, name: string): BridgeBefore | undefined {
   const link = findLink(tables, name);
   if (link === undefined) return undefined;
   const data = link.attributes.nested('IFLA_LINKINFO')?.nested('IFLA_INFO_DATA');
-  const names = {
-    stp_state: 'STP_STATE',
-    forward_delay: 'FORWARD_DELAY',
-    ageing_time: 'AGEING_TIME',
-    priority: 'PRIORITY',
-    vlan_filtering: 'VLAN_FILTERING',
-    mcast_snooping: 'MCAST_SNOOPING',
-    group_fwd_mask: 'GROUP_FWD_MASK',
-  };
-  const options = Object.entries(names).flatMap(([word, attribute]) => {
+  const options = Object.entries(bridgeOptions).flatMap(([word, [attribute, byItself]]) => {
     const value = data?.number(`IFLA_BR_${attribute}`);
-    return value === undefined ? [] : [`${word} ${value}`];
+    return value === undefined || value === byItself ? [] : [`${word} ${value}`];
   });
   const alias = link.attributes.text('IFLA_IFALIAS');
   const ports = tables.links.filter((it) => it.attributes.number('IFLA_MASTER') === link.index).map((it) => refOf(it).name);
@@ -298,13 +307,27 @@ async function verify(
   stations: ReturnType<typeof stationsOf>,
   signal: AbortSignal,
 ): Promise<void> {
-  const seen = kernel.read();
-  const missing = missingOf(moved.owned, moved.owner, moved.to, belongingsOf(seen, moved.to), namesIn(seen));
-  if (missing.length > 0) throw new Error(`this is not there: ${missing.join('; ')}`);
+  refuseMissing(await stillMissing(kernel, moved, signal));
   const answering = await whoAnswers(kernel, moved.to, stations, 3500);
   signal.throwIfAborted();
   const silent = stations.map((it) => it.address).filter((it) => !answering.includes(it));
   if (silent.length > 0) throw new Error(`${silent.join(', ')} answered before, and does not over ${moved.to.name}`);
+}
+
+function refuseMissing(missing: readonly string[]): void {
+  if (missing.length > 0) throw new Error(`this is not there: ${missing.join('; ')}`);
+}
+
+/** A manager that was told makes addresses and routes its own, with flags and metrics of its own, and asks its DHCP server. */
+async function stillMissing(kernel: WholeTables, { owned, owner, to }: Moved, signal: AbortSignal): Promise<readonly string[]> {
+  const end = performance.now() + 8000;
+  for (;;) {
+    const seen = kernel.read();
+    const missing = goneOf(owned, owner, to, belongingsOf(seen, to), namesIn(seen));
+    if (missing.length === 0 || performance.now() > end) return missing;
+    signal.throwIfAborted();
+    await sleep(100);
+  }
 }
 
 /** Writes the files of the next boot. @throws LandlineError BRIDGE_NOTHING, BOOT_FILE_CHANGED */
@@ -340,7 +363,7 @@ function writeBootFiles(current: Conversion): void {
       folder: current.folder,
     });
   }
-  runCommands(current.journal.settle);
+  runCommands(current.journal.settle, current.folder);
 }
 
 /** What {@link mend} does, for the daemon at its start. @returns how the host stands; undefined where there is nothing to mend */
@@ -443,7 +466,6 @@ function prepareRemoval(kernel: WholeTables, stateDir: string, sparesPorts: bool
   };
   const processes = processesHere();
   const boot = bootWishOf(journal.interface, port.index, journal.bridge, macOf(port), processes);
-  const clients = tellClients(journal.bridge, journal.interface, processes);
   const files = restoredFiles(current);
   const burst: readonly KernelChange[] = release(tables, refOf(bridge), refOf(port));
   const plan: BridgePlan = {
@@ -464,7 +486,7 @@ function prepareRemoval(kernel: WholeTables, stateDir: string, sparesPorts: bool
     plan,
     tables,
     port,
-    tells: { ...clients, settle: [...clients.settle, ...tellManager(journal.manager, 'remove', boot, processes)] },
+    tells: tellsOf({ direction: 'remove', manager: journal.manager, boot, changes: files, processes }),
     undoes: path.basename(current.folder),
   };
 }

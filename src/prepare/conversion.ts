@@ -160,6 +160,7 @@ const addressesOf = ({ addresses }: Pick<Belongings, 'addresses'>, family: numbe
     it.family === family ? (rawOf(it.attributes, IFA_LOCAL) ?? rawOf(it.attributes, IFA_ADDRESS) ?? []) : [],
   );
 
-export function runCommands(commands: readonly string[]): void {
-  for (const command of commands) spawnSync('/bin/sh', ['-c', command], { stdio: 'ignore' });
+/** In this folder, one after the other. */
+export function runCommands(commands: readonly string[], folder: string): void {
+  for (const command of commands) spawnSync('/bin/sh', ['-c', command], { stdio: 'ignore', cwd: folder });
 }

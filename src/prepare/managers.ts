@@ -1,9 +1,9 @@
-/** Who configures this machine's network at boot, with which files, and how it is told to leave a link alone for now. */
+/** Who configures this machine's network at boot, with which files, as far as their files tell. */
 import fs from 'node:fs';
 import path from 'node:path';
 import type { BootFiles, BootPlan, BootWish, ManagerName } from '../core/bridge/boot.ts';
 import { planBootFiles } from '../files/boot/index.ts';
-import { findProgram, type Process } from './machine.ts';
+import type { Process } from './machine.ts';
 import { readText } from './state.ts';
 
 const patterns: Readonly<Record<ManagerName, readonly string[]>> = {
@@ -84,7 +84,7 @@ export function bootWishOf(link: string, index: number, bridge: string, mac: str
     bridgeHooks: fs.existsSync('/etc/network/if-pre-up.d/bridge') || fs.existsSync('/lib/bridge-utils/ifupdown.sh'),
     automatic: networkManagerRuns && networkFile === undefined,
     ...(iaid === undefined ? {} : { iaid }),
-    ...(networkFile === undefined || networkFile.includes('netplan') ? {} : { networkFile }),
+    ...(networkFile === undefined || /netplan|-landline-/.test(networkFile) ? {} : { networkFile }),
   };
 }
 
@@ -96,62 +96,3 @@ function iaidOf(lease: string | undefined): number | undefined {
 
 /** Of the MAC, so that a second plan is the same: version 8 is for such (RFC 9562). */
 const uuidOf = (mac: string): string => `6c616e64-6c69-8e65-8000-${mac.replaceAll(':', '')}`;
-
-/** Commands of the shell around a conversion: before it, on the way back, and once it is confirmed. */
-export interface Tells {
-  readonly before: readonly string[];
-  readonly back: readonly string[];
-  readonly settle: readonly string[];
-}
-
-/**
- * What a manager that runs in this network is told once its files are written: without it, it would go on as before, and
- * renew a DHCP lease on the port. It takes over what is there, and nothing is lost (measured with networkd 252 and
- * NetworkManager 1.42).
- */
-export function tellManager(
-  manager: string | undefined,
-  direction: 'apply' | 'remove',
-  boot: BootWish,
-  processes: readonly Process[],
-): readonly string[] {
-  const runs = (name: string): boolean => processes.some((it) => it.name === name);
-  if (manager === 'systemd-networkd' && runs('systemd-network')) return ['networkctl reload'];
-  if (manager === 'netplan') return ['netplan generate', ...(runs('systemd-network') ? ['networkctl reload'] : [])];
-  if (manager !== 'NetworkManager' || !runs('NetworkManager')) return [];
-  const up = direction === 'apply' ? `connection up uuid ${boot.uuid}` : `device connect ${boot.link}`;
-  return ['nmcli connection reload', `nmcli --wait 20 ${up}`];
-}
-
-/** A DHCP client of its own that works on the link. */
-const clients = new Set(['dhclient', 'udhcpc', 'dhcpcd', 'busybox']);
-export const dhcpClientsOn = (link: string, processes: readonly Process[]): readonly Process[] =>
-  processes.filter(
-    (it) => (clients.has(it.name) || (it.name === 'busybox' && it.args.includes('udhcpc'))) && it.args.includes(link),
-  );
-
-/**
- * A client stands still while nobody has confirmed, so that it puts no address on a port; then it is replaced by one
- * on the bridge, of the same MAC and with the same leases.
- */
-export function tellClients(link: string, bridge: string, processes: readonly Process[]): Tells {
-  const found = dhcpClientsOn(link, processes);
-  return {
-    before: found.map((it) => `kill -STOP ${it.pid}`),
-    back: found.map((it) => `kill -CONT ${it.pid}`),
-    settle: found.flatMap((it) => [...takeOver(it, link, bridge)]),
-  };
-}
-
-function takeOver(it: Process, link: string, bridge: string): readonly string[] {
-  const rename = (text: string): string => text.replaceAll(new RegExp(`(?<![\\w])${link}(?![\\w])`, 'g'), bridge);
-  const leases = it.args.filter((arg) => arg.startsWith('/') && arg.endsWith('.leases') && rename(arg) !== arg);
-  const program = it.args[0]?.startsWith('/') === true ? it.args[0] : (findProgram(it.args[0] ?? '') ?? it.args[0] ?? '');
-  const command = [program, ...it.args.slice(1).map(rename)].map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ');
-  return [
-    ...leases.map((file) => `sed 's/"${link}"/"${bridge}"/' '${file}' >'${rename(file)}'`),
-    // Killed, since on any other signal some clients give the address back.
-    `kill -KILL ${it.pid}`,
-    `setsid ${command} </dev/null >/dev/null 2>&1 &`,
-  ];
-}

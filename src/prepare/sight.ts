@@ -11,8 +11,9 @@ import type { LinkMessage } from '../wire/netlink/link.ts';
 import { IFF_LOWER_UP, IFF_UP } from '../wire/netlink/link.ts';
 import type { Tables } from '../wire/netlink/tables.ts';
 import type { Process } from './machine.ts';
-import { dhcpClientsOn, type Managed } from './managers.ts';
+import type { Managed } from './managers.ts';
 import { readText } from './state.ts';
+import { dhcpClientsOn } from './tell.ts';
 
 export const kindOf = (it: LinkMessage): string | undefined => it.attributes.nested('IFLA_LINKINFO')?.text('IFLA_INFO_KIND');
 export const macOf = (it: LinkMessage): string => it.attributes.text('IFLA_ADDRESS') ?? '';

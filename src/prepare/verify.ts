@@ -23,6 +23,19 @@ export function missingOf(wanted: Belongings, from: LinkRef, to: LinkRef, seen: 
   return lines(wanted, asMoved).filter((it) => !there.has(it));
 }
 
+/** The same, once a manager has made it its own: addresses, and where gateways lead to, however they are marked. */
+export function goneOf(wanted: Belongings, from: LinkRef, to: LinkRef, seen: Belongings, nameOf: NameOf): readonly string[] {
+  const asMoved: NameOf = (index) => (index === from.index ? to.name : nameOf(index));
+  const lines = (it: Belongings, names: NameOf): readonly string[] => [
+    ...it.addresses.map((a) =>
+      spellAddress(a, to.name, (label) => label).replace(/^(ip (?:-6 )?address add \S+).*$/, `$1 dev ${to.name}`),
+    ),
+    ...it.routes.flatMap((route) => /^ip (?:-6 )?route \S+ \S+ via \S+/.exec(spellRoute(route, names) ?? '') ?? []),
+  ];
+  const there = new Set(lines(seen, nameOf));
+  return lines(wanted, asMoved).filter((it) => !there.has(it));
+}
+
 const withoutTimes = (line: string): string =>
   line.replaceAll(/ (valid_lft|preferred_lft|expires) \S+/g, '').replace(/ (nodad|mngtmpaddr)/g, '');
 
@@ -99,6 +112,7 @@ function probe(it: Station, link: LinkRef, known: readonly NeighbourMessage[]): 
     type: RTM_NEWNEIGH,
     flags: NLM_F_CREATE | NLM_F_REPLACE,
     payload,
-    tolerates: ['EINVAL'],
+    // ENOBUFS: all networks of the machine share one table of neighbours, and it is full just now.
+    tolerates: ['EINVAL', 'ENOBUFS'],
   };
 }

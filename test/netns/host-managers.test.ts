@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { type TestLab, withLab } from '../lab.ts';
+import { networkOf, settled } from '../support/host-network.ts';
 
 /** sysfs is read-only for them: they then do not wait for udev, which no machine of a lab has. */
 const alone = (program: string): string =>
@@ -100,6 +101,51 @@ for (const [name, manager] of Object.entries(managers)) {
     });
   });
 }
+
+/** Instead of the lab's own server: leases that end within the time in which nobody has confirmed yet. */
+const leasesOfSeconds = `kill -9 $(pidof dnsmasq)
+printf 'start 192.168.10.100\nend 192.168.10.110\ninterface eth0\nmin_lease 3\noption lease 4\noption subnet 255.255.254.0\noption router 192.168.11.1\nlease_file /run/leases\n' >/run/udhcpd.conf
+touch /run/leases; setsid busybox udhcpd -f /run/udhcpd.conf >/var/log/udhcpd.log 2>&1 </dev/null &`;
+
+const byDhcp: Readonly<Record<string, readonly [from: RegExp, to: string]>> = {
+  'systemd-networkd': [/Address=\S+\\nGateway=[\d.]+/, 'DHCP=ipv4'],
+  NetworkManager: [/address1=\S+\\nmethod=manual/, 'method=auto'],
+};
+
+// Mostly they wait: side by side they take as long as one.
+test('a lease is renewed on the bridge before it is confirmed, and on the NIC once it is back', {
+  concurrency: true,
+  timeout: 90_000,
+}, async (t) => {
+  await Promise.all(
+    Object.entries(byDhcp).map(([name, [from, to]]) =>
+      t.test(name, (inner) =>
+        withLab(inner, { plainNic: true, daemon: false, docker: false }, async (lab) => {
+          const sh = (script: string): Promise<string> => lab.read('host', ['sh', '-c', script]);
+          const { before = '' } = managers[name] ?? {};
+          assert.match(before, from);
+          await lab.read('server', ['sh', '-c', leasesOfSeconds]);
+          await sh(`ip address flush dev ens33; ${before.replace(from, to)}`);
+          await settled(lab, 'host');
+          const was = await networkOf(lab, 'host');
+          assert.match(await sh('ip -4 -br address show ens33'), /192\.168\.10\.10\d\/23/);
+
+          await sh('landline host bridge apply --interface ens33 --timeout 9');
+          const seen = await sh(`for try in $(seq 8); do
+            for it in ens33 br0; do ip -4 -br address show $it | tr -s ' '; done; sleep 0.5; done`);
+          assert.doesNotMatch(seen, /^ens33\S* \S+ \d/m, 'nothing on the port');
+          assert.match(seen, /^br0 UP 192\.168\.10\.10\d\/23[^\n]*\n$/m, 'renewed there');
+          await sh(until('landline host bridge status | grep -q "put back"'));
+          await sh('sleep 3.2');
+          await settled(lab, 'host');
+          assert.deepEqual(await networkOf(lab, 'host'), was);
+          const left = 'ls /run/systemd/network /run/NetworkManager/system-connections 2>/dev/null | grep landline || true';
+          assert.equal(await sh(left), '');
+        }),
+      ),
+    ),
+  );
+});
 
 test('netplan takes every file of its cases, before and after', { timeout: 60_000 }, async (t: TestContext) => {
   const cases = path.join(import.meta.dirname, '../../src/files/boot/cases/netplan');

@@ -158,6 +158,6 @@ function addNeighbour(it: NeighbourMessage, to: LinkRef): KernelChange {
     type: RTM_NEWNEIGH,
     flags: NLM_F_CREATE | NLM_F_REPLACE,
     payload,
-    tolerates: ['EINVAL'],
+    tolerates: ['EINVAL', 'ENOBUFS'],
   };
 }

@@ -33,7 +33,8 @@ export interface Before {
   readonly ipv6?: { readonly disabled: string; readonly acceptDad: string };
   /** Whether the owner was up. */
   readonly up: boolean;
-  /** Commands for the manager, after the addresses are back. */
+  /** Commands for the manager, before any link is touched, and after all. */
+  readonly tellsFirst: readonly string[];
   readonly tells: readonly string[];
 }
 
@@ -133,6 +134,7 @@ function linkLines(before: Before, bootId: string): readonly string[] {
   const other = before.bridgeBefore === undefined ? bridge : port;
   const otherName = (link: string): string => (link === owner ? other : link);
   const commands = [
+    ...before.tellsFirst,
     ...setUp,
     ...quickly,
     `try ip link set dev ${owner} ${before.up ? 'up' : 'down'}`,
@@ -144,7 +146,8 @@ function linkLines(before: Before, bootId: string): readonly string[] {
     ]),
     ...owned.neighbours.flatMap((it) => {
       const line = spellNeighbour(it, owner);
-      return line === undefined ? [] : [`try ${line}`];
+      // Whom the kernel has learned itself it can learn again.
+      return line === undefined ? [] : [line.includes(' nud stale') ? `${line} 2>/dev/null` : `try ${line}`];
     }),
     ...asBefore,
     ...before.tells,
