@@ -20,6 +20,9 @@ export interface LeaseTimings {
   readonly count: number;
   /** Milliseconds until the server has granted the last. */
   readonly landlineMs: number;
+  /** Milliseconds for all to be given back, their links taken away, and how many the server has had back. */
+  readonly downMs: number;
+  readonly releases: number;
   readonly udhcpcMs: number;
   readonly cniMs: number;
   /** Processor time of the daemon, in milliseconds. */
@@ -30,7 +33,7 @@ export interface LeaseTimings {
 }
 
 const configuration = `networks:
-  office: { bridge: br0, subnet: 10.77.0.0/16, addressing: dhcp, probe: off, dhcp: { rate: 10000 } }
+  office: { bridge: br0, subnet: 10.77.0.0/16, addressing: dhcp, probe: off, dhcp: { rate: 1000 } }
 `;
 
 const kea = {
@@ -51,6 +54,9 @@ const commands = {
 
 /** What a server writes for each lease that it grants. */
 const granting = { Kea: 'DHCP4_LEASE_ALLOC', dnsmasq: 'DHCPACK' } as const;
+
+/** And for each that it is given back. */
+const releasing = { Kea: 'DHCP4_RELEASE ', dnsmasq: 'DHCPRELEASE' } as const;
 
 export async function measureLeases(lab: BenchLab, server: LeaseTimings['server'], count: number): Promise<LeaseTimings> {
   const names = Array.from({ length: count }, (_, at) => `lease-${at}`);
@@ -82,7 +88,12 @@ export async function measureLeases(lab: BenchLab, server: LeaseTimings['server'
     for (const name of names) lab.daemon.call('POST', `/v1/leases/${name}/renew`).catch(() => undefined);
   });
   const spent = (await processorMs(lab, pid)) - before;
+  // The daemon has the last ones on their links.
+  await sleep(2000);
+  const beforeDown = performance.now();
   await lab.daemon.call('DELETE', '/v1/environments');
+  const downMs = performance.now() - beforeDown;
+  const releases = Number((await lab.exec('server', ['grep', '-c', releasing[server], '/run/server.log'])).stdout);
 
   await lab.read('host', ['sh', '-ec', plugByHand, 'sh', ...names]);
   await startServer(lab, server);
@@ -102,7 +113,7 @@ export async function measureLeases(lab: BenchLab, server: LeaseTimings['server'
     Number(await lab.read('host', ['sh', '-c', "sed -n 's/^VmRSS:[^0-9]*\\([0-9]*\\).*/\\1/p' /proc/$(pidof dhcp)/status"]));
   await lab.read('host', ['sh', '-c', 'kill -9 $(pidof dhcp); rm -f /run/cni/dhcp.sock']);
   await lab.read('host', ['sh', '-c', 'for name; do ip netns delete $name; done', 'sh', ...names]);
-  return { server, count, landlineMs, udhcpcMs, cniMs, processorMs: spent, udhcpcBytes, cniBytes };
+  return { server, count, landlineMs, downMs, releases, udhcpcMs, cniMs, processorMs: spent, udhcpcBytes, cniBytes };
 }
 
 const plugByHand = `

@@ -42,7 +42,7 @@ const short: Extent = {
   starts: 20,
   publishes: 5,
   names: 3,
-  leases: [500],
+  leases: [100],
   streams: 4,
   manies: 1,
   restarts: 2,

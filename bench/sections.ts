@@ -142,6 +142,14 @@ function leaseRowsOf(it: LeaseTimings): Row[] {
   return [
     beside('a `udhcpc` for each', it.udhcpcMs, it.udhcpcBytes),
     beside('CNI’s dhcp daemon, one command for each', it.cniMs, it.cniBytes),
+    {
+      what: `${it.count} leases given back to ${it.server}, and their links taken away`,
+      landline: seconds(it.downMs),
+      beside: `${it.releases} arrived at the server`,
+      ratio: '',
+      bar: 'all',
+      met: it.releases === it.count,
+    },
   ];
 }
 

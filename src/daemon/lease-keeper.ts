@@ -9,7 +9,7 @@ import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { knownLease, newLease, step, wakeAt } from '../core/dhcp/machine.ts';
 import type { DhcpClient, DhcpEffect, DhcpEvent, DhcpLease, Grant, Ignored } from '../core/dhcp/model.ts';
-import { grantOf } from '../core/dhcp/model.ts';
+import { grantOf, type Instant } from '../core/dhcp/model.ts';
 import { defaultLeasing, type Lease, type Network } from '../core/model.ts';
 import { isLandlineError, LandlineError } from '../errors.ts';
 import { formatIpv4 } from '../net/ipv4.ts';
@@ -140,10 +140,14 @@ export function openLeaseKeeper(world: Pick<World, 'host' | 'store' | 'events' |
   };
 
   /** Waits for a slot of a message that nobody's clock has asked for. */
-  const awaitSlot = async ({ wish }: Held): Promise<void> => {
+  const awaitSlot = async (it: Held): Promise<void> => {
     const now = bootNow();
-    await sleep(pacerOf(wish.network).take(now) - now);
+    await sleep(takeSlot(it, now) - now);
   };
+
+  /** A DISCOVER is followed by a REQUEST, as soon as there is an offer. */
+  const takeSlot = ({ wish, lease }: Held, now: Instant): Instant =>
+    pacerOf(wish.network).take(now, lease.phase.name === 'init' ? 2 : 1);
 
   const dice = () => ({ xid: randomInt(2 ** 32), jitter: Math.random() });
 
@@ -213,10 +217,8 @@ export function openLeaseKeeper(world: Pick<World, 'host' | 'store' | 'events' |
     const due = wakeAt(it.lease) ?? Number.POSITIVE_INFINITY;
     // Timers are of another clock, and may be early by a little.
     if (now < due) return arm(it);
-    // A DISCOVER is followed by a REQUEST, as soon as there is an offer.
-    const messages = it.lease.phase.name === 'init' ? 2 : 1;
     // One from before the machine went on is nobody's.
-    if (it.slot === undefined || it.slot < due) it.slot = pacerOf(it.wish.network).take(now, messages);
+    if (it.slot === undefined || it.slot < due) it.slot = takeSlot(it, now);
     if (now < it.slot && mayWait(it, it.slot - now)) return arm(it);
     delete it.slot;
     handle(it, { kind: 'tick' });
