@@ -147,6 +147,8 @@ export async function manyLeases(t: TestContext, { count, renewal, watchSeconds 
     await office.api.call('DELETE', '/v1/environments');
     t.diagnostic(`all given back after ${seconds(ending)}`);
     assert.deepEqual(await office.links().then((links) => links.filter((it) => it.ifalias?.startsWith('landline:'))), []);
+    const unsaid = (await office.daemon.log()).split('\n').filter((it) => it.includes('lease not released'));
+    assert.deepEqual(unsaid.slice(0, 5), []);
     await until(async () => heldIn(path.join(folder, 'kea.csv')) === 0, 'the server has them all back', 20_000);
   });
 }
