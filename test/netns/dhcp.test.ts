@@ -61,7 +61,8 @@ describe('leases from DHCP', { concurrency: 3 }, () => {
       await office.up(shop());
       const address = await addressOf(office);
       const { mac } = await leaseOf(office);
-      office.start('pc', ['python3', `${import.meta.dirname}/../support/spoof-dhcp.py`, mac, address]);
+      const spoofer = `${import.meta.dirname}/../support/spoof-dhcp.py`;
+      office.start('pc', ['python3', spoofer, mac, address]);
       const metricsNow = (): Promise<string> =>
         office.read('host', ['curl', '-s', '--unix-socket', '/run/landline/landline.sock', 'http://landline/v1/metrics']);
       // While its question has no answer, it listens all the time.
@@ -79,6 +80,21 @@ describe('leases from DHCP', { concurrency: 3 }, () => {
       const metrics = await metricsNow();
       assert.doesNotMatch(metrics, /landline_dhcp_lost_total\{/, 'none was lost');
       assert.match(metrics, /landline_dhcp_renewed_total ([5-9]|\d\d)/);
+
+      // A daemon that starts asks everybody, and whoever hears it may answer before its server does.
+      office.start('pc', ['python3', spoofer, mac, address, 'overhearing']);
+      const isCounted = async (): Promise<boolean> =>
+        /ignored_total\{reason="(another server|an unusable address)"\} [1-9]/.test(await metricsNow());
+      await until(async () => {
+        const asked = grantsOf(await server.log());
+        await office.daemon.kill();
+        await office.daemon.start();
+        await until(async () => grantsOf(await server.log()) > asked, 'Kea answers too');
+        await until(async () => ['bound', 'renewing'].includes((await leaseOf(office)).state), 'it is bound');
+        assert.equal(await addressOf(office), address);
+        return isCounted();
+      }, 'an answer of a stranger came first');
+      assert.doesNotMatch(await office.daemon.log(), /lease (refused|expired|declined)/);
     });
   });
 

@@ -163,6 +163,23 @@ test('a NAK of a renewal takes the address at once, and asks for another in the 
   talk.hears('offer', other).does(`request ${other} of ${server}`).hears('ack', other, { leaseSeconds: 4 }).does(`bind ${other}`);
 });
 
+test('a NAK of a stranger counts where nobody grants the lease within half a second, and one of its own server at once', () => {
+  const start = (): Talk => conversation(knownLease(client, 0, known({ renew: 100, rebind: 200, expire: 300 }))).at(0);
+  const stranger = { server: '192.168.11.66' };
+  start().hears('nak', '0.0.0.0', stranger).at(0.499).does(`reboot ${mine}`).at(0.5).does(`lose ${mine}: refused`, 'discover');
+  start()
+    .hears('nak', '0.0.0.0', stranger)
+    .hears('nak', '0.0.0.0', stranger)
+    .hears('ack', mine, hour)
+    .does(`reboot ${mine}`, 'ignore: another server', `bind ${mine}`)
+    .at(10)
+    .does();
+  start().hears('nak', '0.0.0.0', stranger).hears('nak', '0.0.0.0').does(`reboot ${mine}`, `lose ${mine}: refused`);
+  const late = bound({ leaseSeconds: 80 }, 0).at(70);
+  late.does(...Array.from({ length: 5 }, () => `renew ${mine} at ${server}`), `rebind ${mine}`);
+  late.hears('nak', '0.0.0.0', stranger).at(70.499).does().at(70.5).does(`lose ${mine}: refused`, 'discover');
+});
+
 test('a lease of seconds is renewed at T1, asked for everywhere at T2, and ends when it ends', () => {
   const talk = bound({ leaseSeconds: 4 }, 0);
   talk.at(1.999).does();

@@ -24,6 +24,9 @@ import { begin, renewalResendAt, resendAfterMs } from './timing.ts';
 /** An offer of the address that was asked for is taken at once; with another one it is waited so long for a better. */
 const betterOfferMs = 500;
 
+/** A NAK of a server that did not grant the lease waits so long for one that grants it: anybody on the LAN can say no. */
+const doubtMs = 500;
+
 /** So many requests for an offer, and then it is forgotten. */
 const mostRequests = 3;
 
@@ -66,13 +69,13 @@ export function wakeAt({ phase }: DhcpLease): Instant | undefined {
     case 'requesting':
       return phase.exchange.resendAt;
     case 'rebooting':
-      return Math.min(phase.exchange.resendAt, phase.grant?.ends?.expiresAt ?? Number.POSITIVE_INFINITY);
+      return Math.min(phase.doubt?.at ?? phase.exchange.resendAt, phase.grant?.ends?.expiresAt ?? Number.POSITIVE_INFINITY);
     case 'bound':
       return phase.grant.ends?.renewAt;
     case 'renewing':
       return Math.min(phase.exchange.resendAt, phase.grant.ends?.rebindAt ?? Number.POSITIVE_INFINITY);
     case 'rebinding':
-      return Math.min(phase.exchange.resendAt, phase.grant.ends?.expiresAt ?? Number.POSITIVE_INFINITY);
+      return Math.min(phase.doubt?.at ?? phase.exchange.resendAt, phase.grant.ends?.expiresAt ?? Number.POSITIVE_INFINITY);
     case 'released':
       return undefined;
   }
@@ -109,6 +112,7 @@ function tick(lease: DhcpLease, dice: Dice, now: Instant): Stepped {
   const grant = grantOf(lease);
   if (grant?.ends !== undefined && now >= grant.ends.expiresAt) return lose(lease, grant, 'expired', now);
   if (now < (wakeAt(lease) ?? Number.POSITIVE_INFINITY)) return { lease, effects: [] };
+  if ('doubt' in phase && phase.doubt !== undefined) return refused(lease, phase, phase.doubt.says, now);
   switch (phase.name) {
     case 'init':
       return startSelecting(lease, phase, dice, now);
@@ -219,13 +223,21 @@ function hear(lease: DhcpLease, { message, dice }: Extract<DhcpEvent, { kind: 'h
   // Whoever was asked answers; a broadcast request may be answered by any.
   const asked = phase.name === 'requesting' ? phase.offer.server : phase.name === 'renewing' ? phase.grant.server : server;
   if (server !== asked) return ignore('another server');
-  if (type === 'nak') return refused(lease, phase, optionOf(message, 'message'), now);
+  if (type === 'nak') {
+    const says = optionOf(message, 'message');
+    const isStranger = grantOf(lease) !== undefined && grantOf(lease)?.server !== server;
+    if (!isStranger || (phase.name !== 'rebooting' && phase.name !== 'rebinding')) return refused(lease, phase, says, now);
+    const doubt = { at: now + doubtMs, ...(says === undefined ? {} : { says }) };
+    return to(lease, { ...phase, doubt: phase.doubt ?? doubt });
+  }
   const grant = readGrant(message, phase.exchange.sentAt, dice);
   if (typeof grant === 'string') return ignore(grant);
   if (grant.address !== addressAskedFor(phase)) return ignore('an unusable address');
   if (grant.ends !== undefined && now >= grant.ends.expiresAt) return ignore('without a lease time');
   const before = grantOf(lease);
-  return to(lease, { name: 'bound', grant }, { do: 'bind', grant, ...(before === undefined ? {} : { before }) });
+  const bind: DhcpEffect = { do: 'bind', grant, ...(before === undefined ? {} : { before }) };
+  const wasDoubted = 'doubt' in phase && phase.doubt !== undefined;
+  return to(lease, { name: 'bound', grant }, ...(wasDoubted ? [{ do: 'ignore', why: 'another server' } as const] : []), bind);
 }
 
 function addressAskedFor(phase: Exclude<Sending, { name: 'selecting' }>): Ipv4 {

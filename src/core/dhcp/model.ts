@@ -60,6 +60,11 @@ export interface Offer {
   readonly server: Ipv4;
 }
 
+/** A NAK of a server that did not grant the lease: it counts where nobody grants it before `at`. */
+interface Doubted {
+  readonly doubt?: { readonly at: Instant; readonly says?: string };
+}
+
 /** NAKs in a row since an address was bound: the next try waits for longer each time. */
 interface Refused {
   readonly refusals: number;
@@ -79,10 +84,10 @@ export type Phase =
   | (Refused & { readonly name: 'requesting'; readonly exchange: Exchange; readonly offer: Offer })
   /** The address may be used meanwhile where it is still granted. */
   | { readonly name: 'init-reboot'; readonly startAt: Instant; readonly wanted: Ipv4; readonly grant?: Grant }
-  | { readonly name: 'rebooting'; readonly exchange: Exchange; readonly wanted: Ipv4; readonly grant?: Grant }
+  | (Doubted & { readonly name: 'rebooting'; readonly exchange: Exchange; readonly wanted: Ipv4; readonly grant?: Grant })
   | { readonly name: 'bound'; readonly grant: Grant }
   | { readonly name: 'renewing'; readonly grant: Grant; readonly exchange: Exchange }
-  | { readonly name: 'rebinding'; readonly grant: Grant; readonly exchange: Exchange }
+  | (Doubted & { readonly name: 'rebinding'; readonly grant: Grant; readonly exchange: Exchange })
   | { readonly name: 'released' };
 
 export interface DhcpLease {
