@@ -24,6 +24,17 @@ test('pipework: the network on that bridge, eth1, kept; ip and tc in there; a br
       assert.match(await inBlue(it, 'route'), /^default via 192\.168\.11\.1 dev eth1/);
     });
 
+    await t.test("an address from the LAN's DHCP server", async () => {
+      await addBlue(it, 'green');
+      await pipework(it, 'br0', '/run/netns/green', 'dhcp');
+      const shown = await it.read('host', ['ip', '-netns', 'green', 'address', 'show', 'dev', 'eth1']);
+      const address = /inet ([\d.]+)\/23/.exec(shown)?.[1] ?? '';
+      assert.match(await it.read('server', ['cat', '/var/log/dnsmasq.log']), new RegExp(`DHCPACK\\(eth0\\) ${address} `));
+      assert.notEqual(await it.holderOf(address), undefined);
+      await it.landline('detach', 'green');
+      assert.match(await it.read('server', ['cat', '/var/log/dnsmasq.log']), new RegExp(`DHCPRELEASE\\(eth0\\) ${address} `));
+    });
+
     await t.test('it is kept: what somebody takes away comes back', async () => {
       await inBlue(it, 'address', 'flush', 'dev', 'eth1');
       await until(async () => (await it.holderOf('192.168.11.101')) !== undefined, 'the address is back');

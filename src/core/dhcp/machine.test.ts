@@ -279,7 +279,8 @@ test('a daemon that comes back after T2 is at T2 when nobody answers, and one th
 
 test('a lease that ends soon is asked for again in the time that it has, and lost when it ends', () => {
   const talk = conversation(knownLease(client, 0, known({ renew: 1, rebind: 2, expire: 3 })));
-  talk.at(1.5).does(`reboot ${mine}`, `reboot ${mine}`);
+  talk.at(0.75).does(`reboot ${mine}`, `reboot ${mine}`);
+  talk.at(1.999).does(...Array.from({ length: 4 }, () => `renew ${mine} at ${server}`));
   talk.at(2.999).does(...Array.from({ length: 4 }, () => `rebind ${mine}`));
   talk.at(3).does(`lose ${mine}: expired`, `discover ${mine}`);
 });

@@ -176,10 +176,11 @@ function sendAgain(lease: DhcpLease, phase: Sending, dice: Dice, now: Instant): 
   return sent(lease, { ...phase, exchange }, now);
 }
 
-/** A lease that ends soon has no time for the usual waits. */
+/** A lease that ends soon has no time for the usual waits: a quarter of what is left, so that renewals have their tries too. */
 function rebootResendAt({ grant }: { readonly grant?: Grant }, count: number, dice: Dice, now: Instant): Instant {
   const usual = now + resendAfterMs(count, dice);
-  return grant?.ends === undefined ? usual : Math.min(usual, renewalResendAt(grant, grant.ends.expiresAt, now));
+  if (grant?.ends === undefined) return usual;
+  return Math.min(usual, renewalResendAt(grant, (now + grant.ends.expiresAt) / 2, now));
 }
 
 /** The phase, and the message that it has just sent. */
