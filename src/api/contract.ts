@@ -8,7 +8,8 @@ import type { ErrorBody } from '../errors.ts';
 export const apiVersion = 1;
 
 export interface LeaseView {
-  readonly source: 'static' | 'pool' | 'dhcp';
+  /** `none`: its addresses are others' business, and told as they are found. */
+  readonly source: 'static' | 'pool' | 'dhcp' | 'none';
   /** Of a lease from DHCP: its state in RFC 2131's words, or `expired` where the address is kept without a lease. */
   readonly state: LeaseState;
   /** ISO 8601; null where a lease has no end. */
@@ -234,6 +235,13 @@ export interface ExecView {
   readonly become: readonly string[];
   /** Of a service that is a container: its id, and where its Docker listens; `docker exec` runs commands in it. */
   readonly container?: { readonly id: string; readonly address: string };
+}
+
+/** Where the network of a running container is, whoever plumbed it. */
+export interface ContainerNetnsView {
+  readonly container: string;
+  /** Path of the network namespace, as every process of the host can open it. */
+  readonly netns: string;
 }
 
 /** What `exec --sandbox` needs to run a program of the host in the network of an environment. */

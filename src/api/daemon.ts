@@ -1,6 +1,7 @@
 /** What the routes need of the daemon. */
 import type {
   AddressView,
+  ContainerNetnsView,
   EndpointRow,
   EnvironmentView,
   EventView,
@@ -57,9 +58,11 @@ export interface AttachAsk {
     /** Its id or name. */
     | { readonly kind: 'container'; readonly container: string };
   readonly network: string;
-  /** A fixed address; left out: from the pool. */
+  /** A fixed address, or a word: `pool`, `dhcp`, or `none`; left out: as the network says. */
   readonly address?: string;
   readonly interface?: string;
+  /** Name of the host's end. */
+  readonly hostInterface?: string;
   readonly mac?: string;
   /** An address, or the word `none`. */
   readonly gateway?: string;
@@ -123,6 +126,8 @@ export interface Daemon {
   release(ask: { readonly address: string; readonly network?: string }): void;
   exec(environment: string, service: string | undefined): Promise<ExecView>;
   sandbox(environment: string): SandboxView;
+  /** Of any container, by its id or name. */
+  containerNetns(container: string): Promise<ContainerNetnsView>;
   logs(ask: LogAsk, signal: AbortSignal): AsyncIterable<LogView>;
   /** Of one environment, where one is named. */
   leases(): readonly LeaseRow[];

@@ -37,6 +37,11 @@ export const routes: readonly (readonly [method: string, path: string, handle: H
   ['POST', '/v1/environments/:name/restart', async (daemon, call) => json(await daemon.restart(...startAsk(call)))],
   ['POST', '/v1/environments/:name/replace', replace],
   ['GET', '/v1/environments/:name/sandbox', (daemon, call) => json(daemon.sandbox(nameIn(call)))],
+  [
+    'GET',
+    '/v1/containers/:container/netns',
+    async (daemon, call) => json(await daemon.containerNetns(call.path['container'] ?? '')),
+  ],
   ['POST', '/v1/attachments', async (daemon, call) => json(await daemon.attach(attachAsk(call)), 201)],
   ['DELETE', '/v1/attachments/:name', detach],
   ['GET', '/v1/networks', async (daemon) => json(await daemon.networks())],
@@ -205,7 +210,7 @@ function attachAsk(call: Call): AttachAsk {
   const address = checked(
     'address',
     (text) => (isAddressWord(text) ? text : spelled(parseIpv4(text))),
-    'an IPv4 address, or pool, or dhcp',
+    'an IPv4 address, or pool, or dhcp, or none',
   );
   const name =
     checked('name', (text) => (isEnvironmentName(text) ? text : undefined), environmentNameRule) ?? defaultName(target);
@@ -219,6 +224,10 @@ function attachAsk(call: Call): AttachAsk {
       'interface',
       checked('interface', (text) => (isLinkName(text) ? text : undefined), linkNameRule),
     ),
+    ...present(
+      'hostInterface',
+      checked('hostInterface', (text) => (isHostEndName(text) ? text : undefined), `${linkNameRule}, and does not begin with ll`),
+    ),
     ...present('mac', checked('mac', parseUnicast, 'a unicast MAC such as 02:4c:4c:00:00:01')),
     ...present(
       'gateway',
@@ -227,7 +236,10 @@ function attachAsk(call: Call): AttachAsk {
   };
 }
 
-const isAddressWord = (text: string): boolean => text === 'pool' || text === 'dhcp';
+/** Names that begin with ll are Landline's own, and some say what a link is for. */
+const isHostEndName = (text: string): boolean => isLinkName(text) && !text.startsWith('ll');
+
+const isAddressWord = (text: string): boolean => ['pool', 'dhcp', 'none'].includes(text);
 
 const spelled = (address: number | undefined): string | undefined => (address === undefined ? undefined : formatIpv4(address));
 

@@ -132,12 +132,14 @@ export interface EndpointSpec {
   readonly network: string;
   /** Name of the link in the sandbox. */
   readonly interface: string;
-  /** A fixed address without prefix, or a word: `pool`, `dhcp`, or `default`, which is as the network says. */
+  /** A fixed address without prefix, or a word: `pool`, `dhcp`, `none`, a link whose addresses are others' business; or `default`, which is as the network says. */
   readonly address: string;
   /** A fixed IPv6 address beside it; left out: none. */
   readonly address6?: Ipv6;
   /** A chosen MAC; left out: derived from installation, network and environment. */
   readonly mac?: Mac;
+  /** Name of the host's end, where it is a port of a bridge; left out: one by chance. */
+  readonly hostInterface?: string;
   /** An address, or the word `none`; left out: the network's, on the first endpoint only. */
   readonly gateway?: string;
   /** Its name on its network; left out: the environment's hostname. */

@@ -56,7 +56,7 @@ async function findGround(host: Host, endpoint: PluggedEndpoint): Promise<Link> 
 }
 
 /** What of an endpoint its link is made of. */
-type PluggedEndpoint = Pick<DesiredEndpoint, 'network' | 'interface' | 'mac'> & Ground;
+type PluggedEndpoint = Pick<DesiredEndpoint, 'network' | 'interface' | 'mac' | 'hostInterface'> & Ground;
 
 const isChild = <E extends PluggedEndpoint>(endpoint: E): endpoint is Extract<E, { readonly parent: ParentLink }> =>
   endpoint.parent !== undefined;
@@ -223,7 +223,8 @@ async function addVeth(host: Host, wish: PlugWish, bridge: Link): Promise<Veth> 
       peer,
     });
     if (isAside) turnDeaf(host, name);
-    return { name, index: added.index, peer: added.peer ?? 0, queuedMs: added.queuedMs };
+    const veth = { name, index: added.index, peer: added.peer ?? 0, queuedMs: added.queuedMs };
+    return endpoint.hostInterface === undefined ? veth : await rename(host, veth, endpoint.hostInterface, wish.target);
   } catch (error) {
     throw await takeBack(host, name, addRefusal(error, wish));
   }
@@ -236,6 +237,24 @@ async function addVeth(host: Host, wish: PlugWish, bridge: Link): Promise<Veth> 
 function turnDeaf(host: Host, name: string): void {
   host.sysctl(`ipv4/conf/${name}/arp_ignore`, '8', { optional: true });
   host.sysctl(`ipv4/conf/${name}/rp_filter`, '1', { optional: true });
+}
+
+/** A link with the name of somebody else's is never asked for: a lost answer could not be told from theirs. */
+async function rename(host: Host, veth: Veth, name: string, target: string): Promise<Veth> {
+  try {
+    // Before Linux 6.3 a link that is up keeps its name.
+    await host.kernel.setLink(veth.index, { up: false });
+    await host.kernel.setLink(veth.index, { name });
+    await host.kernel.setLink(veth.index, { up: true });
+    return { ...veth, name };
+  } catch (error) {
+    if (!isKernelError(error, 'EEXIST')) throw await undo(host, veth.index, error);
+    throw await undo(
+      host,
+      veth.index,
+      new LandlineError('INTERFACE_TAKEN', { interface: name, target: `this host, for ${target}` }),
+    );
+  }
 }
 
 /** A refusal may mean that the answer was lost, and the veth is there: it goes by its name, which is its own. */

@@ -2,7 +2,7 @@
 import type { UpView } from '../api/contract.ts';
 import type { AttachAsk } from '../api/daemon.ts';
 import { nameForContainer } from '../core/labels.ts';
-import type { EndpointSpec, EnvironmentSpec, SandboxSpec } from '../core/model.ts';
+import type { EndpointSpec, EnvironmentSpec, Network, SandboxSpec } from '../core/model.ts';
 import { LandlineError } from '../errors.ts';
 import { isKernelError } from '../host/index.ts';
 import { isEnvironmentName } from '../net/name.ts';
@@ -38,6 +38,7 @@ export async function attachTarget(world: World, environments: Environments, ask
     same?.interface ?? ask.interface ?? freeInterface(found),
     same?.address ?? 'default',
   );
+  requirePossible(requireNetwork(networksOf(world), endpoint.network), endpoint, before);
   const kept = (before?.endpoints ?? []).filter((it) => it.interface !== endpoint.interface);
   const spec: EnvironmentSpec = {
     name,
@@ -75,11 +76,7 @@ async function containerTarget(
   asked: string | undefined,
   container: string,
 ): Promise<{ readonly name: string; readonly sandbox: SandboxSpec }> {
-  const found = await world.containers.find(container);
-  if (found === undefined) throw new LandlineError('CONTAINER_UNKNOWN', { container });
-  const path = world.containers.netnsOf(found.id);
-  if (path === undefined) throw new LandlineError('CONTAINER_STOPPED', { container: found.name });
-  requireOwnNetns(world, path, `container '${found.name}'`);
+  const found = await runningContainer(world, container);
   const its = world.store
     .environments()
     .find(({ spec, phase }) => phase !== 'removing' && containerOf(spec)?.id === found.id)?.spec;
@@ -90,6 +87,22 @@ async function containerTarget(
   }
   const own = its?.name === name ? its.sandbox : undefined;
   return { name, sandbox: own ?? { kind: 'container', id: found.id, container: found.name, labelled: false } };
+}
+
+/**
+ * A container by its id or name, and the path of the network that it has for itself.
+ * @throws LandlineError CONTAINER_UNKNOWN, CONTAINER_STOPPED, TARGET_IS_HOST, DOCKER_*
+ */
+export async function runningContainer(
+  world: World,
+  container: string,
+): Promise<{ readonly id: string; readonly name: string; readonly path: string }> {
+  const found = await world.containers.find(container);
+  if (found === undefined) throw new LandlineError('CONTAINER_UNKNOWN', { container });
+  const path = world.containers.netnsOf(found.id);
+  if (path === undefined) throw new LandlineError('CONTAINER_STOPPED', { container: found.name });
+  requireOwnNetns(world, path, `container '${found.name}'`);
+  return { id: found.id, name: found.name, path };
 }
 
 /** @throws LandlineError TARGET_GONE, TARGET_IS_HOST */
@@ -152,14 +165,40 @@ function pathOf(world: World, sandbox: SandboxSpec): string {
   }
 }
 
+/** @throws LandlineError USAGE */
+function requirePossible(
+  network: Network,
+  { interface: link, address, hostInterface }: EndpointSpec,
+  before: EnvironmentSpec | undefined,
+): void {
+  const refuse = (problem: string, advice: string): never => {
+    throw new LandlineError('USAGE', { problem, advice });
+  };
+  if (address === 'none' && network.bridge === undefined && network.parent === undefined)
+    refuse(`a link on network '${network.name}' has an address`, 'leave address out, or name a network of landline.yaml');
+  if (hostInterface !== undefined && network.bridge === undefined)
+    refuse(
+      `on network '${network.name}' ${link} has no end on a bridge of the host that could be named ${hostInterface}`,
+      'leave that name out',
+    );
+  const former = before?.endpoints.find((it) => it.interface === link);
+  // Whose an address is that is found on it later nobody could tell.
+  if (before !== undefined && former !== undefined && (former.address === 'none') !== (address === 'none'))
+    refuse(
+      `${link} of '${before.name}' is there ${former.address === 'none' ? 'without an address of' : 'with an address from'} Landline`,
+      `\`landline detach ${before.name} --network ${former.network}\` first`,
+    );
+}
+
 /** An address that is not asked for stays the one that it has. */
 function endpointOf(ask: AttachAsk, name: string, former: string): EndpointSpec {
-  const { network, address, mac, gateway, routes } = ask;
+  const { network, address, mac, gateway, hostInterface, routes } = ask;
   return {
     network,
     interface: name,
     address: address ?? former,
     ...(mac === undefined ? {} : { mac }),
+    ...(hostInterface === undefined ? {} : { hostInterface }),
     ...(gateway === undefined ? {} : { gateway }),
     routes,
   };

@@ -8,7 +8,7 @@ import { parseEnvironment } from '../files/index.ts';
 import { type Ipv4, ipv4 } from '../net/ipv4.ts';
 import { containsAddress, formatPrefix } from '../net/prefix.ts';
 import { version } from '../version.ts';
-import { attachTarget, detachTarget } from './attachments.ts';
+import { attachTarget, detachTarget, runningContainer } from './attachments.ts';
 import { type ContainerKeeper, isKeptByLabels, requireUnlabelled } from './container-keeper.ts';
 import type { EnvironmentLoop } from './environment.ts';
 import type { DownOptions, Environments } from './environments.ts';
@@ -92,6 +92,11 @@ export function daemonOn(world: World, environments: Environments, keeper: Conta
       return viewOfLoop(await environments.replace(name, service, image, options));
     },
     sandbox: (name) => sandboxOf(world, environments, name),
+    containerNetns: async (container) => {
+      const { path, name } = await runningContainer(world, container);
+      // One that is about to start is held by a descriptor of ours.
+      return { container: name, netns: path.replace('/proc/self/', `/proc/${process.pid}/`) };
+    },
     downAll: async (options) => {
       const names = world.store.environments().flatMap(({ spec }) => (isKeptByLabels(world, spec) ? [] : [spec.name]));
       return Promise.all(names.map((name) => end(name, options)));

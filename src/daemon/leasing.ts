@@ -127,13 +127,16 @@ function fitLeases(
   const joined = spec.endpoints.map((endpoint) => ({ endpoint, network: requireNetwork(networksOf(world), endpoint.network) }));
   for (const lease of world.store.leasesOf(spec.name)) {
     const wished = joined.find((it) => it.endpoint.interface === lease.interface && it.network.name === lease.network);
-    const isDhcp = wished !== undefined && addressingOf(wished.network, wished.endpoint) === 'dhcp';
-    if (wished !== undefined && (!isDhcp || lease.source === 'dhcp')) continue;
+    const addressing = wished && addressingOf(wished.network, wished.endpoint);
+    const isKept = addressing === 'dhcp' ? lease.source === 'dhcp' : addressing !== 'none' && addressing !== undefined;
+    if (isKept) continue;
     world.store.release({ environment: spec.name, interface: lease.interface, now: Date.now(), quarantineMs: restMs });
   }
   const leased = world.store.leasesOf(spec.name);
   return joined.flatMap(({ endpoint, network }) => {
-    if (addressingOf(network, endpoint) === 'dhcp') return leased.filter((it) => it.interface === endpoint.interface);
+    const addressing = addressingOf(network, endpoint);
+    if (addressing === 'none') return [];
+    if (addressing === 'dhcp') return leased.filter((it) => it.interface === endpoint.interface);
     return [
       world.store.take({
         network,

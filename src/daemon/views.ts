@@ -215,7 +215,8 @@ function endpointView(
   const networks = networksOf(world);
   const network = networks.find((it) => it.name === endpoint.network);
   const leased = leaseView(world, spec.name, endpoint.interface);
-  if (lease === undefined && leased === undefined) return [];
+  if (lease === undefined && leased === undefined)
+    return endpoint.address === 'none' ? [bareView(world, spec, endpoint, observed)] : [];
   const grant = lease?.terms?.grant;
   const configured = network === undefined ? undefined : routerOf(networks, endpoint);
   const gateway = grant === undefined ? configured : leasedGateway(grant, endpoint);
@@ -233,6 +234,20 @@ function endpointView(
       names: lease === undefined ? [] : namesOf(world, lease),
     },
   ];
+}
+
+/** One whose addresses are others' business: as they are found. */
+function bareView(world: World, spec: EnvironmentSpec, endpoint: EndpointSpec, { endpoints }: Observed): EndpointView {
+  const found = endpoints.find((it) => it.interface === endpoint.interface);
+  return {
+    network: endpoint.network,
+    interface: endpoint.interface,
+    mac: found?.mac ?? endpointMac(world.store.installation, spec, endpoint),
+    addresses: (found?.addresses ?? []).map(formatPrefix),
+    gateway: null,
+    lease: { source: 'none', state: 'bound', expiresAt: null },
+    names: [],
+  };
 }
 
 /** Those that Landline keeps, and that of a DHCP server which registers it itself. */

@@ -72,6 +72,7 @@ function desiredEndpoint(
     network: network.name,
     interface: endpoint.interface,
     ...groundOf(network, lease, mtu),
+    ...hostEndOf(endpoint),
     mac: lease.mac,
     address: { address: lease.address, length: prefixLengthOf(network, lease) },
     routes: [...told.filter((route) => !own.some((it) => isSameTarget(it, route))), ...own],
@@ -81,6 +82,9 @@ function desiredEndpoint(
     ...(grant?.mtu === undefined ? {} : { mtu: grant.mtu }),
   };
 }
+
+const hostEndOf = ({ hostInterface }: EndpointSpec): Pick<DesiredEndpoint, 'hostInterface'> =>
+  hostInterface === undefined ? {} : { hostInterface };
 
 const isSameTarget = (a: DesiredRoute, b: DesiredRoute): boolean => a.to.address === b.to.address && a.to.length === b.to.length;
 /** @throws LandlineError MAC_OF_PARENT */
@@ -139,11 +143,11 @@ export function prefixLengthOf(network: Network, { terms, address }: Lease): num
 export const mayLease = ({ bridge, parent }: Network): boolean => bridge !== undefined || parent?.kind === 'macvlan';
 
 /** Where an endpoint's address comes from. @throws LandlineError DHCP_UNAVAILABLE */
-export function addressingOf(network: Network, endpoint: Pick<EndpointSpec, 'address'>): 'static' | 'pool' | 'dhcp' {
+export function addressingOf(network: Network, endpoint: Pick<EndpointSpec, 'address'>): 'static' | 'pool' | 'dhcp' | 'none' {
   const { address } = endpoint;
   const word = address === 'default' ? (network.addressing ?? 'pool') : address;
   if (word === 'dhcp' && !mayLease(network)) throw new LandlineError('DHCP_UNAVAILABLE', { network: network.name });
-  return word === 'dhcp' || word === 'pool' ? word : 'static';
+  return word === 'dhcp' || word === 'pool' || word === 'none' ? word : 'static';
 }
 
 /** The router for what is sent from an endpoint's own address. */
@@ -187,13 +191,22 @@ export function desiredOf(
       ? []
       : [{ ...desiredEndpoint(networks, spec, endpoint, lease, mtu), ...(aside ? { aside: true as const } : {}) }],
   );
-  const waiting = joined.flatMap(({ endpoint, lease }) =>
-    lease === undefined ? [waitingEndpoint(networks, spec, endpoint, installation)] : [],
-  );
-  return { endpoints, ...(waiting.length === 0 ? {} : { waiting }), services: desiredServices(spec) };
+  const without = (isBare: boolean): WaitingEndpoint[] =>
+    joined.flatMap(({ endpoint, lease }) =>
+      lease === undefined && (endpoint.address === 'none') === isBare
+        ? [waitingEndpoint(networks, spec, endpoint, installation)]
+        : [],
+    );
+  const [waiting, bare] = [without(false), without(true)];
+  return {
+    endpoints,
+    ...(waiting.length === 0 ? {} : { waiting }),
+    ...(bare.length === 0 ? {} : { bare }),
+    services: desiredServices(spec),
+  };
 }
 
-/** An endpoint whose address is still asked for. */
+/** An endpoint whose address is still asked for, or that is to have none. */
 function waitingEndpoint(
   networks: readonly Network[],
   spec: EnvironmentSpec,
@@ -201,12 +214,12 @@ function waitingEndpoint(
   installation: string,
 ): WaitingEndpoint {
   const network = requireNetwork(networks, endpoint.network);
-  if (!mayLease(network) || addressingOf(network, endpoint) !== 'dhcp')
-    throw new Error(`no lease for ${spec.name} ${endpoint.interface}`);
+  const isLeased = mayLease(network) && addressingOf(network, endpoint) === 'dhcp';
+  if (!isLeased && endpoint.address !== 'none') throw new Error(`no lease for ${spec.name} ${endpoint.interface}`);
   const mac = endpointMac(installation, spec, endpoint);
   const { bridge, parent } = network;
   const ground = bridge === undefined ? (parent === undefined ? {} : { parent }) : { bridge };
-  return { network: network.name, interface: endpoint.interface, mac, ...ground };
+  return { network: network.name, interface: endpoint.interface, mac, ...ground, ...hostEndOf(endpoint) };
 }
 
 /** A service and the digest of what its process is started with. */

@@ -13,10 +13,11 @@ function told(ask: PipeworkAsk): string {
   if (ask.do === 'run') return `in ${guest(ask.guest)}: ${ask.command.join(' ')}`;
   const { address, mac, link } = ask;
   const where = 'mac' in link ? `NIC ${link.mac}` : link.name;
-  const what = address === 'dhcp' ? 'dhcp' : formatPrefix(address.prefix);
-  const via = address === 'dhcp' || address.gateway === undefined ? '' : ` via ${formatIpv4(address.gateway)}`;
+  const what = typeof address === 'string' ? address : formatPrefix(address.prefix);
+  const end = ask.hostInterface === undefined ? '' : ` and ${ask.hostInterface}`;
+  const via = typeof address === 'string' || address.gateway === undefined ? '' : ` via ${formatIpv4(address.gateway)}`;
   const from = mac === undefined ? '' : typeof mac === 'string' ? ` ${mac}` : ` of '${mac.seed}'`;
-  return `${where} → ${guest(ask.guest)} ${ask.interface} ${what}${via}${from}`;
+  return `${where} → ${guest(ask.guest)} ${ask.interface}${end} ${what}${via}${from}`;
 }
 
 const understood: readonly (readonly [line: string, told: string])[] = [
@@ -26,6 +27,10 @@ const understood: readonly (readonly [line: string, told: string])[] = [
   ['eth2 3c5d1a2b 50.19.169.157/24', 'eth2 → 3c5d1a2b eth1 50.19.169.157/24'],
   ['mac:00:50:B6:0C:00:01 shop 192.168.1.2/24', 'NIC 00:50:b6:0c:00:01 → shop eth1 192.168.1.2/24'],
   ['br1 -a inet shop 192.168.1.2/24', 'br1 → shop eth1 192.168.1.2/24'],
+  ['br1 -i eth2 -l hostapp1 shop 192.168.1.2/24', 'br1 → shop eth2 and hostapp1 192.168.1.2/24'],
+  ['br1 -l hostapp1 -i eth2 shop dhcp', 'br1 → shop eth2 and hostapp1 dhcp'],
+  ['br1 shop 0/0', 'br1 → shop eth1 none'],
+  ['eth0 shop 0/0 26:2e:71:98:60:8f', 'eth0 → shop eth1 none 26:2e:71:98:60:8f'],
   ['eth0 shop dhcp', 'eth0 → shop eth1 dhcp'],
   ['eth0 shop udhcpc-f', 'eth0 → shop eth1 dhcp'],
   ['br0 shop dhcp fa:de:b0:99:52:1c', 'br0 → shop eth1 dhcp fa:de:b0:99:52:1c'],
@@ -44,9 +49,9 @@ for (const [line, what] of understood)
   test(`understood: pipework ${line}`, () => assert.equal(told(parsePipework(line.split(' '))), what));
 
 const refused: readonly (readonly [line: string, says: string])[] = [
-  ['', 'pipework is told nothing → landline pipework LINK [-i IF] GUEST ADDRESS/LEN[@GATEWAY] [MAC | U:SEED]'],
-  ['br1', 'br1: no container is named → landline pipework LINK [-i IF] GUEST ADDRESS/LEN[@GATEWAY] [MAC | U:SEED]'],
-  ['br1 shop', 'shop: no address is named → write ADDRESS/LEN, as in 192.168.11.101/23, or dhcp'],
+  ['', 'pipework is told nothing → landline pipework LINK [-i IF] [-l HOST-IF] GUEST ADDRESS/LEN[@GATEWAY] [MAC | U:SEED]'],
+  ['br1', 'br1: no container is named → landline pipework LINK [-i IF] [-l HOST-IF] GUEST ADDRESS/LEN[@GATEWAY] [MAC | U:SEED]'],
+  ['br1 shop', 'shop: no address is named → write ADDRESS/LEN, as in 192.168.11.101/23, or dhcp, or 0/0'],
   ['br1 shop 192.168.1.1', "'192.168.1.1' has no prefix length → write 192.168.1.1/24, or whatever the LAN's is"],
   [
     'br1 shop 192.168.1.300/24',
@@ -56,7 +61,6 @@ const refused: readonly (readonly [line: string, says: string])[] = [
     'br1 shop 192.168.1.3/24@router',
     "'router' is no gateway → write ADDRESS/LEN[@GATEWAY], as in 192.168.11.101/23@192.168.11.1",
   ],
-  ['br1 shop 0/0', '0/0: an endpoint without an address is not part of this version → give it an address, or dhcp'],
   [
     'eth0 shop dhcp fa:de:b0:99:52:1c@171',
     '@171: Landline makes no VLANs → make the link of the VLAN yourself (`ip link add link ens33 name ens33.7 type vlan id 7`) and name that one',
@@ -67,12 +71,15 @@ const refused: readonly (readonly [line: string, says: string])[] = [
   ],
   [
     '--direct-phys eth1 shop 192.168.1.2/24',
-    'a NIC that is given away (--direct-phys) is not part of this version → leave --direct-phys out: the container then has a macvlan of the NIC, and the host keeps it',
+    '--direct-phys: a NIC that is given away is not part of this version → leave --direct-phys out: the container then has a macvlan of the NIC, and the host keeps it',
   ],
+  ['br1 -l llp0 shop 192.168.1.2/24', "-l llp0: names that begin with ll are Landline's own → choose another"],
   [
-    'br1 -i eth2 -l hostapp1 shop 192.168.1.2/24',
-    "-l hostapp1: Landline names the host's end itself → leave it out, and find the link by its alias in `ip link`",
+    'br1 -l a-name-of-many-letters shop 192.168.1.2/24',
+    '-l a-name-of-many-letters: that cannot be the name of a link → write at most 15 bytes, without space, / or :',
   ],
+  ['br1 -l', '-l is told nothing → write a word behind -l'],
+  ['br1 -x y shop 192.168.1.2/24', "'-x' is no option of pipework → write -i IF or -l HOST-IF, or leave it out"],
   [
     'br1 -a inet6 shop 2001:db8::1/64',
     '-a inet6: only IPv4 here → leave it out; for IPv6 write `subnet6` for the network in landline.yaml',

@@ -5,6 +5,7 @@
 import { LandlineError } from '../errors.ts';
 import { type Ipv4, parseIpv4 } from '../net/ipv4.ts';
 import { isMulticast, type Mac, parseMac } from '../net/mac.ts';
+import { isLinkName } from '../net/name.ts';
 import { type Prefix, parsePrefix } from '../net/prefix.ts';
 
 /** The host's side: a link by its name, or the NIC with a MAC (`mac:…`). */
@@ -22,7 +23,10 @@ export interface PipeworkAttach {
   /** Name of the link in the container; pipework's own default is eth1. */
   readonly interface: string;
   readonly guest: PipeworkGuest;
-  readonly address: { readonly prefix: Prefix; readonly gateway?: Ipv4 } | 'dhcp';
+  /** `none`: a link whose addresses are the container's business. */
+  readonly address: { readonly prefix: Prefix; readonly gateway?: Ipv4 } | 'dhcp' | 'none';
+  /** Name of the host's end. */
+  readonly hostInterface?: string;
   /** `seed`: of `U:SEED`, from which a MAC follows. */
   readonly mac?: Mac | { readonly seed: string };
 }
@@ -34,8 +38,8 @@ export type PipeworkAsk =
   /** `ip route …`, `ip rule …` or `tc …` in the network of a guest. */
   | { readonly do: 'run'; readonly guest: PipeworkGuest; readonly command: readonly string[] };
 
-export const pipeworkSyntax = `landline pipework LINK [-i IF] GUEST ADDRESS/LEN[@GATEWAY] [MAC | U:SEED]
-landline pipework LINK [-i IF] GUEST dhcp [MAC | U:SEED]
+export const pipeworkSyntax = `landline pipework LINK [-i IF] [-l HOST-IF] GUEST ADDRESS/LEN[@GATEWAY] [MAC | U:SEED]
+landline pipework LINK [-i IF] [-l HOST-IF] GUEST dhcp|0/0 [MAC | U:SEED]
 landline pipework mac:MAC-OF-NIC …
 landline pipework route|rule|tc GUEST WORDS…
 landline pipework --wait [-i IF]`;
@@ -49,7 +53,7 @@ export function parsePipework(args: readonly string[]): PipeworkAsk {
   if (first === '--wait') return { do: 'wait', interface: waitOption(rest) };
   if (first === '--direct-phys')
     throw usage(
-      'a NIC that is given away (--direct-phys) is not part of this version',
+      '--direct-phys: a NIC that is given away is not part of this version',
       'leave --direct-phys out: the container then has a macvlan of the NIC, and the host keeps it',
     );
   if (first === 'route' || first === 'rule' || first === 'tc') return parseRun(first, rest);
@@ -75,7 +79,8 @@ function parseAttach(first: string, rest: readonly string[]): PipeworkAttach {
   const { options, words } = takeOptions(rest);
   const [guest, address, ...macs] = words;
   if (guest === undefined) throw usage(`${first}: no container is named`, pipeworkSyntax.split('\n')[0] ?? '');
-  if (address === undefined) throw usage(`${guest}: no address is named`, 'write ADDRESS/LEN, as in 192.168.11.101/23, or dhcp');
+  if (address === undefined)
+    throw usage(`${guest}: no address is named`, 'write ADDRESS/LEN, as in 192.168.11.101/23, or dhcp, or 0/0');
   if (macs.length > 1) {
     // Some write the VLAN as a word of its own.
     if (macs[1]?.startsWith('@') === true) throw vlanRefusal(macs[1]);
@@ -86,6 +91,7 @@ function parseAttach(first: string, rest: readonly string[]): PipeworkAttach {
     do: 'attach',
     link,
     interface: options.get('-i') ?? 'eth1',
+    ...hostEndIn(options),
     guest: parseGuest(guest),
     address: parseAddress(address),
     ...(mac === undefined ? {} : { mac }),
@@ -98,18 +104,23 @@ function takeOptions(rest: readonly string[]): { options: ReadonlyMap<string, st
   let at = 0;
   for (; rest[at]?.startsWith('-') === true; at += 2) {
     const [option = '', value] = rest.slice(at, at + 2);
-    if (!['-i', '-l', '-a'].includes(option)) throw usage(`'${option}' is no option of pipework`, 'write -i IF, or leave it out');
+    if (!['-i', '-l', '-a'].includes(option))
+      throw usage(`'${option}' is no option of pipework`, 'write -i IF or -l HOST-IF, or leave it out');
     if (value === undefined) throw usage(`${option} is told nothing`, `write a word behind ${option}`);
-    if (option === '-l')
-      throw usage(
-        `-l ${value}: Landline names the host's end itself`,
-        'leave it out, and find the link by its alias in `ip link`',
-      );
     if (option === '-a' && !['inet', 'inet4', '4', '-4'].includes(value))
       throw usage(`-a ${value}: only IPv4 here`, 'leave it out; for IPv6 write `subnet6` for the network in landline.yaml');
     options.set(option, value);
   }
   return { options, words: rest.slice(at) };
+}
+
+function hostEndIn(options: ReadonlyMap<string, string>): Pick<PipeworkAttach, 'hostInterface'> {
+  const name = options.get('-l');
+  if (name === undefined) return {};
+  if (name.startsWith('ll')) throw usage(`-l ${name}: names that begin with ll are Landline's own`, 'choose another');
+  if (!isLinkName(name))
+    throw usage(`-l ${name}: that cannot be the name of a link`, 'write at most 15 bytes, without space, / or :');
+  return { hostInterface: name };
 }
 
 function parseLink(text: string): PipeworkLink {
@@ -134,8 +145,7 @@ const dhcpWords = /^(dhcp|udhcpc(-f)?|dhclient(-f)?|dhcpcd(-f)?)(:.*)?$/;
 
 function parseAddress(text: string): PipeworkAttach['address'] {
   if (dhcpWords.test(text)) return 'dhcp';
-  if (text === '0/0')
-    throw usage('0/0: an endpoint without an address is not part of this version', 'give it an address, or dhcp');
+  if (text === '0/0') return 'none';
   const [written = '', router, ...more] = text.split('@');
   const prefix = parsePrefix(written);
   const example = 'write ADDRESS/LEN[@GATEWAY], as in 192.168.11.101/23@192.168.11.1';

@@ -274,6 +274,37 @@ test('plain containers on the LAN, by their labels', async (t) => {
       assert.equal(await office.landline('logs', 'radio').then((it) => it.status), 1);
     });
 
+    await t.test("pipework's own words, with a container's name and id, also of one that it has not plumbed", async () => {
+      const pipework = async (...words: readonly string[]): Promise<string> => {
+        const { status, stdout, stderr } = await office.landline('pipework', ...words);
+        return status === 0 ? stdout : `${status} ${stderr}`;
+      };
+      const id = (await run(office, 'Pipe_1', '--network', 'none')).trim();
+      assert.match(await pipework('rule', 'Pipe_1', 'show'), /lookup main/);
+      assert.match(await pipework('tc', id.slice(0, 12), 'qdisc', 'show', 'dev', 'lo'), /noqueue/);
+      await pipework('br0', 'Pipe_1', '192.168.11.133/23@192.168.11.1');
+      assert.ok(await opens(office, '192.168.11.133', 'branch-pc'));
+      await pipework('br0', '-i', 'eth2', '-l', 'pipe1', id, 'dhcp');
+      await pipework('br0', '-i', 'eth3', id.slice(0, 12), '0/0');
+      const shown = async (): Promise<unknown[]> =>
+        (await office.ps('pipe-1')).endpoints.map((it) => [it.interface, it.addresses.length, it.lease.source]);
+      const all = [
+        ['eth1', 1, 'static'],
+        ['eth2', 1, 'dhcp'],
+        ['eth3', 0, 'none'],
+      ];
+      assert.deepEqual(await shown(), all);
+      await pipework('route', 'Pipe_1', 'add', '10.70.0.0/16', 'via', '192.168.11.2');
+      assert.match(await pipework('route', id, 'show', '10.70.0.0/16'), /via 192\.168\.11\.2/);
+      await office.dockerCommand('restart', '-t', '1', 'Pipe_1');
+      await until(() => opens(office, '192.168.11.133'), 'it is plumbed again');
+      await until(async () => /eth3/.test(await office.dockerCommand('exec', 'Pipe_1', 'ip', 'link')), 'with all of its links');
+      assert.match(await office.read('host', ['ip', 'link', 'show', 'pipe1']), /master br0/);
+      assert.match(await pipework('route', 'nobody', 'show'), /^1 .*ENVIRONMENT_UNKNOWN/);
+      await office.dockerCommand('rm', '-f', id);
+      await until(async () => (await find(office, 'pipe-1')) === undefined, 'it is forgotten');
+    });
+
     await t.test("a container on Docker's own bridge gets one more link, and keeps its default route", async () => {
       await run(office, 'bridged');
       const { pid } = await whereabouts(office, 'bridged');

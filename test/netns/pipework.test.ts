@@ -72,6 +72,34 @@ test('pipework: the network on that bridge, eth1, kept; ip and tc in there; a br
       assert.match(await inBlue(it, 'route', 'show', 'default'), /dev eth1/);
     });
 
+    await t.test(
+      "0/0: a link whose addresses are the guest's business, with the host's end named, waited for from inside",
+      async () => {
+        const waits = it.exec('host', ['ip', 'netns', 'exec', 'red', 'landline', 'pipework', '--wait', '-i', 'eth3']);
+        await pipework(it, 'br0', '-i', 'eth3', '-l', 'hostapp1', '/run/netns/red', '0/0', '02:00:00:00:00:33');
+        assert.equal((await waits).status, 0);
+        const inRed = (...words: readonly string[]): Promise<string> => it.read('host', ['ip', '-netns', 'red', ...words]);
+        assert.match(await inRed('link', 'show', 'eth3'), /LOWER_UP[^]*02:00:00:00:00:33/);
+        assert.doesNotMatch(await inRed('address', 'show', 'dev', 'eth3'), /inet /);
+        assert.match(await it.read('host', ['ip', 'link', 'show', 'hostapp1']), /master br0/);
+        await inRed('address', 'add', '192.168.11.240/23', 'dev', 'eth3');
+        assert.equal(await it.holderOf('192.168.11.240'), '02:00:00:00:00:33');
+        const shown = (await it.ps('red')).endpoints.find((one) => one.interface === 'eth3');
+        assert.deepEqual([shown?.addresses, shown?.lease.source], [['192.168.11.240/23'], 'none']);
+        // The link comes back, with its name; the address is whose it was.
+        await it.read('host', ['ip', 'link', 'delete', 'hostapp1']);
+        await until(async () => (await it.exec('host', ['ip', 'link', 'show', 'hostapp1'])).status === 0, 'it is made anew');
+        const names = async (): Promise<string[]> => (await it.links()).map((one) => one.ifname).sort();
+        const before = await names();
+        assert.match(
+          await pipework(it, 'br0', '-i', 'eth4', '-l', 'hostapp1', '/run/netns/red', '0/0'),
+          /^1 .*INTERFACE_TAKEN.*hostapp1/,
+        );
+        assert.match(await pipework(it, 'br0', '-i', 'eth3', '/run/netns/red', '192.168.11.102/23'), /^2 .*without an address/);
+        assert.deepEqual(await names(), before);
+      },
+    );
+
     await t.test('another daemon knows both networks, and a bridge that is deleted comes back', async () => {
       await it.daemon.kill();
       await it.daemon.start();

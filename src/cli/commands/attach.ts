@@ -29,7 +29,7 @@ export const addAttach: AddCommand = (root) => {
     .option('--netns <file>', 'the file, as `ip netns add` makes it')
     .requiredOption('--network <network>', 'the network to join')
     .option('--name <name>', "what to call it (default: the container's name, the file's, or pid-PID)")
-    .option('--address <address>', "a fixed address, or 'pool', or 'dhcp' (default: as the network says)")
+    .option('--address <address>', "a fixed address, or 'pool', 'dhcp' or 'none' (default: as the network says)")
     .option('--interface <link>', 'name of the link in there (default: the first free of eth0, eth1, …)')
     .option('--mac <mac>', 'a chosen MAC (default: derived, always the same)')
     .option('--gateway <gateway>', "an address, or none (default: the network's)")

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { NetworkView, SandboxView, UpView } from '../../api/contract.ts';
+import type { ContainerNetnsView, NetworkView, SandboxView, UpView } from '../../api/contract.ts';
 import { LandlineError } from '../../errors.ts';
 import {
   linkNetworkName,
@@ -43,14 +43,18 @@ export const addPipework: AddCommand = (root, { setStatus }) => {
 
 async function attach(ask: PipeworkAttach): Promise<UpView> {
   const { address, mac, guest } = ask;
-  const network = await networkOn(ask.link, address === 'dhcp' ? undefined : address.prefix);
+  const isWord = typeof address === 'string';
+  const { name: network, kind } = await networkOn(ask.link, isWord ? address : address.prefix);
+  // pipework takes it for a NIC too, where there is no such end.
+  const hostInterface = kind === 'bridge' ? ask.hostInterface : undefined;
   const query = {
     ...guestQuery(guest),
     network,
     interface: ask.interface,
-    address: address === 'dhcp' ? 'dhcp' : formatIpv4(address.prefix.address),
+    hostInterface,
+    address: isWord ? address : formatIpv4(address.prefix.address),
     // Without a gateway of its own pipework leaves the container's routes as they are.
-    gateway: address === 'dhcp' ? undefined : address.gateway === undefined ? 'none' : formatIpv4(address.gateway),
+    gateway: isWord ? undefined : address.gateway === undefined ? 'none' : formatIpv4(address.gateway),
     mac: typeof mac === 'object' ? macOfSeed(mac.seed) : mac,
   };
   return client().call<UpView>('POST', '/v1/attachments', { query });
@@ -64,24 +68,32 @@ function guestQuery(guest: PipeworkGuest): Readonly<Record<string, string | unde
 /** The same MAC as pipework's: 02 and the first five bytes of the MD5 of the word and a line's end. */
 const macOfSeed = (seed: string): Mac => macFromDigest(createHash('md5').update(`${seed}\n`).digest(), 0x02);
 
+interface Joined {
+  readonly name: string;
+  readonly kind: 'bridge' | 'macvlan';
+}
+
+/** Of a network that nobody configured, whose endpoints have no address of ours. */
+const anySubnet: Prefix = { address: 0, length: 0 };
+
 /** The network on that link, and else one of its own, whose subnet is the address's. */
-async function networkOn(link: PipeworkLink, prefix: Prefix | undefined): Promise<string> {
+async function networkOn(link: PipeworkLink, address: Prefix | 'dhcp' | 'none'): Promise<Joined> {
   const name = 'mac' in link ? nicWith(link.mac) : link.name;
   const kind = kindOf(name);
   const networks = await client().call<NetworkView[]>('GET', '/v1/networks');
   const found = networks.find((it) => !it.name.includes(':') && (it.bridge ?? it.parent?.link) === name);
   if (found === undefined) {
-    if (prefix !== undefined) return linkNetworkName(kind, name, prefix);
+    if (address !== 'dhcp') return { kind, name: linkNetworkName(kind, name, address === 'none' ? anySubnet : address) };
     throw usage(
       `no network of landline.yaml is on ${name}`,
       'name one there, with its subnet: an address is leased for a network',
     );
   }
   const subnet = parsePrefix(found.subnet ?? '');
-  const fits = prefix === undefined || (subnet?.length === prefix.length && containsAddress(subnet, prefix.address));
-  if (fits) return found.name;
+  const fits = typeof address === 'string' || (subnet?.length === address.length && containsAddress(subnet, address.address));
+  if (fits) return { kind, name: found.name };
   throw usage(
-    `${formatPrefix(prefix)} does not fit the network '${found.name}' on ${name}, which is ${found.subnet}`,
+    `${formatPrefix(address)} does not fit the network '${found.name}' on ${name}, which is ${found.subnet}`,
     'write an address of it, with its length',
   );
 }
@@ -121,8 +133,20 @@ async function runInside(guest: PipeworkGuest, command: readonly string[]): Prom
 async function netnsOf(guest: PipeworkGuest): Promise<string> {
   if (guest.kind === 'process') return `/proc/${guest.pid}/ns/net`;
   if (guest.kind === 'file') return guest.path;
-  const name = encodeURIComponent(guest.container.toLowerCase());
-  return (await client().call<SandboxView>('GET', `/v1/environments/${name}/sandbox`)).netns;
+  const known = (name: string): Promise<string> =>
+    client()
+      .call<SandboxView>('GET', `/v1/environments/${encodeURIComponent(name)}/sandbox`)
+      .then((it) => it.netns);
+  try {
+    return await known(guest.container.toLowerCase());
+  } catch (error) {
+    // One that Landline has not plumbed is known to Docker alone.
+    const it = await client()
+      .call<ContainerNetnsView>('GET', `/v1/containers/${encodeURIComponent(guest.container)}/netns`)
+      .catch(() => undefined);
+    if (it === undefined) throw error;
+    return it.netns;
+  }
 }
 
 /** Inside a container: until its link is there, and has a carrier. */

@@ -23,6 +23,8 @@ export interface DesiredEndpoint {
   /** Docker makes the link, as a port of `bridge`, whenever it starts the anchor. */
   readonly byDocker?: true;
   readonly mac: Mac;
+  /** Name of the host's end of a veth; left out: any. */
+  readonly hostInterface?: string;
   readonly address: Prefix;
   /** A router of 0.0.0.0 means that the prefix is on the link itself. */
   readonly routes: readonly DesiredRoute[];
@@ -46,12 +48,15 @@ export interface WaitingEndpoint {
   readonly bridge?: string;
   readonly parent?: ParentLink;
   readonly mac: Mac;
+  readonly hostInterface?: string;
 }
 
 export interface Desired {
   readonly endpoints: readonly DesiredEndpoint[];
   /** Left out: none. */
   readonly waiting?: readonly WaitingEndpoint[];
+  /** Links without an address, on which others may set what they like; left out: none. */
+  readonly bare?: readonly WaitingEndpoint[];
   /** In the order in which they start. */
   readonly services: readonly DesiredService[];
 }

@@ -5,7 +5,7 @@
 import { planEndpoints } from './endpoints.ts';
 import type { Desired, Observed, Plan, ServiceMemory, Step } from './model.ts';
 import { planServices } from './services.ts';
-import { planWaiting } from './waiting.ts';
+import { planBare, planWaiting } from './waiting.ts';
 
 /**
  * What is to be done so that an environment becomes as desired; `desired` undefined means that it is to be gone.
@@ -28,8 +28,12 @@ export function plan(
   const livesElsewhere = (name: string): boolean => observed.services.some((it) => it.name === name && it.inSandbox === false);
   const [first, later] = [stops.filter((it) => livesElsewhere(it.name)), stops.filter((it) => !livesElsewhere(it.name))];
   const sandbox: Step[] = observed.sandbox === undefined ? [{ do: 'make-sandbox' }] : [];
-  const { waiting = [] } = desired;
-  const links = [...planEndpoints(desired.endpoints, observed, waiting), ...planWaiting(waiting, observed)];
+  const { waiting = [], bare = [] } = desired;
+  const links = [
+    ...planEndpoints(desired.endpoints, observed, [...waiting, ...bare]),
+    ...planWaiting(waiting, observed),
+    ...planBare(bare, observed),
+  ];
   const steps = [...first, ...sandbox, ...links, ...later, ...(waiting.length === 0 ? starts : [])];
   return { ...services, steps };
 }
