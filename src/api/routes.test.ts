@@ -91,6 +91,16 @@ const cases: readonly (readonly [request: string, status: number, call: readonly
   ['POST /v1/environments/shop/stop?service=web', 200, ['stop', 'shop', 'web'], view],
   ['POST /v1/environments/shop/restart?timeout=1', 200, ['restart', 'shop', undefined, { wait: true, timeoutMs: 1000 }], view],
   ['GET /v1/environments/shop/sandbox', 200, ['sandbox', 'shop'], view],
+  ['GET /v1/containers/Shop_1/netns', 200, ['containerNetns', 'Shop_1'], view],
+  [
+    'POST /v1/attachments?container=web&network=office&address=none&hostInterface=web1',
+    201,
+    [
+      'attach',
+      { target: { kind: 'container', container: 'web' }, network: 'office', routes: [], address: 'none', hostInterface: 'web1' },
+    ],
+    view,
+  ],
   [
     'POST /v1/attachments?pid=4711&network=office',
     201,
@@ -157,10 +167,20 @@ const cases: readonly (readonly [request: string, status: number, call: readonly
 
 const script: Script = {
   ...Object.fromEntries(
-    ['version', 'environment', 'up', 'exec', 'start', 'stop', 'restart', 'replace', 'sandbox', 'attach', 'reserve'].map((it) => [
-      it,
-      view,
-    ]),
+    [
+      'version',
+      'environment',
+      'up',
+      'exec',
+      'start',
+      'stop',
+      'restart',
+      'replace',
+      'sandbox',
+      'containerNetns',
+      'attach',
+      'reserve',
+    ].map((it) => [it, view]),
   ),
   names: view,
   checkName: view,
