@@ -79,7 +79,7 @@ test('pipework: the network on that bridge, eth1, kept; ip and tc in there; a br
         await pipework(it, 'br0', '-i', 'eth3', '-l', 'hostapp1', '/run/netns/red', '0/0', '02:00:00:00:00:33');
         assert.equal((await waits).status, 0);
         const inRed = (...words: readonly string[]): Promise<string> => it.read('host', ['ip', '-netns', 'red', ...words]);
-        assert.match(await inRed('link', 'show', 'eth3'), /LOWER_UP[^]*02:00:00:00:00:33/);
+        assert.match(await inRed('link', 'show', 'eth3'), /LOWER_UP[\s\S]*02:00:00:00:00:33/);
         assert.doesNotMatch(await inRed('address', 'show', 'dev', 'eth3'), /inet /);
         assert.match(await it.read('host', ['ip', 'link', 'show', 'hostapp1']), /master br0/);
         await inRed('address', 'add', '192.168.11.240/23', 'dev', 'eth3');
