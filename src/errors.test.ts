@@ -47,6 +47,7 @@ const samples: { readonly [C in Code]: readonly Details<C>[] } = {
   LEASE_EXPIRED: [{ ...leased, since: '2026-03-02T14:06:00.000Z' }],
   LEASE_RELEASED: [{ environment: 'shop', network: 'office', interface: 'eth0' }],
   LEASE_UNKNOWN: [{ environment: 'shop' }, { environment: 'shop', interface: 'eth1' }],
+  ROUTER_OUTSIDE: [{ router: '8.8.8.8', network: 'office', subnet: '192.168.10.0/23' }],
   ADDRESS_OUTSIDE: [{ address: '10.0.0.1', network: 'office', subnet: '192.168.10.0/23' }],
   ADDRESS_UNUSABLE: [{ address: '192.168.11.1', network: 'office', reason: 'the gateway' }],
   ADDRESS_HELD: [{ address: '192.168.11.101', network: 'office', environment: 'crm' }],

@@ -208,8 +208,8 @@ export const catalogue = {
     status: 404,
     exit: 1,
     retry: 'after-change',
-    says: (d) => `${d.target} is no network namespace`,
-    next: () => 'give the pid of a running process, or the path of a namespace',
+    says: (d) => `${d.target} is not there, or is no network namespace`,
+    next: () => 'give the pid of a running process, or the path of a namespace; `landline detach` forgets one that is gone',
   }),
 
   // Addresses.
@@ -219,6 +219,13 @@ export const catalogue = {
     retry: 'after-change',
     says: (d) => `${d.address} is not in ${d.subnet}, the subnet of network '${d.network}'`,
     next: (d) => `choose an address in ${d.subnet}, or leave it out and get one from the pool`,
+  }),
+  ROUTER_OUTSIDE: entry<{ router: string; network: string; subnet: string }>({
+    status: 400,
+    exit: 1,
+    retry: 'after-change',
+    says: (d) => `${d.router} cannot be a router here: it is not in ${d.subnet}, the subnet of network '${d.network}'`,
+    next: (d) => `name a router in ${d.subnet}, or leave it out`,
   }),
   ADDRESS_UNUSABLE: entry<{ address: string; network: string; reason: string }>({
     status: 409,
@@ -982,4 +989,17 @@ export function asLandlineError(error: unknown): LandlineError {
   if (error instanceof LandlineError) return error;
   const message = error instanceof Error ? error.message : String(error);
   return new LandlineError('INTERNAL', { message }, { cause: error });
+}
+
+const fileReasons: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  EISDIR: 'it is a folder',
+  EACCES: 'this user may not read it',
+};
+
+/** What Node said of a file that it could not read, in plain words. */
+export function unreadable(file: string, error: unknown): LandlineError<'FILE_UNREADABLE'> {
+  // Node's errors of file calls carry `code`.
+  const { code = '', message } = error as Error & { readonly code?: string };
+  return new LandlineError('FILE_UNREADABLE', { file, reason: fileReasons[code] ?? message }, { cause: error });
 }

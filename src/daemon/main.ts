@@ -13,7 +13,7 @@ import { linkGroup } from '../core/mark.ts';
 import type { Configuration } from '../core/model.ts';
 import { chooseDockerAddress, openDocker, openDockerEngine, watchDocker } from '../engine/docker/index.ts';
 import { openNativeEngine } from '../engine/native/index.ts';
-import { LandlineError } from '../errors.ts';
+import { LandlineError, unreadable } from '../errors.ts';
 import { parseConfiguration } from '../files/index.ts';
 import { openHost } from '../host/index.ts';
 import { openNft } from '../host/nft.ts';
@@ -220,7 +220,7 @@ function readConfiguration(options: DaemonOptions): Configuration {
   try {
     text = fs.readFileSync(options.config);
   } catch (error) {
-    throw new LandlineError('FILE_UNREADABLE', { file: options.config, reason: (error as Error).message }, { cause: error });
+    throw unreadable(options.config, error);
   }
   return parseConfiguration(text, options.config);
 }

@@ -10,7 +10,7 @@ import { LandlineError } from '../errors.ts';
 import { formatIpv4, type Ipv4, ipv4 } from '../net/ipv4.ts';
 import { type Mac, macFromDigest } from '../net/mac.ts';
 import { longestDomainName, nearest } from '../net/name.ts';
-import { containsAddress, prefix } from '../net/prefix.ts';
+import { containsAddress, formatPrefix, type Prefix, prefix, subnetOf } from '../net/prefix.ts';
 
 /** The configured network of that name. @throws LandlineError NETWORK_UNKNOWN */
 export function requireNetwork(networks: readonly Network[], name: string): Network {
@@ -61,7 +61,9 @@ function desiredEndpoint(
 ): DesiredEndpoint {
   const network = requireNetwork(networks, endpoint.network);
   const grant = lease.terms?.grant;
+  const address = { address: lease.address, length: prefixLengthOf(network, lease) };
   refuseOwnMac(network, endpoint);
+  refuseFarRouters(network, endpoint, subnetOf(address));
   const before = spec.endpoints.slice(0, spec.endpoints.indexOf(endpoint)).flatMap((it) => it.routes.map(({ to }) => to));
   // To one place the main table has one way: that of the first who names it.
   const own = endpoint.routes.filter((it) => !before.includes(it.to)).map(routeOf);
@@ -74,7 +76,7 @@ function desiredEndpoint(
     ...groundOf(network, lease, mtu),
     ...hostEndOf(endpoint),
     mac: lease.mac,
-    address: { address: lease.address, length: prefixLengthOf(network, lease) },
+    address,
     routes: [...told.filter((route) => !own.some((it) => isSameTarget(it, route))), ...own],
     ...(spec.endpoints.length === 1 ? {} : { bySource }),
     ...ipv6Of(networks, spec, endpoint),
@@ -120,6 +122,13 @@ const routeOf = ({ to, via }: RouteSpec): DesiredRoute => ({ to: prefix(to), via
 
 const defaultVia = (router: Ipv4 | undefined): DesiredRoute[] =>
   router === undefined ? [] : [{ to: { address: 0, length: 0 }, via: router }];
+
+/** The kernel takes no router that is not next door. @throws LandlineError ROUTER_OUTSIDE */
+function refuseFarRouters({ name: network }: Network, { gateway, routes }: EndpointSpec, subnet: Prefix): void {
+  const named = gateway === undefined || gateway === 'none' ? [] : [gateway];
+  const router = [...named, ...routes.map(({ via }) => via)].find((it) => !containsAddress(subnet, ipv4(it)));
+  if (router !== undefined) throw new LandlineError('ROUTER_OUTSIDE', { router, network, subnet: formatPrefix(subnet) });
+}
 
 /** What the server says, unless the wish names a gateway or none; the default route only for the first endpoint. */
 function leasedRoutes(grant: Grant, spec: EnvironmentSpec, endpoint: EndpointSpec): DesiredRoute[] {

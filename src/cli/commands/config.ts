@@ -1,7 +1,7 @@
 /** `landline config check` */
 import fs from 'node:fs';
 import path from 'node:path';
-import { LandlineError } from '../../errors.ts';
+import { LandlineError, unreadable } from '../../errors.ts';
 import type { AddCommand } from '../context.ts';
 import { printJson } from '../render/table.ts';
 
@@ -58,6 +58,6 @@ function read(file: string): Uint8Array {
   try {
     return fs.readFileSync(file);
   } catch (error) {
-    throw new LandlineError('FILE_UNREADABLE', { file, reason: (error as Error).message }, { cause: error });
+    throw unreadable(file, error);
   }
 }

@@ -2,7 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import type { UpView } from '../../api/contract.ts';
-import { LandlineError } from '../../errors.ts';
+import { LandlineError, unreadable } from '../../errors.ts';
 import { isEnvironmentName } from '../../net/name.ts';
 import { type AddCommand, client } from '../context.ts';
 import { type Shown, withProgress } from '../progress.ts';
@@ -11,7 +11,7 @@ import { printJson } from '../render/table.ts';
 
 export interface UpOptions {
   readonly file?: string;
-  readonly profile: readonly string[];
+  readonly profile?: readonly string[];
   readonly name?: string;
   readonly network?: string;
   readonly address?: string;
@@ -31,7 +31,7 @@ export const addUp: AddCommand = (root) => {
     .command('up')
     .description('bring an environment to what its file says')
     .option('-f, --file <file>', `environment file (default: compose.yaml or its kin, here)`, once)
-    .option('--profile <profile>', 'services of this profile too (may be given again)', collect, [])
+    .option('--profile <profile>', 'services of this profile too (may be given again)', collect)
     .option('--name <name>', "the environment's name, before the file's")
     .option('--network <network>', "the network to join, before the file's")
     .option('--address <address>', "a fixed address, or 'pool', or 'dhcp', before the file's")
@@ -133,7 +133,7 @@ function projectName(variables: Readonly<Record<string, string>>, directory: str
   return isEnvironmentName(name) ? name : undefined;
 }
 
-const collect = (value: string, former: readonly string[]): readonly string[] => [...former, value];
+const collect = (value: string, former: readonly string[] | undefined): readonly string[] => [...(former ?? []), value];
 
 /** One environment is one file. */
 const once = (value: string, former: string | undefined): string => {
@@ -146,7 +146,7 @@ const once = (value: string, former: string | undefined): string => {
 
 /** Those asked for by option go with those of the shell, or of `.env`. */
 const profilesOf = ({ profile }: UpOptions, variables: Readonly<Record<string, string>>): readonly string[] => [
-  ...profile,
+  ...(profile ?? []),
   ...(variables['COMPOSE_PROFILES'] ?? '').split(',').flatMap((it) => (it.trim() === '' ? [] : [it.trim()])),
 ];
 
@@ -167,9 +167,6 @@ function readText(file: string): Uint8Array {
   try {
     return fs.readFileSync(file === '-' ? 0 : file);
   } catch (error) {
-    // Node's errors of file calls carry `code`.
-    const { code, message } = error as NodeJS.ErrnoException;
-    const reason = code === 'ENOENT' ? 'there is no such file' : code === 'EISDIR' ? 'it is a folder' : message;
-    throw new LandlineError('FILE_UNREADABLE', { file, reason }, { cause: error });
+    throw unreadable(file, error);
   }
 }
