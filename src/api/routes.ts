@@ -346,9 +346,14 @@ async function reserve(daemon: Daemon, call: Call): Promise<Response> {
   if (!isEnvironmentName(environment))
     throw usage(`'${environment}' is no environment's name`, `a name has ${environmentNameRule}`);
   const network = word(call, 'network');
-  const ask = { address, environment, note: word(call, 'note') ?? '', ...(network === undefined ? {} : { network }) };
+  const note = word(call, 'note') ?? '';
+  if (!isNote(note)) throw usage('a note is one line, of at most 200 characters', 'write less');
+  const ask = { address, environment, note, ...(network === undefined ? {} : { network }) };
   return json(await daemon.reserve(ask), 201);
 }
+
+/** What fits into a line of a table. */
+const isNote = (text: string): boolean => text.length <= 200 && !/\p{Cc}/u.test(text);
 
 function release(daemon: Daemon, call: Call): Response {
   const address = checkedAddress(call.path['address'] ?? '');

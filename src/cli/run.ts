@@ -12,13 +12,20 @@ export async function runCli(argv: readonly string[], doors: Doors): Promise<num
   const context: Context = { doors, argv, setStatus: (it) => (status = it), loadAll };
   try {
     if (argv[0] === 'help') (await import('./report.ts')).refuseUnknownHelp(argv);
-    await program(context, await loadCommands(argv[0] === '--version' ? 'version' : argv[0])).parseAsync([...argv], {
+    const words = spelledOut(argv);
+    await program(context, await loadCommands(words[0] === '--version' ? 'version' : words[0])).parseAsync(words, {
       from: 'user',
     });
     return status;
   } catch (error) {
     return (await import('./report.ts')).report(error, argv, wantsJson);
   }
+}
+
+/** `help address ls` asks for what `address ls --help` prints: commander's own `help` looks at one word alone. */
+function spelledOut(argv: readonly string[]): string[] {
+  const [first, ...topic] = argv;
+  return first === 'help' && topic.length > 1 ? [...topic, '--help'] : [...argv];
 }
 
 /** Where the words of a command to run begin: what comes after is not ours to read. */

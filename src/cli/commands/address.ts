@@ -24,11 +24,11 @@ export const addAddress: AddCommand = (root) => {
   address
     .command('ls')
     .description('list who has which address, or who had it')
-    .option('--history', 'also what is past, newest first')
+    .option('--history', 'who had which address, newest first, those that are held included')
     .option('--network <network>', 'only of this network')
     .option('--address <address>', 'only this address')
     .option('--environment <name>', 'only of this environment')
-    .option('--at <time>', 'with --history: who had it then (2026-01-31T14:05)')
+    .option('--at <time>', 'who had it then: 10m, 14:05, 2026-01-31T14:05')
     .option('--json', 'print one JSON document')
     .action(list);
   address
@@ -62,9 +62,9 @@ export const addAddress: AddCommand = (root) => {
 async function list(options: LsOptions): Promise<void> {
   const { network, address, environment, at } = options;
   if (options.history === true || at !== undefined) {
-    const history = await client().call<HistoryView[]>('GET', '/v1/addresses/history', {
-      query: { network, address, environment, at },
-    });
+    const then = at === undefined ? undefined : (await import('../since.ts')).parseSince('--at', at, Date.now());
+    const query = { network, address, environment, at: then };
+    const history = await client().call<HistoryView[]>('GET', '/v1/addresses/history', { query });
     if (options.json) printJson(history);
     else process.stdout.write(historyTable(history));
     return;

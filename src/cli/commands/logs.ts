@@ -25,7 +25,8 @@ export const addLogs: AddCommand = (root) => {
       const { environment, service } = parseTarget(target);
       const stop = new AbortController();
       process.once('SIGINT', () => stop.abort());
-      const since = options.since === undefined ? undefined : (await import('../since.ts')).parseSince(options.since, Date.now());
+      const { since: written } = options;
+      const since = written === undefined ? undefined : (await import('../since.ts')).parseSince('--since', written, Date.now());
       const query = {
         service,
         follow: options.follow,

@@ -56,7 +56,8 @@ function serviceOf(argv: readonly string[], words: readonly string[]): object {
 async function checkWords(text: string): Promise<void> {
   const { parseEnvironment } = await import('../../files/index.ts');
   try {
-    parseEnvironment(text, { file: 'run', directory: process.cwd() });
+    const { notes } = parseEnvironment(text, { file: 'run', directory: process.cwd() });
+    for (const { message } of notes) process.stderr.write(`landline: note: ${message}\n`);
   } catch (error) {
     const first = isLandlineError(error, 'FILE_INVALID') ? error.details.problems[0] : undefined;
     if (first === undefined) throw error;
