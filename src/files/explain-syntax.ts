@@ -41,7 +41,7 @@ const known: readonly (readonly [RegExp, ...Words])[] = [
   [/^Unknown directive|directives-end/, 'this directive is unknown', "remove the line that begins with '%'"],
   [/at most one anchor/, 'this value has two anchors', "remove one of the words that begin with '&'"],
   [/at most one tag/, 'this value has two tags', "remove the words that begin with '!'"],
-  [/^Maximum call stack/, 'the values are nested too deeply', 'check that it is the right file'],
+  [/^Maximum call stack|: Stack overflow$/, 'the values are nested too deeply', 'check that it is the right file'],
   [/at node end|on same line/, 'something follows where a value has ended', 'put the whole value in quotes, or begin a new line'],
   [/^Unexpected (.*): "(?:[\]}])"$/, 'there is a closing bracket too many', 'remove it, or put the value in quotes'],
 ];

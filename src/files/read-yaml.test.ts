@@ -366,6 +366,7 @@ test('values are nested 64 levels at most, aliases counted too', () => {
   assert.deepEqual(problemsOf(`x-a: ${nest(60, '1')}\n`), []);
   assert.match(problemsOf(`x-a: ${nest(70, '1')}\n`)[0] ?? '', tooDeep);
   assert.match(problemsOf(`x-a: ${nest(5000, '1')}\n`)[0] ?? '', tooDeep);
+  assert.match(problemsOf('['.repeat(200_000))[0] ?? '', tooDeep);
   assert.match(problemsOf(`x-a: &a ${nest(40, '1')}\nx-b: ${nest(40, '*a')}\n`)[0] ?? '', tooDeep);
 });
 
