@@ -40,6 +40,12 @@ test('docs/commands.md has a section for every command, and for no other', () =>
   assert.deepEqual([...sections.keys()].sort(), [...help.keys()].sort());
 });
 
+test('the table at its top leads to every section', () => {
+  const begin = page.headings.find((it) => it.level === 2)?.line ?? 0;
+  const targets = page.links.filter((it) => it.line < begin && it.target.startsWith('#')).map((it) => it.target);
+  assert.deepEqual(targets.sort(), [...sections.keys()].map((it) => `#${it.replaceAll(' ', '-')}`).sort());
+});
+
 test('each section has the usage line that --help prints', () => {
   for (const [command, { usage }] of help) {
     const block = page.blocks.find((it) => it.under === `\`${command}\`` && it.words[0] === 'usage');
