@@ -20,7 +20,7 @@ import {
 const help = `Usage: bench/run [--short] [--write] [--only SECTION]
 Measures Landline beside its peers, side by side in one run, in namespaces made for it. Needs root.
 
-  --short          fewer rounds: four minutes instead of twelve
+  --short          fewer rounds: five minutes instead of fifteen
   --write          put the table into docs/benchmarks.md
   --only SECTION   attach, growth, start, publish, names, leases, throughput, many, docker or house
 `;

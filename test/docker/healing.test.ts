@@ -145,6 +145,10 @@ test('healing on Docker', { timeout: 170_000 }, async (t) => {
       assert.equal(await ask(office, addresses.shop), 'shop');
       await office.dockerd.start();
       await heals(office, all, 'live-restore');
+      await office.dockerd.kill();
+      assert.equal(await ask(office, addresses.shop), 'shop');
+      await office.dockerd.start();
+      await heals(office, all, 'live-restore, dockerd killed');
       const after = await office.ps('shop');
       for (const name of ['db', 'web']) assert.equal(pidOf(after, name), pidOf(running, name));
     });

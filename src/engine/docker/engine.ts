@@ -406,19 +406,23 @@ export function openDockerEngine(options: DockerEngineOptions): Engine {
     sandboxes: anchors,
     generations,
     open: async () => {
+      let isAway = false;
       watching = listenTo(docker, {
-        installation,
+        filters: { type: ['container'], ...filterOf({ installation }) },
         signal: ended.signal,
         onEvent: hear,
         onOpen: () => {
+          isAway = false;
           connectedAt = Date.now();
           log('Docker listens', { socket: docker.address });
           // It is tried again at the next start; meanwhile they are in nobody's way.
           tidy().catch(() => undefined);
           options.onConnect();
         },
-        onAway: (error) => {
-          if (options.isWanted()) log('Docker is away', { problem: error instanceof Error ? error.message : String(error) });
+        onLost: (error) => {
+          const isNews = !isAway && options.isWanted();
+          isAway = true;
+          if (isNews) log('Docker is away', { problem: error instanceof Error ? error.message : String(error) });
         },
         retryMs: () => (options.isWanted() ? 250 : 5_000),
       });

@@ -2,9 +2,9 @@
  * Docker's events for as long as we live: connected again whenever Docker comes back. The stream replays nothing from
  * before Docker's own start, so whoever listens is told to look at everything at each connection.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { asLandlineError, type LandlineError } from '../../errors.ts';
 import type { DockerClient } from './client.ts';
+import { listenTo } from './listen.ts';
 import type { DockerEvent } from './types.ts';
 
 export interface DockerListener {
@@ -55,24 +55,26 @@ export function watchDocker(docker: Pick<DockerClient, 'events'>): DockerWatch {
     for (const listener of listeners) listener.onConnected?.();
   };
 
-  const listenOnce = async (): Promise<void> => {
-    for await (const event of docker.events({ filters, onOpen: connected, signal: stop.signal })) {
-      for (const listener of listeners) listener.onEvent?.(event);
-    }
-  };
-
-  const run = async (): Promise<void> => {
+  const run = (): Promise<void> => {
     let retryMs = firstRetryMs;
-    while (!stop.signal.aborted) {
-      await listenOnce().catch((error: unknown) => {
-        if (stop.signal.aborted) return;
+    return listenTo(docker, {
+      filters,
+      signal: stop.signal,
+      onOpen: () => {
         // The first connection after a long time is tried soon again when it breaks off.
-        if (state === 'connected') retryMs = firstRetryMs;
-        lost(error);
-      });
-      await sleep(retryMs, undefined, { ref: false, signal: stop.signal }).catch(() => undefined);
-      retryMs = Math.min(lastRetryMs, retryMs * 2);
-    }
+        retryMs = firstRetryMs;
+        connected();
+      },
+      onEvent: (event) => {
+        for (const listener of listeners) listener.onEvent?.(event);
+      },
+      onLost: lost,
+      retryMs: () => {
+        const now = retryMs;
+        retryMs = Math.min(lastRetryMs, retryMs * 2);
+        return now;
+      },
+    });
   };
 
   return {
