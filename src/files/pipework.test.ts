@@ -71,7 +71,7 @@ const refused: readonly (readonly [line: string, says: string])[] = [
   ],
   [
     '--direct-phys eth1 shop 192.168.1.2/24',
-    '--direct-phys: a NIC that is given away is not part of this version → leave --direct-phys out: the container then has a macvlan of the NIC, and the host keeps it',
+    '--direct-phys: a NIC that is given away falls back to the host under another name when the container ends, and nobody puts that right → leave --direct-phys out: the container then has a macvlan of the NIC, and the host keeps it',
   ],
   ['br1 -l llp0 shop 192.168.1.2/24', "-l llp0: names that begin with ll are Landline's own → choose another"],
   [

@@ -53,7 +53,7 @@ export function parsePipework(args: readonly string[]): PipeworkAsk {
   if (first === '--wait') return { do: 'wait', interface: waitOption(rest) };
   if (first === '--direct-phys')
     throw usage(
-      '--direct-phys: a NIC that is given away is not part of this version',
+      '--direct-phys: a NIC that is given away falls back to the host under another name when the container ends, and nobody puts that right',
       'leave --direct-phys out: the container then has a macvlan of the NIC, and the host keeps it',
     );
   if (first === 'route' || first === 'rule' || first === 'tc') return parseRun(first, rest);

@@ -1,6 +1,8 @@
 /** Networks with `backend: docker-network`: Docker makes the link to br0, and all else is as on any other network. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { EnvironmentView } from '../../src/api/contract.ts';
 import { refusalOf, until } from '../office.ts';
 import { type DockerOffice, withDockerOffice } from './office.ts';
 
@@ -161,6 +163,41 @@ test('backend: docker-network', { timeout: 170_000 }, async (t) => {
       await office.daemon.start();
     });
     if (process.env['LANDLINE_SOAK'] === '1') {
+      await t.test(
+        'environments come and go at once, and the daemon is killed in the middle: all or nothing is left',
+        async () => {
+          await office.down('shop');
+          await office.configure(configuration.replace(/pool:.*/, 'pool: [192.168.11.120-192.168.11.150]'));
+          const one = (name: string) => ({
+            name,
+            'x-landline': { network: 'office' },
+            services: { web: { ...box, ...says(80, name) } },
+          });
+          const isGone = async (): Promise<boolean> => (await networks(office)) === before.networks;
+          for (const round of [0, 1, 2]) {
+            const names = ['a', 'b', 'c', 'd'].map((it) => `${it}${round}`);
+            await Promise.all(names.map((it) => office.up(one(it))));
+            await Promise.all([office.up(one('last')), ...names.map((it) => office.down(it))]);
+            assert.equal((await office.ps('last')).state, 'running');
+            await office.down('last');
+            assert.ok(await isGone());
+          }
+          for (const ms of [100, 300, 500, 700, 900]) {
+            const asked = office.up(one('last')).catch(() => undefined);
+            await sleep(ms);
+            await office.daemon.kill();
+            await asked;
+            await office.daemon.start();
+            const all = (): Promise<readonly EnvironmentView[]> => office.api.call('GET', '/v1/environments');
+            const isSettled = async (): Promise<boolean> =>
+              (await all()).every((it) => it.state === 'running' && it.problems.length === 0);
+            await until(isSettled, 'all is as it was said', 20_000);
+            if ((await all()).length > 0) await office.down('last');
+            await until(isGone, 'the network is gone', 10_000);
+          }
+          await office.up(shop());
+        },
+      );
       await heal('the anchor is restarted', () => office.dockerCommand('restart', 'landline.shop'));
       await heal('the anchor is removed', () => office.dockerCommand('rm', '-f', 'landline.shop'));
       await heal('its port leaves the bridge', () =>
