@@ -170,6 +170,7 @@ const samples: { readonly [C in Code]: readonly Details<C>[] } = {
     { reason: 'nobody answers', back: false, folder: '/var/lib/landline/host-bridge/current' },
   ],
   BRIDGE_NOTHING: [{ what: 'confirm', state: 'ens33 was put back' }],
+  CONFIRM_SAME_CONNECTION: [{ from: '192.168.11.10', secondsLeft: 48 }],
   DOCKER_DEFAULT_REFUSED: [
     { bridge: 'br0', refusals: [{ code: 'POOL', reason: 'it overlaps the pool', next: 'choose another' }] },
   ],

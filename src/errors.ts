@@ -511,6 +511,14 @@ export const catalogue = {
     says: (d) => `there is nothing to ${d.what}: ${d.state}`,
     next: () => '`landline host bridge status` tells where it stands',
   }),
+  CONFIRM_SAME_CONNECTION: entry<{ from: string; secondsLeft: number }>({
+    status: 409,
+    exit: 1,
+    retry: 'after-change',
+    says: (d) =>
+      `this is the SSH connection from ${d.from} that was there before the change: it does not show that a new one can be made`,
+    next: (d) => `log in anew and confirm there, within ${d.secondsLeft} s; or say \`--here\`, if you know better`,
+  }),
   DOCKER_DEFAULT_REFUSED: entry<{ bridge: string; refusals: readonly { code: string; reason: string; next: string }[] }>({
     status: 409,
     exit: 1,

@@ -40,9 +40,9 @@ const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 /** Where a program of a machine finds others. */
 export const foldersOfPrograms: readonly string[] = defaultPath.split(':');
 
-/** What a command in a machine finds: this Landline first in the PATH, and nothing that leads to a daemon outside. */
+/** What a command in a machine finds: this Landline first in the PATH, and nothing that leads to a daemon or a caller outside. */
 export function environmentInside(outside: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const kept = Object.entries(outside).filter(([name]) => !name.startsWith('LANDLINE_'));
+  const kept = Object.entries(outside).filter(([name]) => !/^(LANDLINE|SSH)_/.test(name));
   return { ...Object.fromEntries(kept), PATH: `${binFolder}:${outside.PATH || defaultPath}`, HOME: '/root' };
 }
 

@@ -13,7 +13,15 @@ import { IFF_UP, type LinkMessage } from '../wire/netlink/link.ts';
 import type { KernelChange, Tables } from '../wire/netlink/tables.ts';
 import { addBridge, announce, enslave, goBack, release, runCommands, startWatchdog, takeOverSysctls } from './conversion.ts';
 import { alone } from './lock.ts';
-import { bootId, linkSysctls, networkNamespace, processesHere, uptimeSeconds, writeLinkSysctl } from './machine.ts';
+import {
+  bootId,
+  linkSysctls,
+  networkNamespace,
+  processesHere,
+  sshConnection,
+  uptimeSeconds,
+  writeLinkSysctl,
+} from './machine.ts';
 import { bootWishOf, findManager, type Managed } from './managers.ts';
 import { findLink, kindOf, lookAtLink, macOf, mtuOf, namesIn, refOf } from './sight.ts';
 import { begin, type Conversion, currentFolder, type Journal, readCurrent, readText, setPhase, take } from './state.ts';
@@ -220,6 +228,7 @@ function writeDown(stateDir: string, it: Prepared, owner: LinkRef, options: Appl
     tellsFirst: it.tells.backFirst,
     tells: it.tells.back,
   };
+  const connection = sshConnection();
   const journal: Journal = {
     direction: plan.direction,
     interface: plan.interface,
@@ -229,6 +238,7 @@ function writeDown(stateDir: string, it: Prepared, owner: LinkRef, options: Appl
     timeout: options.timeout,
     bootId: bootId(),
     namespace: networkNamespace(),
+    ...(connection === undefined ? {} : { connection }),
     files: plan.files.map((file) => ({ path: file.path, existed: file.before !== undefined, stays: file.after !== undefined })),
     settle: it.tells.settle,
     ...(it.undoes === undefined ? {} : { undoes: it.undoes }),
@@ -330,13 +340,21 @@ async function stillMissing(kernel: WholeTables, { owned, owner, to }: Moved, si
   }
 }
 
-/** Writes the files of the next boot. @throws LandlineError BRIDGE_NOTHING, BOOT_FILE_CHANGED */
-export function confirmBridge(stateDir: string): Promise<BridgeStatus> {
+/**
+ * Writes the files of the next boot. Whoever confirms shows that the host can be reached anew: from a connection that was
+ * there before the change only with `here`. @throws LandlineError BRIDGE_NOTHING, BOOT_FILE_CHANGED, CONFIRM_SAME_CONNECTION
+ */
+export function confirmBridge(stateDir: string, { here }: { readonly here: boolean }): Promise<BridgeStatus> {
   return alone(async () => {
     mend(stateDir);
     const current = readCurrent(stateDir);
     if (current?.phase !== 'pending')
       throw new LandlineError('BRIDGE_NOTHING', { what: 'confirm', state: saysState(bridgeStatus(stateDir)) });
+    const connection = sshConnection();
+    if (!here && connection !== undefined && connection === current.journal.connection) {
+      const [from = ''] = connection.split(' ');
+      throw new LandlineError('CONFIRM_SAME_CONNECTION', { from, secondsLeft: secondsUntil(current.deadline) ?? 0 });
+    }
     finish(current);
     return bridgeStatus(stateDir);
   });

@@ -30,7 +30,7 @@ export interface PrepareDoor {
   planRemoval(stateDir: string): Promise<BridgePlan>;
   applyBridge(wish: BridgeWish, options: ApplyOptions): Promise<Applied>;
   removeBridge(stateDir: string, options: ApplyOptions): Promise<Applied>;
-  confirmBridge(stateDir: string): Promise<BridgeStatus>;
+  confirmBridge(stateDir: string, how: { readonly here: boolean }): Promise<BridgeStatus>;
   rollbackBridge(stateDir: string, options: ApplyOptions): Promise<BridgeStatus>;
   bridgeStatus(stateDir: string): BridgeStatus;
   planDockerDefaultHere(options: DockerDefaultOptions): Promise<DockerDefaultPlan>;

@@ -31,6 +31,19 @@ export function processesHere(): readonly Process[] {
 }
 
 /**
+ * The SSH connection that a process was started over: `192.168.11.10 50412 192.168.11.20 22` (ssh(1), SSH_CONNECTION), of
+ * itself or of whoever started it, since sudo takes it away. Undefined on a console.
+ */
+export function sshConnection(pid = process.pid): string | undefined {
+  const own = readText(`/proc/${pid}/environ`)?.split('\0') ?? [];
+  const found = own.find((it) => it.startsWith('SSH_CONNECTION='))?.slice('SSH_CONNECTION='.length);
+  if (found !== undefined && found !== '') return found;
+  // The name in parentheses may hold anything; the parent is the second word after it (proc_pid_stat(5)).
+  const parent = Number(/^.*\) \S (\d+)/s.exec(readText(`/proc/${pid}/stat`) ?? '')?.[1] ?? 0);
+  return parent > 1 ? sshConnection(parent) : undefined;
+}
+
+/**
  * Whether systemd is this machine's process 1 and sees this network: in a lab, or a namespace of somebody's, it is
  * another machine's, and what it is asked to do would be done there.
  */

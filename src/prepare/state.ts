@@ -20,6 +20,8 @@ export interface Journal {
   readonly timeout: number;
   readonly bootId: string;
   readonly namespace: string;
+  /** SSH_CONNECTION of whoever applied. */
+  readonly connection?: string;
   /** For the next boot; written by `confirm`. The texts lie beside, as before/N and after/N. */
   readonly files: readonly { readonly path: string; readonly existed: boolean; readonly stays: boolean }[];
   /** Commands for the manager once it is confirmed. */

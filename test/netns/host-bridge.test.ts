@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BridgeStatus } from '../../src/prepare/index.ts';
-import { type TestLab, withLab } from '../lab.ts';
+import { type ExecOptions, type TestLab, withLab } from '../lab.ts';
 import { networkOf, settled, watched } from '../support/host-network.ts';
 
 const interfaces = `auto lo
@@ -45,13 +45,21 @@ async function withPlainHost(t: TestContext, body: (host: Host) => Promise<void>
   });
 }
 
+/** A bridge that was made again has another index, and its timers begin anew. */
+const withoutIndexes = (network: unknown): unknown =>
+  JSON.parse(JSON.stringify(network, (key, value: unknown) => (/^ifindex$|_timer$/.test(key) ? undefined : value)));
+
 test('apply and confirm: a colleague notices nothing, and the files of the next boot are written', async (t) => {
   await withPlainHost(t, async (host) => {
     const before = await networkOf(host, 'host');
+    const over = (port: number): ExecOptions => ({ env: { SSH_CONNECTION: `192.168.11.10 ${port} 192.168.11.20 22` } });
     const notices = await watched(host, '192.168.11.20', async () => {
-      await host.landline('host', 'bridge', 'apply', '--interface', 'ens33');
+      await host.read('host', ['landline', 'host', 'bridge', 'apply', '--interface', 'ens33'], over(50412));
       assert.equal(await host.sh('cat /etc/network/interfaces'), interfaces, 'before the confirmation');
-      await host.landline('host', 'bridge', 'confirm');
+      // sudo takes the variable away: the shell above it still has it.
+      const asRoot = 'env -u SSH_CONNECTION landline host bridge confirm; exit $?';
+      assert.match((await host.exec('host', ['sh', '-c', asRoot], over(50412))).stderr, /CONFIRM_SAME_CONNECTION/);
+      await host.read('host', ['sh', '-c', asRoot], over(50413));
     });
     t.diagnostic(JSON.stringify(notices));
     assert.ok(notices.pings.gap < 1000 && notices.pings.answered > 50, JSON.stringify(notices));
@@ -62,6 +70,15 @@ test('apply and confirm: a colleague notices nothing, and the files of the next 
     assert.match(await host.sh('ip -d link show br0'), /52:54:00:00:00:20.*stp_state 0/s);
     const again = await host.landline('host', 'bridge', 'apply', '--interface', 'ens33');
     assert.match(again, /is under br0/, 'a second one does nothing');
+
+    await t.test('a removal that nobody confirms leaves the bridge as it was', async () => {
+      const bridged = await networkOf(host, 'host');
+      await host.landline('host', 'bridge', 'apply', '--remove', '--timeout', '2');
+      assert.match(await host.sh('ip -br address show ens33'), /192\.168\.11\.20/);
+      await host.until('bridged', 6000);
+      await settled(host, 'host');
+      assert.deepEqual(withoutIndexes(await networkOf(host, 'host')), withoutIndexes(bridged));
+    });
 
     await t.test('rollback long after takes what is there by then back to the NIC, and the files as they were', async () => {
       await host.sh('ip address add 192.168.11.22/23 dev br0');

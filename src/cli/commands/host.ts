@@ -66,11 +66,13 @@ function addBridge(bridge: Command, context: Context): void {
   bridge
     .command('confirm')
     .description('keep it: write the boot configuration, and call the watchdog off')
+    .option('--here', 'also over the SSH connection that was there before')
     .option(...stateOption)
     .option(...jsonOption)
-    .action(async (options: WishOptions) =>
-      show(options, await (await context.doors.prepare()).confirmBridge(stateDirOf(options))),
-    );
+    .action(async (options: WishOptions & { here?: true }) => {
+      const door = await context.doors.prepare();
+      show(options, await door.confirmBridge(stateDirOf(options), { here: options.here === true }));
+    });
   bridge
     .command('rollback')
     .description('put everything back as it was, files too')
