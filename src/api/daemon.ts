@@ -60,6 +60,8 @@ export interface AttachAsk {
   readonly network: string;
   /** A fixed address, or a word: `pool`, `dhcp`, or `none`; left out: as the network says. */
   readonly address?: string;
+  /** A fixed IPv6 address beside it; left out: none. */
+  readonly address6?: string;
   readonly interface?: string;
   /** Name of the host's end. */
   readonly hostInterface?: string;

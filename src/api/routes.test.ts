@@ -282,11 +282,11 @@ test('a bad query is refused with what to write instead, before anything is done
     ['POST /v1/attachments?pid=4711&network=office&route=10.50.0.0/24', /'10.50.0.0\/24' is no route/],
     ['POST /v1/attachments?pid=4711&network=office&name=Shop', /name: 'Shop' is not/],
     ['GET /v1/addresses/history?at=yesterday', /'yesterday' is no time/],
-    ['GET /v1/addresses/history?address=shop', /'shop' is not an IPv4 address/],
+    ['GET /v1/addresses/history?address=shop', /'shop' is not an address/],
     ['PUT /v1/addresses/192.168.11.101', /a reservation needs the name of an environment/],
     ['PUT /v1/addresses/192.168.11.101?for=Shop', /'Shop' is no environment's name/],
-    ['PUT /v1/addresses/192.168.11.999?for=shop', /'192.168.11.999' is not an IPv4 address/],
-    ['DELETE /v1/addresses/shop', /'shop' is not an IPv4 address/],
+    ['PUT /v1/addresses/192.168.11.999?for=shop', /'192.168.11.999' is not an address/],
+    ['DELETE /v1/addresses/shop', /'shop' is not an address/],
   ];
   for (const [request, wanted] of cases) {
     const said = await refused(request);

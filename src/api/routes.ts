@@ -3,10 +3,12 @@
  * that it is tested without a socket. A new call is one line here and one method of {@link Daemon}.
  */
 import { LandlineError } from '../errors.ts';
+import { formatAddress, parseAddress } from '../net/address.ts';
 import { formatIpv4, parseIpv4 } from '../net/ipv4.ts';
 import { isMulticast, parseMac, zeroMac } from '../net/mac.ts';
 import { environmentNameRule, isEnvironmentName, isLinkName, linkNameRule } from '../net/name.ts';
 import { formatPrefix, parsePrefix, subnetOf } from '../net/prefix.ts';
+import { spellIpv6 } from '../net/prefix6.ts';
 import type { AttachAsk, Daemon, DownAsk, HistoryAsk, UpAsk } from './daemon.ts';
 
 /** A request taken apart: `path` are the segments that stand for `:name` in the route's path. */
@@ -143,7 +145,7 @@ function number(call: Call, name: string): number | undefined {
 
 function upAsk(call: Call): UpAsk {
   const overrides = Object.fromEntries(
-    ['name', 'network', 'address', 'hostname'].flatMap((name) => {
+    ['name', 'network', 'address', 'address6', 'hostname'].flatMap((name) => {
       const text = word(call, name);
       return text === undefined ? [] : [[name, text]];
     }),
@@ -220,6 +222,7 @@ function attachAsk(call: Call): AttachAsk {
     network,
     routes: call.query.getAll('route').map(parseRoute),
     ...present('address', address),
+    ...present('address6', checked('address6', spellIpv6, 'an IPv6 address, such as 2001:db8:10::101')),
     ...present(
       'interface',
       checked('interface', (text) => (isLinkName(text) ? text : undefined), linkNameRule),
@@ -335,8 +338,9 @@ function historyAsk(call: Call): HistoryAsk {
 }
 
 function checkedAddress(text: string): string {
-  if (parseIpv4(text) === undefined) throw usage(`'${text}' is not an IPv4 address`, 'write it as 192.168.11.101');
-  return text;
+  const address = parseAddress(text);
+  if (address === undefined) throw usage(`'${text}' is not an address`, 'write it as 192.168.11.101, or as 2001:db8:10::101');
+  return formatAddress(address);
 }
 
 async function reserve(daemon: Daemon, call: Call): Promise<Response> {

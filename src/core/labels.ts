@@ -2,6 +2,7 @@
 import { formatIpv4, parseIpv4 } from '../net/ipv4.ts';
 import { isMulticast, parseMac, zeroMac } from '../net/mac.ts';
 import { environmentNameRule, isEnvironmentName, isHostname, isLinkName, linkNameRule, nearest } from '../net/name.ts';
+import { spellIpv6 } from '../net/prefix6.ts';
 import type { EndpointSpec } from './model.ts';
 
 /** What a container's labels ask for. */
@@ -23,7 +24,7 @@ const prefix = 'landline.';
 /** The label that makes a container Landline's concern; the others are about the endpoint. */
 export const networkLabel = 'landline.network';
 
-const keys = ['network', 'address', 'hostname', 'mac', 'interface', 'gateway'] as const;
+const keys = ['network', 'address', 'address6', 'hostname', 'mac', 'interface', 'gateway'] as const;
 type Key = (typeof keys)[number];
 
 /** What is wrong with a value, and what to write instead; undefined when nothing is. */
@@ -40,6 +41,10 @@ const checks: Readonly<Record<Key, Check>> = {
     value === 'pool' || value === 'dhcp' || parseIpv4(value) !== undefined
       ? undefined
       : [`'${value}' is no address`, 'write an IPv4 address without prefix, or pool, or dhcp'],
+  address6: (value) =>
+    spellIpv6(value) === undefined
+      ? [`'${value}' is no IPv6 address`, "write one of the network's subnet6, without prefix length"]
+      : undefined,
   hostname: (value) =>
     isHostname(value) ? undefined : [`'${value}' is no hostname`, 'write one label of letters, digits and -'],
   mac: (value) => (isUnicast(value) ? undefined : [`'${value}' is no unicast MAC`, 'write one such as 02:4c:4c:00:00:01']),
@@ -90,12 +95,13 @@ export function readLabels(labels: Readonly<Record<string, string>>, container: 
       advice: `a name has ${environmentNameRule}`,
     };
   }
-  const [mac, gateway] = [parseMac(of('mac') ?? ''), of('gateway')];
+  const [mac, gateway, address6] = [parseMac(of('mac') ?? ''), of('gateway'), spellIpv6(of('address6') ?? '')];
   const endpoint: EndpointSpec = {
     network,
     interface: of('interface') ?? 'eth0',
     address: spelled(of('address')) ?? 'default',
     routes: [],
+    ...(address6 === undefined ? {} : { address6 }),
     ...(mac === undefined ? {} : { mac }),
     ...(gateway === undefined ? {} : { gateway: spelled(gateway) ?? gateway }),
   };

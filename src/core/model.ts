@@ -365,6 +365,11 @@ export interface Lease {
   readonly terms?: LeaseTerms;
 }
 
+/** The right of an endpoint to an IPv6 address, which is always a fixed one. */
+export interface Lease6 extends Pick<Lease, 'network' | 'environment' | 'interface' | 'mac' | 'since'> {
+  readonly address: Ipv6;
+}
+
 /** What a DHCP server granted last, and on which clock its times are. */
 export interface LeaseTerms {
   readonly grant: Grant;

@@ -36,7 +36,7 @@ export async function attachTarget(world: World, environments: Environments, ask
   const endpoint = endpointOf(
     hasWayOut ? { gateway: 'none', ...ask } : ask,
     same?.interface ?? ask.interface ?? freeInterface(found),
-    same?.address ?? 'default',
+    same ?? { address: 'default' },
   );
   requirePossible(requireNetwork(networksOf(world), endpoint.network), endpoint, before);
   const kept = (before?.endpoints ?? []).filter((it) => it.interface !== endpoint.interface);
@@ -190,13 +190,14 @@ function requirePossible(
     );
 }
 
-/** An address that is not asked for stays the one that it has. */
-function endpointOf(ask: AttachAsk, name: string, former: string): EndpointSpec {
-  const { network, address, mac, gateway, hostInterface, routes } = ask;
+/** Addresses that are not asked for stay those that it has. */
+function endpointOf(ask: AttachAsk, name: string, former: Pick<EndpointSpec, 'address' | 'address6'>): EndpointSpec {
+  const { network, address = former.address, address6 = former.address6, mac, gateway, hostInterface, routes } = ask;
   return {
     network,
     interface: name,
-    address: address ?? former,
+    address,
+    ...(address6 === undefined ? {} : { address6 }),
     ...(mac === undefined ? {} : { mac }),
     ...(hostInterface === undefined ? {} : { hostInterface }),
     ...(gateway === undefined ? {} : { gateway }),

@@ -1,13 +1,11 @@
 /** The daemon as the API's routes need it: asks in, views out. */
 import fs from 'node:fs';
 import { apiVersion, type EndpointRow, type EnvironmentView, type EventView } from '../api/contract.ts';
-import type { Daemon, ReserveAsk, UpAsk } from '../api/daemon.ts';
-import type { LanNetwork } from '../core/model.ts';
+import type { Daemon, UpAsk } from '../api/daemon.ts';
 import { LandlineError } from '../errors.ts';
 import { parseEnvironment } from '../files/index.ts';
-import { type Ipv4, ipv4 } from '../net/ipv4.ts';
-import { containsAddress, formatPrefix } from '../net/prefix.ts';
 import { version } from '../version.ts';
+import { listAddresses, readHistory, releaseAddress, reserveAddress } from './addresses.ts';
 import { attachTarget, detachTarget, runningContainer } from './attachments.ts';
 import { type ContainerKeeper, isKeptByLabels, requireUnlabelled } from './container-keeper.ts';
 import type { EnvironmentLoop } from './environment.ts';
@@ -15,7 +13,6 @@ import type { DownOptions, Environments } from './environments.ts';
 import { execTarget, requireOwnServices } from './exec.ts';
 import { iterate } from './iterate.ts';
 import { leaseRows } from './lease-views.ts';
-import { hostAddressesOn } from './leasing.ts';
 import { logs } from './logs.ts';
 import { metricsText } from './metrics.ts';
 import { checkName } from './name-check.ts';
@@ -26,20 +23,13 @@ import { prepareSwap } from './swap.ts';
 import {
   environmentView,
   environmentViews,
-  historyView,
-  leaseAddressView,
   nameView,
   networkView,
   noneView,
-  reservationView,
   troubledView,
   upView,
 } from './views.ts';
-import { requireNetwork } from './wish.ts';
 import type { World } from './world.ts';
-
-/** Most lines of history in one answer. */
-const mostHistory = 10_000;
 
 export function daemonOn(world: World, environments: Environments, keeper: ContainerKeeper): Daemon {
   const views = (): ReturnType<typeof environmentViews> => environmentViews(world, environments.loop, keeper.troubled());
@@ -109,14 +99,10 @@ export function daemonOn(world: World, environments: Environments, keeper: Conta
     names: () => ({ names: world.names.list().map(nameView), counters: world.names.counters }),
     checkName: (name) => checkName(world, name),
     forgetName: (name) => world.names.forget(name),
-    addresses: () => addresses(world),
-    history: ({ address, ...filter }) =>
-      world.store
-        .history({ ...filter, ...(address === undefined ? {} : { address: ipv4(address) }), most: mostHistory })
-        .map(historyView),
-    reserve: (ask) => reserve(world, ask),
-    release: ({ address, network }) =>
-      world.store.unreserve({ address: ipv4(address), ...(network === undefined ? {} : { network }) }),
+    addresses: () => listAddresses(world),
+    history: (ask) => readHistory(world, ask),
+    reserve: (ask) => reserveAddress(world, ask),
+    release: (ask) => releaseAddress(world, ask),
     exec: (environment, service) => execTarget(world, environments, keeper, environment, service),
     logs: (ask, signal) => logs(world, environments, keeper, ask, signal),
     leases: () => leaseRows(world),
@@ -166,47 +152,6 @@ async function up(world: World, environments: Environments, ask: UpAsk): ReturnT
   if (view === undefined) throw new LandlineError('SUPERSEDED', { environment: spec.name, by: '`landline down`' });
   const all = [...notes.map((it) => `${ask.file}:${it.line}:${it.column}: ${it.message}`), ...clashes];
   return { ...upView(view, loop, all), ...(exchangeMs === undefined ? {} : { exchangeMs }) };
-}
-
-function addresses(world: World): ReturnType<Daemon['addresses']> {
-  const held = world.store.leases();
-  const reservations = world.store.reservations();
-  const isSame = (a: { network: string; address: Ipv4 }, b: { network: string; address: Ipv4 }): boolean =>
-    a.network === b.network && a.address === b.address;
-  const reserved = reservations.filter((it) => !held.some((lease) => isSame(lease, it)));
-  return [
-    ...held.map((lease) => ({
-      order: lease.address,
-      view: leaseAddressView(
-        lease,
-        reservations.find((it) => isSame(it, lease)),
-      ),
-    })),
-    ...reserved.map((it) => ({ order: it.address, view: reservationView(it) })),
-  ]
-    .sort((a, b) => (a.view.network === b.view.network ? a.order - b.order : a.view.network < b.view.network ? -1 : 1))
-    .map((it) => it.view);
-}
-
-async function reserve(world: World, ask: ReserveAsk): ReturnType<Daemon['reserve']> {
-  const address = ipv4(ask.address);
-  const network = ask.network === undefined ? networkOf(world, address) : requireNetwork(networksOf(world), ask.network);
-  const hostAddresses = await hostAddressesOn(world, network);
-  const { environment: holder, note } = ask;
-  return reservationView(world.store.reserve({ network, address, holder, note, hostAddresses, now: Date.now() }));
-}
-
-/** The network whose subnet an address lies in. @throws LandlineError ADDRESS_OUTSIDE */
-function networkOf(world: World, address: Ipv4): LanNetwork {
-  const { networks } = world.configuration;
-  const found = networks.find((it) => containsAddress(it.subnet, address));
-  if (found !== undefined) return found;
-  const subnet = networks.map((it) => formatPrefix(it.subnet)).join(', ') || 'no subnet';
-  throw new LandlineError('ADDRESS_OUTSIDE', {
-    address: formatPrefix({ address, length: 32 }).replace('/32', ''),
-    network: networks.map((it) => it.name).join(', ') || 'none',
-    subnet,
-  });
 }
 
 /** @throws LandlineError ENVIRONMENT_UNKNOWN, TARGET_GONE */

@@ -7,7 +7,7 @@ import type { EnvironmentRecord } from '../store/index.ts';
 import { type EnvironmentLoop, environmentLoop } from './environment.ts';
 import { exclusively } from './exclusively.ts';
 import { applyFirewall, requireFreePorts } from './host-firewall.ts';
-import { hostAddressesOn, leasesAddress, putWithLeases, releaseLeases } from './leasing.ts';
+import { hostAddresses6, hostAddressesOn, leasesAddress, putWithLeases, releaseLeases } from './leasing.ts';
 import { logTail } from './log-tail.ts';
 import { isPrivate, networksOf } from './networks.ts';
 import { removeOwnBridges } from './own-bridges.ts';
@@ -456,6 +456,13 @@ async function reserveOwn(world: World, name: string): Promise<void> {
     if (network === undefined) continue;
     const hostAddresses = await hostAddressesOn(world, network);
     world.store.reserve({ network, address, holder: name, note: 'kept when it ended', hostAddresses, now: Date.now() });
+  }
+  const leases6 = world.store.leases6(name);
+  const hostAddresses = leases6.length === 0 ? [] : await hostAddresses6(world);
+  for (const { network: joined, address } of leases6) {
+    const network = networksOf(world).find((it) => it.name === joined);
+    if (network === undefined) continue;
+    world.store.reserve6({ network, address, holder: name, note: 'kept when it ended', hostAddresses, now: Date.now() });
   }
 }
 

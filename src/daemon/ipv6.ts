@@ -1,17 +1,16 @@
-/** An endpoint's static IPv6 address: probed, set, announced, put right; and whose it is. */
+/** An endpoint's static IPv6 address: probed, set, announced, put right. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { EnvironmentSpec, Network, ProbeProfile } from '../core/model.ts';
+import type { ProbeProfile } from '../core/model.ts';
 import { type DesiredIpv6, isSurplusAddress6 } from '../core/plan/ipv6.ts';
 import type { DesiredEndpoint } from '../core/plan/model.ts';
 import { LandlineError } from '../errors.ts';
 import type { Inside } from '../host/index.ts';
 import type { Ipv6 } from '../net/ipv6.ts';
 import type { Mac } from '../net/mac.ts';
-import { containsAddress6, formatPrefix6, prefix6, subnetOf6 } from '../net/prefix6.ts';
+import { containsAddress6, prefix6 } from '../net/prefix6.ts';
 import { WireError } from '../wire/bytes.ts';
 import { decodeNdp, encodeNdp, holderIn, ndpAnnouncement, ndpProbe } from '../wire/ndp/ndp.ts';
 import { unless } from './refusals.ts';
-import { requireNetwork } from './wish.ts';
 
 const everywhere = prefix6('::/0');
 
@@ -114,36 +113,4 @@ function sendNdp(inside: Inside, link: number, frame: Uint8Array): void {
   } finally {
     socket.close();
   }
-}
-
-/**
- * Whether the addresses of a wish may be its own: none of the LAN's, and no other wish's in the ledger.
- * @throws LandlineError ADDRESS_OUTSIDE, ADDRESS_UNUSABLE, ADDRESS_HELD
- */
-export function requireAddresses6(
-  networks: readonly Network[],
-  spec: EnvironmentSpec,
-  others: readonly EnvironmentSpec[],
-  hostAddresses: readonly Ipv6[],
-): void {
-  for (const { address6: address, network: name } of spec.endpoints) {
-    if (address === undefined) continue;
-    const network = requireNetwork(networks, name);
-    const { subnet6: subnet } = network;
-    if (subnet === undefined || !containsAddress6(subnet, address)) {
-      const written = subnet === undefined ? 'no IPv6 subnet' : formatPrefix6(subnet);
-      throw new LandlineError('ADDRESS_OUTSIDE', { address, network: name, subnet: written });
-    }
-    const reason = lansOwn6(network, subnetOf6(subnet).address, hostAddresses, address);
-    if (reason !== undefined) throw new LandlineError('ADDRESS_UNUSABLE', { address, network: name, reason });
-    const holder = others.find((it) => it.endpoints.some((one) => one.network === name && one.address6 === address));
-    if (holder !== undefined) throw new LandlineError('ADDRESS_HELD', { address, network: name, environment: holder.name });
-  }
-}
-
-function lansOwn6(network: Network, first: Ipv6, hostAddresses: readonly Ipv6[], address: Ipv6): string | undefined {
-  if (address === network.gateway6) return 'the gateway';
-  if (hostAddresses.includes(address)) return "this host's own address";
-  // RFC 4291 section 2.6.1
-  return address === first ? 'the address of all routers there' : undefined;
 }

@@ -3,10 +3,10 @@ import { restMs } from '../core/ipam/index.ts';
 import type { EndpointSpec, EnvironmentSpec, Lease, Network } from '../core/model.ts';
 import type { Host } from '../host/index.ts';
 import { type Ipv4, parseIpv4 } from '../net/ipv4.ts';
+import type { Ipv6 } from '../net/ipv6.ts';
 import { containsAddress } from '../net/prefix.ts';
 import type { EnvironmentRecord } from '../store/index.ts';
 import { dhcpClient } from './dhcp-identity.ts';
-import { requireAddresses6 } from './ipv6.ts';
 import { refuseBeyondDocker } from './lan-join.ts';
 import type { DhcpWish } from './lease-keeper.ts';
 import { networksOf } from './networks.ts';
@@ -27,10 +27,9 @@ export async function ensureLeases(
   avoid: ReadonlyMap<string, readonly Ipv4[]>,
 ): Promise<readonly Lease[]> {
   refuseBeyondDocker(networksOf(world), spec);
-  const hostAddresses = await hostAddressesOf(world);
-  await requireOwn6(world, spec);
+  const own = await ownAddressesOf(world, spec);
   await releaseOthers(world, spec);
-  return fitLeases(world, spec, avoid, hostAddresses);
+  return fitLeases(world, spec, avoid, own);
 }
 
 /** Begins to lease, or goes on, for each endpoint whose address the LAN's server gives. @param attached names of the links that are there */
@@ -93,36 +92,38 @@ async function releaseOthers(world: World, spec: EnvironmentSpec): Promise<void>
 /** Writes a wish and takes its leases, both or neither. @throws as {@link ensureLeases} */
 export async function putWithLeases(world: World, spec: EnvironmentSpec, phase: EnvironmentRecord['phase']): Promise<void> {
   refuseBeyondDocker(networksOf(world), spec);
-  const hostAddresses = await hostAddressesOf(world);
-  const check = await requireOwn6(world, spec);
+  const own = await ownAddressesOf(world, spec);
   await releaseOthers(world, spec);
   await world.store.together(() => {
-    check();
     world.store.putEnvironment(spec, phase, Date.now());
-    fitLeases(world, spec, new Map(), hostAddresses);
+    fitLeases(world, spec, new Map(), own);
   });
 }
 
-/**
- * Refuses IPv6 addresses that are another's, or the LAN's own.
- * @returns the same check once more, for the inside of a transaction: two at once get no same address
- */
-async function requireOwn6(world: World, spec: EnvironmentSpec): Promise<() => void> {
-  if (spec.endpoints.every((it) => it.address6 === undefined)) return () => undefined;
-  const own = (await world.host.kernel.listAddresses6()).map((it) => it.address.address);
-  const check = (): void => {
-    const others = world.store.environments().flatMap((it) => (it.spec.name === spec.name ? [] : [it.spec]));
-    requireAddresses6(networksOf(world), spec, others, own);
-  };
-  check();
-  return check;
+/** This host's own addresses, of both families. */
+interface OwnAddresses {
+  readonly ipv4: readonly Ipv4[];
+  readonly ipv6: readonly Ipv6[];
+}
+
+async function ownAddressesOf(world: World, { endpoints }: EnvironmentSpec): Promise<OwnAddresses> {
+  const asks6 = endpoints.some((it) => it.address6 !== undefined);
+  return { ipv4: await hostAddressesOf(world), ipv6: asks6 ? await hostAddresses6(world) : [] };
+}
+
+/** All IPv6 addresses of this host. @throws LandlineError KERNEL_REFUSED */
+export async function hostAddresses6({ host }: Pick<World, 'host'>): Promise<readonly Ipv6[]> {
+  const found = await host.kernel.listAddresses6().catch((error: unknown) => {
+    throw refusal(error);
+  });
+  return found.map((it) => it.address.address);
 }
 
 function fitLeases(
   world: World,
   spec: EnvironmentSpec,
   avoid: ReadonlyMap<string, readonly Ipv4[]>,
-  hostAddresses: readonly Ipv4[],
+  own: OwnAddresses,
 ): readonly Lease[] {
   const joined = spec.endpoints.map((endpoint) => ({ endpoint, network: requireNetwork(networksOf(world), endpoint.network) }));
   for (const lease of world.store.leasesOf(spec.name)) {
@@ -132,6 +133,7 @@ function fitLeases(
     if (isKept) continue;
     world.store.release({ environment: spec.name, interface: lease.interface, now: Date.now(), quarantineMs: restMs });
   }
+  fitLeases6(world, spec, own.ipv6);
   const leased = world.store.leasesOf(spec.name);
   return joined.flatMap(({ endpoint, network }) => {
     const addressing = addressingOf(network, endpoint);
@@ -144,12 +146,28 @@ function fitLeases(
         interface: endpoint.interface,
         mac: endpointMac(world.store.installation, spec, endpoint),
         wish: parseIpv4(endpoint.address) ?? 'pool',
-        hostAddresses: addressesIn(network, hostAddresses),
+        hostAddresses: addressesIn(network, own.ipv4),
         avoid: avoid.get(endpoint.interface) ?? [],
         now: Date.now(),
       }),
     ];
   });
+}
+
+/** The same for IPv6 addresses: what is no longer wished for is given back first, so that another endpoint may have it. */
+function fitLeases6(world: World, spec: EnvironmentSpec, hostAddresses: readonly Ipv6[]): void {
+  const { name: environment, endpoints } = spec;
+  for (const { interface: link, network, address } of world.store.leases6(environment)) {
+    const wished = endpoints.some((it) => it.interface === link && it.network === network && it.address6 === address);
+    if (!wished) world.store.release6({ environment, interface: link, now: Date.now(), quarantineMs: restMs });
+  }
+  for (const endpoint of endpoints) {
+    const { interface: link, network: joined, address6: address } = endpoint;
+    if (address === undefined) continue;
+    const network = requireNetwork(networksOf(world), joined);
+    const mac = endpointMac(world.store.installation, spec, endpoint);
+    world.store.take6({ network, environment, interface: link, address, mac, hostAddresses, now: Date.now() });
+  }
 }
 
 /** Looks of many environments come in bursts, and share what was asked of the kernel so many milliseconds ago at most. */

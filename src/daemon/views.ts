@@ -10,14 +10,16 @@ import type {
   UpView,
 } from '../api/contract.ts';
 import { privateNetworkName } from '../core/firewall/wish.ts';
-import type { EndpointSpec, EnvironmentSpec, Lease, Network, ServiceSpec } from '../core/model.ts';
+import type { EndpointSpec, EnvironmentSpec, Lease,
+  Lease6, Network, ServiceSpec } from '../core/model.ts';
 import type { Observed, ObservedService } from '../core/plan/model.ts';
 import { stateOf } from '../core/standing.ts';
 import { isLandlineError, LandlineError } from '../errors.ts';
+import { formatAddress } from '../net/address.ts';
 import { formatIpv4 } from '../net/ipv4.ts';
 import { formatPrefix, type Prefix } from '../net/prefix.ts';
 import { addressesOf, formatRange, rangeContains } from '../net/range.ts';
-import type { HistoryEntry, Reservation } from '../store/index.ts';
+import type { HistoryEntry, Reservation, Reservation6 } from '../store/index.ts';
 import { containerOf, type TroubledContainer } from './container-keeper.ts';
 import type { KnownContainer } from './containers.ts';
 import type { EnvironmentLoop } from './environment.ts';
@@ -332,13 +334,13 @@ export function noneView(world: World): NetworkView {
 }
 
 /** @param reservation of the same address, for the same environment */
-export function leaseAddressView(lease: Lease, reservation: Reservation | undefined): AddressView {
+export function leaseAddressView(lease: Lease | Lease6, reservation: Reservation | Reservation6 | undefined): AddressView {
   return {
     network: lease.network,
-    address: formatIpv4(lease.address),
+    address: formatAddress(lease.address),
     environment: lease.environment,
     state: 'bound',
-    source: lease.source,
+    source: 'source' in lease ? lease.source : 'static',
     interface: lease.interface,
     mac: lease.mac,
     reserved: reservation !== undefined,
@@ -347,10 +349,10 @@ export function leaseAddressView(lease: Lease, reservation: Reservation | undefi
   };
 }
 
-export function reservationView(it: Reservation): AddressView {
+export function reservationView(it: Reservation | Reservation6): AddressView {
   return {
     network: it.network,
-    address: formatIpv4(it.address),
+    address: formatAddress(it.address),
     environment: it.holder,
     state: 'reserved',
     source: null,
@@ -366,7 +368,7 @@ export function historyView(it: HistoryEntry): HistoryView {
   const { network, environment, mac, source } = it;
   return {
     network,
-    address: formatIpv4(it.address),
+    address: formatAddress(it.address),
     environment,
     interface: it.interface,
     mac,

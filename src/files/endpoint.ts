@@ -68,8 +68,12 @@ function readOne(network: string | undefined, fields: EndpointFields, { root, ma
 }
 
 /** What the command line says of the first endpoint. */
-function pickFirst({ network, address }: Overrides): Pick<Overrides, 'network' | 'address'> {
-  return { ...(network === undefined ? {} : { network }), ...(address === undefined ? {} : { address }) };
+function pickFirst({ network, address, address6 }: Overrides): Pick<Overrides, 'network' | 'address' | 'address6'> {
+  return {
+    ...(network === undefined ? {} : { network }),
+    ...(address === undefined ? {} : { address }),
+    ...(address6 === undefined ? {} : { address6 }),
+  };
 }
 
 function reportBeside(map: MapNode, keys: readonly string[], report: Report): void {
@@ -126,10 +130,11 @@ function sharedSandbox(network: string): SandboxSpec | undefined {
 
 /** There is no link of its own that could have an address. */
 function refuseAlone(network: string, block: MapNode | undefined, overrides: Overrides, report: Report): void {
-  if (overrides.address !== undefined) {
+  const given = (['address', 'address6'] as const).find((it) => overrides[it] !== undefined);
+  if (given !== undefined) {
     throw new LandlineError('USAGE', {
-      problem: `--address means nothing on network '${network}'`,
-      advice: 'leave out --address, or name another network',
+      problem: `--${given} means nothing on network '${network}'`,
+      advice: `leave out --${given}, or name another network`,
     });
   }
   for (const key of ['networks', ...ofEndpoint]) {

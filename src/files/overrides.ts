@@ -1,7 +1,7 @@
-/** What the command line says of an environment before its file: --name, --network, --address, --hostname. */
+/** What the command line says of an environment before its file: --name, --network, --address, --address6, --hostname. */
 import { LandlineError } from '../errors.ts';
 import { parseEndpointAddress, parseEndpointNetwork } from './environment-schema.ts';
-import { parseHostname, parseName } from './fields.ts';
+import { parseAddress6, parseHostname, parseName } from './fields.ts';
 import type { Mistake } from './not-yet.ts';
 import { isMistake } from './shape.ts';
 
@@ -9,6 +9,7 @@ export interface Overrides {
   readonly name?: string;
   readonly network?: string;
   readonly address?: string;
+  readonly address6?: string;
   readonly hostname?: string;
 }
 
@@ -16,6 +17,7 @@ const parsers: Readonly<Record<keyof Overrides, (written: string) => string | Mi
   name: parseName,
   network: parseEndpointNetwork,
   address: parseEndpointAddress,
+  address6: parseAddress6,
   hostname: parseHostname,
 };
 

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { EnvironmentSpec, LanNetwork, Lease } from '../core/model.ts';
-import { formatIpv4, ipv4 } from '../net/ipv4.ts';
+import { type Address, formatAddress } from '../net/address.ts';
+import { ipv4 } from '../net/ipv4.ts';
 import { prefix } from '../net/prefix.ts';
 import { type Ask, openStore, type Store } from './index.ts';
 
@@ -55,8 +56,8 @@ export function ask(endpoint: string, wish: string, time: string, change: Partia
 }
 
 /** `office 192.168.11.101 shop/eth0 pool` */
-export const say = (it: Pick<Lease, 'network' | 'address' | 'environment' | 'interface' | 'source'>): string =>
-  `${it.network} ${formatIpv4(it.address)} ${it.environment}/${it.interface} ${it.source}`;
+export const say = (it: Pick<Lease, 'network' | 'environment' | 'interface' | 'source'> & { readonly address: Address }): string =>
+  `${it.network} ${formatAddress(it.address)} ${it.environment}/${it.interface} ${it.source}`;
 
 export const spec = (name: string): EnvironmentSpec => ({
   name,

@@ -6,8 +6,11 @@
  * in milliseconds since 1970. Every call that writes may throw STATE_BROKEN or STATE_UNWRITABLE when the file fails it.
  */
 import type { DesiredName } from '../core/dns/desired.ts';
-import type { DnsUpdateSpec, EnvironmentSpec, Lease, LeaseSource, Network } from '../core/model.ts';
+import type { DnsUpdateSpec, EnvironmentSpec, Lease, Lease6, LeaseSource, Network } from '../core/model.ts';
+import type { Address6Ask } from '../core/ipam/index.ts';
+import type { Address } from '../net/address.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
+import type { Ipv6 } from '../net/ipv6.ts';
 import type { Mac } from '../net/mac.ts';
 
 export { openStore, type StoreOptions } from './open.ts';
@@ -38,10 +41,18 @@ export interface Quarantine {
   readonly until: number;
 }
 
+export interface Reservation6 extends Omit<Reservation, 'address'> {
+  readonly address: Ipv6;
+}
+
+export interface Quarantine6 extends Omit<Quarantine, 'address'> {
+  readonly address: Ipv6;
+}
+
 /** One line of who had what, when. */
 export interface HistoryEntry {
   readonly network: string;
-  readonly address: Ipv4;
+  readonly address: Address;
   readonly environment: string;
   readonly interface: string;
   readonly mac: Mac;
@@ -64,6 +75,11 @@ export interface Ask {
   /** Addresses found taken on the wire by this very ask: the pool walks around them. */
   readonly avoid: readonly Ipv4[];
   readonly now: number;
+}
+
+/** One endpoint's ask for an IPv6 address. */
+export interface Ask6 extends Address6Ask {
+  readonly mac: Mac;
 }
 
 /** A name in DNS that may have records of ours. */
@@ -128,9 +144,30 @@ export interface Store {
   /** Without a network: on every one that has it. @throws LandlineError ADDRESS_UNKNOWN */
   unreserve(it: { network?: string; address: Ipv4 }): void;
   reservations(): readonly Reservation[];
+  /**
+   * Gives an endpoint its IPv6 address, as `take` does; a former one rests.
+   * @throws LandlineError ADDRESS_OUTSIDE, ADDRESS_UNUSABLE, ADDRESS_HELD, ADDRESS_RESERVED, ADDRESS_QUARANTINED
+   */
+  take6(ask: Ask6): Lease6;
+  /** Gives it back, as `release` does. */
+  release6(it: { environment: string; interface: string; now: number; quarantineMs: number }): void;
+  /** Of one environment, or all. */
+  leases6(environment?: string): readonly Lease6[];
+  /** @throws LandlineError ADDRESS_OUTSIDE, ADDRESS_UNUSABLE, ADDRESS_HELD, ADDRESS_RESERVED */
+  reserve6(it: {
+    network: Network;
+    address: Ipv6;
+    holder: string;
+    note: string;
+    hostAddresses: readonly Ipv6[];
+    now: number;
+  }): Reservation6;
+  /** Without a network: on every one that has it. @throws LandlineError ADDRESS_UNKNOWN */
+  unreserve6(it: { network?: string; address: Ipv6 }): void;
+  reservations6(): readonly Reservation6[];
   quarantined(now: number): readonly Quarantine[];
   /** Newest first. `at`: only what was held at that moment. */
-  history(filter: { network?: string; address?: Ipv4; environment?: string; at?: number; most: number }): readonly HistoryEntry[];
+  history(filter: { network?: string; address?: Address; environment?: string; at?: number; most: number }): readonly HistoryEntry[];
   /** What may stand in DNS of ours, by name. */
   names(): ReadonlyMap<string, NameRecord>;
   putName(record: NameRecord): void;

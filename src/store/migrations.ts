@@ -77,8 +77,42 @@ const terms = `
 ALTER TABLE leases ADD COLUMN terms TEXT CHECK (json_valid(terms));
 `;
 
+/** IPv6 addresses, in the one spelling of RFC 5952: the same tables as for IPv4, whose addresses are numbers. */
+const ipv6 = `
+CREATE TABLE leases6 (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  network TEXT NOT NULL,
+  address TEXT NOT NULL,
+  environment TEXT NOT NULL,
+  interface TEXT NOT NULL,
+  mac TEXT NOT NULL,
+  since INTEGER NOT NULL,
+  ended INTEGER CHECK (ended >= since)
+) STRICT;
+CREATE UNIQUE INDEX leases6_one_holder ON leases6 (network, address) WHERE ended IS NULL;
+CREATE UNIQUE INDEX leases6_one_address ON leases6 (environment, interface) WHERE ended IS NULL;
+CREATE INDEX leases6_by_address ON leases6 (address);
+
+CREATE TABLE reservations6 (
+  network TEXT NOT NULL,
+  address TEXT NOT NULL,
+  holder TEXT NOT NULL,
+  note TEXT NOT NULL,
+  since INTEGER NOT NULL,
+  PRIMARY KEY (network, address)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE quarantine6 (
+  network TEXT NOT NULL,
+  address TEXT NOT NULL,
+  environment TEXT NOT NULL,
+  until INTEGER NOT NULL,
+  PRIMARY KEY (network, address)
+) STRICT, WITHOUT ROWID;
+`;
+
 /** In order; the number of a step is its place, from 1, and the file's `user_version` is the last one it has seen. */
-export const migrations: readonly string[] = [ledger, names, terms];
+export const migrations: readonly string[] = [ledger, names, terms, ipv6];
 
 /** "LL" twice: tells a file of ours from any other SQLite file (https://sqlite.org/fileformat.html, offset 68). */
 export const applicationId = 0x4c4c4c4c;

@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { LandlineError } from '../errors.ts';
 import { openAddresses } from './addresses.ts';
+import { openAddresses6 } from './addresses6.ts';
 import { createFolder, openDatabase } from './database.ts';
 import { openEnvironments } from './environments.ts';
 import { pruneHistory, readHistory } from './history.ts';
@@ -84,10 +85,11 @@ function assembleOpen(database: DatabaseSync, { attempt, unlock, now, id }: Part
   };
   const installation = write(() => {
     pruneHistory(database, now);
-    database.prepare('DELETE FROM quarantine WHERE until <= ?').run(now);
+    for (const table of ['quarantine', 'quarantine6']) database.prepare(`DELETE FROM ${table} WHERE until <= ?`).run(now);
     return settleInstallation(database, id);
   });
   const { giveBack, ...addresses } = openAddresses(database, pages, write);
+  const { giveBack6, ...addresses6 } = openAddresses6(database, write);
   const { deleteEnvironment, dropEnvironment, forgetEnvironments, ...environments } = openEnvironments(database, write);
   const { forgetNames, ...names } = openNames(database, write);
   forget.push(forgetEnvironments, forgetNames);
@@ -96,11 +98,13 @@ function assembleOpen(database: DatabaseSync, { attempt, unlock, now, id }: Part
     installation,
     ...environments,
     ...addresses,
+    ...addresses6,
     ...names,
     removeEnvironment: (it) => {
       write(() => {
         deleteEnvironment(it.name);
         giveBack(it);
+        giveBack6(it);
       });
       dropEnvironment(it.name);
     },

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import type { LanNetwork } from '../core/model.ts';
 import { isLandlineError } from '../errors.ts';
+import { type Address, formatAddress } from '../net/address.ts';
 import { formatIpv4, type Ipv4, ipv4 } from '../net/ipv4.ts';
 import { prefix } from '../net/prefix.ts';
 import { ask, at, everything, lab, office, spec, temporaryFolder } from './fixture.ts';
@@ -71,7 +72,7 @@ const remove = fc
 /** What must hold of the ledger at any moment. */
 function checkLaws(store: Store, now: number): void {
   const leases = store.leases();
-  const place = (it: { network: string; address: Ipv4 }): string => `${it.network} ${formatIpv4(it.address)}`;
+  const place = (it: { network: string; address: Address }): string => `${it.network} ${formatAddress(it.address)}`;
   assert.equal(new Set(leases.map(place)).size, leases.length, 'an address has one holder');
   assert.equal(
     new Set(leases.map((it) => `${it.environment}/${it.interface}`)).size,

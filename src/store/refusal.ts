@@ -1,15 +1,18 @@
 /** What `core/ipam` refuses, as the errors that users meet. */
-import type { Holding, Outcome } from '../core/ipam/index.ts';
+import type { Holding, Outcome, Refusal } from '../core/ipam/index.ts';
 import type { Network } from '../core/model.ts';
 import { type Holder, LandlineError } from '../errors.ts';
+import { type Address, formatAddress, isIpv4 } from '../net/address.ts';
 import { formatIpv4 } from '../net/ipv4.ts';
+import type { Ipv6 } from '../net/ipv6.ts';
 import { formatPrefix, subnetOf } from '../net/prefix.ts';
+import { formatPrefix6 } from '../net/prefix6.ts';
 
-export function refusal(network: Network, it: Exclude<Outcome, { kind: 'granted' }>): LandlineError {
-  const where = { address: 'address' in it ? formatIpv4(it.address) : '', network: network.name };
+export function refusal(network: Network, it: Exclude<Outcome, { kind: 'granted' }> | Refusal<Ipv6>): LandlineError {
+  const where = { address: 'address' in it ? formatAddress(it.address) : '', network: network.name };
   switch (it.kind) {
     case 'outside':
-      return new LandlineError('ADDRESS_OUTSIDE', { ...where, subnet: formatPrefix(subnetOf(network.subnet)) });
+      return new LandlineError('ADDRESS_OUTSIDE', { ...where, subnet: subnetFor(network, it.address) });
     case 'unusable':
       return new LandlineError('ADDRESS_UNUSABLE', { ...where, reason: it.reason });
     case 'held':
@@ -23,6 +26,11 @@ export function refusal(network: Network, it: Exclude<Outcome, { kind: 'granted'
     case 'pool-full':
       return new LandlineError('POOL_FULL', { network: network.name, size: it.size, holders: it.holdings.map(holderOf) });
   }
+}
+
+function subnetFor({ subnet, subnet6 }: Network, address: Address): string {
+  if (isIpv4(address)) return formatPrefix(subnetOf(subnet));
+  return subnet6 === undefined ? 'no IPv6 subnet' : formatPrefix6(subnet6);
 }
 
 function holderOf(it: Holding): Holder {

@@ -50,8 +50,8 @@ test('IPv6 on a LAN: a colleague opens it, a squatter is named, and what is take
       assert.equal(code, 'ADDRESS_TAKEN');
       assert.equal(message, "2001:db8:10::102 already answers NDP from 52:54:00:00:00:02 on network 'office'");
       assert.deepEqual(
-        (await it.addresses()).map((one) => one.environment),
-        ['shop'],
+        (await it.addresses()).map((one) => `${one.address} ${one.environment}`),
+        ['192.168.11.100 shop', `${address} shop`],
       );
     });
 
@@ -95,7 +95,35 @@ test('IPv6 on a LAN: a colleague opens it, a squatter is named, and what is take
       assert.equal(await v6In('shop'), '');
       assert.match(await it.inside('shop', 'sysctl', '-n', 'net.ipv6.conf.eth0.disable_ipv6'), /^1$/m);
       assert.equal((await it.ps('shop')).services[0]?.pid, services[0]?.pid);
-      await it.up(shop('next', '2001:db8:10::111'));
+      assert.equal((await refusalOf(it.up(shop('next', '2001:db8:10::111')))).code, 'ADDRESS_QUARANTINED');
+    });
+
+    await t.test('the ledger has it: who has it, who had it, and for whom it is kept', async () => {
+      await it.read('host', [
+        ...['landline', 'run', '--name', 'crm', '--network', 'office', '--address6', '2001:DB8:10::120', '--', 'sleep', '600'],
+      ]);
+      const held = await it.landline('address', 'ls', '--address', '2001:db8:10:0::120');
+      assert.match(held.stdout, /^office +2001:db8:10::120 +crm +bound +static /m);
+      const past = await it.landline('address', 'ls', '--history', '--address', address);
+      assert.match(past.stdout, /^office +2001:db8:10::101 +shop +static +[0-9a-f:]+ +\S+Z +\S+Z$/m);
+      await it.down('crm', { 'keep-address': true });
+      const { message } = await refusalOf(it.up(shop('other', '2001:db8:10::120')));
+      assert.equal(message, "2001:db8:10::120 on network 'office' is reserved for 'crm'");
+      await it.landline('address', 'release', '2001:db8:10::120');
+      await it.landline('address', 'reserve', '2001:db8:10::121', '--for', 'other', '--note', 'for Friday');
+      await it.up(shop('other', '2001:db8:10::121'));
+      const kept = (await it.addresses()).find((one) => one.address === '2001:db8:10::121');
+      assert.deepEqual([kept?.state, kept?.reserved, kept?.note], ['bound', true, 'for Friday']);
+    });
+
+    await t.test('a namespace of others is given one by attach, and keeps it when that is asked again', async () => {
+      await it.read('host', ['ip', 'netns', 'add', 'guest']);
+      const attach = ['attach', '--netns', '/run/netns/guest', '--network', 'office'];
+      for (const more of [['--address6', '2001:db8:10::130'], []]) {
+        assert.equal((await it.landline(...attach, ...more)).status, 0);
+        const own = await it.read('host', ['ip', '-n', 'guest', '-6', '-o', 'address', 'show', 'scope', 'global']);
+        assert.match(own, /2001:db8:10::130\/64/);
+      }
     });
   });
 });

@@ -1,5 +1,6 @@
 /** `landline address ls | reserve | release` */
 import type { AddressView, HistoryView } from '../../api/contract.ts';
+import { formatAddress, parseAddress } from '../../net/address.ts';
 import { type AddCommand, client } from '../context.ts';
 import { printJson, table } from '../render/table.ts';
 
@@ -60,7 +61,10 @@ export const addAddress: AddCommand = (root) => {
 };
 
 async function list(options: LsOptions): Promise<void> {
-  const { network, address, environment, at } = options;
+  const { network, environment, at } = options;
+  const asked = parseAddress(options.address ?? '');
+  // As the ledger spells it; what is no address fits none.
+  const address = asked === undefined ? options.address : formatAddress(asked);
   if (options.history === true || at !== undefined) {
     const then = at === undefined ? undefined : (await import('../since.ts')).parseSince('--at', at, Date.now());
     const query = { network, address, environment, at: then };

@@ -11,6 +11,7 @@ interface AttachOptions {
   readonly network: string;
   readonly name?: string;
   readonly address?: string;
+  readonly address6?: string;
   readonly interface?: string;
   readonly mac?: string;
   readonly gateway?: string;
@@ -30,6 +31,7 @@ export const addAttach: AddCommand = (root) => {
     .requiredOption('--network <network>', 'the network to join')
     .option('--name <name>', "what to call it (default: the container's name, the file's, or pid-PID)")
     .option('--address <address>', "a fixed address, or 'pool', 'dhcp' or 'none' (default: as the network says)")
+    .option('--address6 <address>', 'a fixed IPv6 address beside it')
     .option('--interface <link>', 'name of the link in there (default: the first free of eth0, eth1, …)')
     .option('--mac <mac>', 'a chosen MAC (default: derived, always the same)')
     .option('--gateway <gateway>', "an address, or none (default: the network's)")

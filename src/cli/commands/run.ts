@@ -3,7 +3,7 @@ import { isLandlineError, LandlineError } from '../../errors.ts';
 import type { AddCommand } from '../context.ts';
 import { printUp, type UpOptions, up } from './up.ts';
 
-interface RunOptions extends Pick<UpOptions, 'address' | 'hostname' | 'wait' | 'timeout' | 'json'> {
+interface RunOptions extends Pick<UpOptions, 'address' | 'address6' | 'hostname' | 'wait' | 'timeout' | 'json'> {
   readonly name: string;
   readonly network: string;
   readonly publish?: string[];
@@ -21,6 +21,7 @@ export const addRun: AddCommand = (root, { argv }) => {
     .requiredOption('--name <name>', "the environment's name, and its service's")
     .requiredOption('--network <network>', 'the network to join')
     .option('--address <address>', "a fixed address, or 'pool', or 'dhcp'")
+    .option('--address6 <address>', 'a fixed IPv6 address beside it')
     .option(
       '-p, --publish <host:container>',
       'on the network bridge: a port of the host that leads to one of its own; may be given again',
@@ -66,10 +67,11 @@ async function checkWords(text: string): Promise<void> {
 }
 
 function environmentOf(service: object, options: RunOptions): object {
-  const { name, network, address, hostname } = options;
+  const { name, network, address, address6, hostname } = options;
   return {
     name,
-    'x-landline': { network, ...(address === undefined ? {} : { address }), ...(hostname === undefined ? {} : { hostname }) },
+    // What was not given is not written.
+    'x-landline': { network, address, address6, hostname },
     services: { [name]: { ...service, ...(options.publish === undefined ? {} : { ports: options.publish }) } },
   };
 }

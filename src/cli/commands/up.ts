@@ -15,6 +15,7 @@ export interface UpOptions {
   readonly name?: string;
   readonly network?: string;
   readonly address?: string;
+  readonly address6?: string;
   readonly hostname?: string;
   readonly wait: boolean;
   readonly timeout: string;
@@ -35,6 +36,7 @@ export const addUp: AddCommand = (root) => {
     .option('--name <name>', "the environment's name, before the file's")
     .option('--network <network>', "the network to join, before the file's")
     .option('--address <address>', "a fixed address, or 'pool', or 'dhcp', before the file's")
+    .option('--address6 <address>', "a fixed IPv6 address beside it, before the file's")
     .option('--hostname <hostname>', "the hostname, before the file's")
     .option('--wait', 'wait until the services run (the default)')
     .option('--no-wait', 'do not wait until the services run')
@@ -154,8 +156,8 @@ const profilesOf = ({ profile }: UpOptions, variables: Readonly<Record<string, s
 const readFile = (file: string): Uint8Array | undefined => (fs.existsSync(file) ? fs.readFileSync(file) : undefined);
 
 function pickOverrides(options: UpOptions): Record<string, string> {
-  const { name, network, address, hostname } = options;
-  const entries = Object.entries({ name, network, address, hostname });
+  const { name, network, address, address6, hostname } = options;
+  const entries = Object.entries({ name, network, address, address6, hostname });
   return Object.fromEntries(entries.flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])));
 }
 

@@ -21,15 +21,19 @@ export interface AddressAsk {
   readonly now: number;
 }
 
+/** Who has a right to which addresses of a network, of either family. */
+export interface Rights<A> {
+  readonly leases: ReadonlyMap<A, Pick<Lease, 'environment' | 'interface'>>;
+  /** Address → name of the environment it is promised to. */
+  readonly reservations: ReadonlyMap<A, string>;
+  /** Addresses in quarantine, and perhaps some whose quarantine is over. */
+  readonly resting: ReadonlyMap<A, { readonly environment: string; readonly until: number }>;
+}
+
 /** How the ledger stands for the ask's network, and for the endpoint that asks. */
-export interface AddressFacts {
-  readonly leases: ReadonlyMap<Ipv4, Pick<Lease, 'environment' | 'interface'>>;
+export interface AddressFacts extends Rights<Ipv4> {
   /** The addresses of `leases` once more, as ranges: what makes a pool of 65,536 quick to search. */
   readonly leased: Ranges;
-  /** Address → name of the environment it is promised to. */
-  readonly reservations: ReadonlyMap<Ipv4, string>;
-  /** Addresses in quarantine, and perhaps some whose quarantine is over. */
-  readonly resting: ReadonlyMap<Ipv4, { readonly environment: string; readonly until: number }>;
   /** The lease that the endpoint has, on whatever network. */
   readonly current?: Pick<Lease, 'network' | 'address' | 'source'>;
   /** The address that the endpoint had last on this network. */
@@ -44,16 +48,21 @@ export type Holding =
   | { readonly kind: 'on-the-wire'; readonly address: Ipv4 };
 
 /** Why one given address is refused. */
-export type Refusal =
-  | { readonly kind: 'outside'; readonly address: Ipv4 }
+export type Refusal<A = Ipv4> =
+  | { readonly kind: 'outside'; readonly address: A }
   /** The LAN's own; `reason` says what it is: `the gateway`. */
-  | { readonly kind: 'unusable'; readonly address: Ipv4; readonly reason: string }
-  | { readonly kind: 'held'; readonly address: Ipv4; readonly environment: string }
-  | { readonly kind: 'reserved'; readonly address: Ipv4; readonly holder: string }
-  | { readonly kind: 'quarantined'; readonly address: Ipv4; readonly environment: string; readonly until: number };
+  | { readonly kind: 'unusable'; readonly address: A; readonly reason: string }
+  | { readonly kind: 'held'; readonly address: A; readonly environment: string }
+  | { readonly kind: 'reserved'; readonly address: A; readonly holder: string }
+  | { readonly kind: 'quarantined'; readonly address: A; readonly environment: string; readonly until: number };
+
+export interface Granted<A = Ipv4> {
+  readonly kind: 'granted';
+  readonly address: A;
+}
 
 export type Outcome =
-  | { readonly kind: 'granted'; readonly address: Ipv4 }
+  | Granted
   | Refusal
   /** `size` addresses in all; `holdings` are the lowest of them, {@link mostHoldings} at most. */
   | { readonly kind: 'pool-full'; readonly size: number; readonly holdings: readonly Holding[] }
@@ -77,24 +86,34 @@ export function choose(ask: AddressAsk, facts: AddressFacts): Outcome {
 export function mayReserve(
   ask: Pick<AddressAsk, 'network' | 'hostAddresses'> & { readonly address: Ipv4; readonly holder: string },
   facts: Pick<AddressFacts, 'leases' | 'reservations'>,
-): { readonly kind: 'granted'; readonly address: Ipv4 } | Exclude<Refusal, { kind: 'quarantined' }> {
+): Granted | Exclude<Refusal, { kind: 'quarantined' }> {
   const { address, holder } = ask;
+  return notForHosts(ask, address) ?? mayPromise(holder, facts, address);
+}
+
+/** Whether nobody else has a right to an address, so that it may be promised. */
+export function mayPromise<A>(
+  holder: string,
+  facts: Pick<Rights<A>, 'leases' | 'reservations'>,
+  address: A,
+): Granted<A> | Exclude<Refusal<A>, { kind: 'quarantined' }> {
   const lease = facts.leases.get(address);
-  const wrong = notForHosts(ask, address);
-  if (wrong !== undefined) return wrong;
   if (lease !== undefined && lease.environment !== holder) return { kind: 'held', address, environment: lease.environment };
   return reservedForOther(facts, holder, address) ?? { kind: 'granted', address };
 }
 
 /** One given address, for the endpoint that asks. */
-function judge(
-  ask: AddressAsk,
-  facts: AddressFacts,
-  address: Ipv4,
-): { readonly kind: 'granted'; readonly address: Ipv4 } | Refusal {
+function judge(ask: AddressAsk, facts: AddressFacts, address: Ipv4): Granted | Refusal {
+  return notForHosts(ask, address) ?? judgeRights(ask, facts, address);
+}
+
+/** Whether nobody else has a right to an address, so that the endpoint that asks may have it. */
+export function judgeRights<A>(
+  ask: Pick<AddressAsk, 'environment' | 'interface' | 'now'>,
+  facts: Rights<A>,
+  address: A,
+): Granted<A> | Refusal<A> {
   const lease = facts.leases.get(address);
-  const wrong = notForHosts(ask, address);
-  if (wrong !== undefined) return wrong;
   if (lease !== undefined) {
     const itsOwn = lease.environment === ask.environment && lease.interface === ask.interface;
     return itsOwn ? { kind: 'granted', address } : { kind: 'held', address, environment: lease.environment };
@@ -111,20 +130,20 @@ function notForHosts(
   return reason === undefined ? undefined : { kind: 'unusable', address, reason };
 }
 
-function reservedForOther(
-  facts: Pick<AddressFacts, 'reservations'>,
+function reservedForOther<A>(
+  facts: Pick<Rights<A>, 'reservations'>,
   environment: string,
-  address: Ipv4,
-): Extract<Refusal, { kind: 'reserved' }> | undefined {
+  address: A,
+): Extract<Refusal<A>, { kind: 'reserved' }> | undefined {
   const holder = facts.reservations.get(address);
   return holder === undefined || holder === environment ? undefined : { kind: 'reserved', address, holder };
 }
 
-function restsFromOther(
-  ask: AddressAsk,
-  facts: AddressFacts,
-  address: Ipv4,
-): Extract<Refusal, { kind: 'quarantined' }> | undefined {
+function restsFromOther<A>(
+  ask: Pick<AddressAsk, 'environment' | 'now'>,
+  facts: Pick<Rights<A>, 'resting'>,
+  address: A,
+): Extract<Refusal<A>, { kind: 'quarantined' }> | undefined {
   const rest = facts.resting.get(address);
   if (rest === undefined || rest.until <= ask.now || rest.environment === ask.environment) return undefined;
   return { kind: 'quarantined', address, environment: rest.environment, until: rest.until };

@@ -5,7 +5,8 @@
  * is named. It does not write anything down (that is `store`), and does not know what answers on the wire beyond what
  * the ask says was found there.
  */
-export { type AddressAsk, type AddressFacts, choose, type Holding, mayReserve, type Outcome } from './choose.ts';
+export { type Address6Ask, judge6, mayReserve6 } from './address6.ts';
+export { type AddressAsk, type AddressFacts, choose, type Holding, mayReserve, type Outcome, type Refusal, type Rights } from './choose.ts';
 export { addAddress, deleteAddress, mergeRanges, type Ranges } from './ranges.ts';
 
 /** How long an address rests when its endpoint is given another one: neighbours' ARP caches have forgotten it by then. */
