@@ -36,9 +36,7 @@ function addressViews<A extends Address>(
   const isHeld = new Set(held.map(keyOf));
   return [
     ...held.map((it) => ({ address: it.address, view: leaseAddressView(it, reserved.get(keyOf(it))) })),
-    ...reservations
-      .filter((it) => !isHeld.has(keyOf(it)))
-      .map((it) => ({ address: it.address, view: reservationView(it) })),
+    ...reservations.filter((it) => !isHeld.has(keyOf(it))).map((it) => ({ address: it.address, view: reservationView(it) })),
   ]
     .sort((a, b) => inOrder(a.address, b.address))
     .map((it) => it.view);

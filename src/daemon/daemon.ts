@@ -20,15 +20,7 @@ import { networksOf } from './networks.ts';
 import { prepareServices } from './prepare.ts';
 import { viewOf } from './sandbox.ts';
 import { prepareSwap } from './swap.ts';
-import {
-  environmentView,
-  environmentViews,
-  nameView,
-  networkView,
-  noneView,
-  troubledView,
-  upView,
-} from './views.ts';
+import { environmentView, environmentViews, nameView, networkView, noneView, troubledView, upView } from './views.ts';
 import type { World } from './world.ts';
 
 export function daemonOn(world: World, environments: Environments, keeper: ContainerKeeper): Daemon {

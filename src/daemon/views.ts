@@ -10,8 +10,7 @@ import type {
   UpView,
 } from '../api/contract.ts';
 import { privateNetworkName } from '../core/firewall/wish.ts';
-import type { EndpointSpec, EnvironmentSpec, Lease,
-  Lease6, Network, ServiceSpec } from '../core/model.ts';
+import type { EndpointSpec, EnvironmentSpec, Lease, Lease6, Network, ServiceSpec } from '../core/model.ts';
 import type { Observed, ObservedService } from '../core/plan/model.ts';
 import { stateOf } from '../core/standing.ts';
 import { isLandlineError, LandlineError } from '../errors.ts';

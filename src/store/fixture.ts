@@ -56,8 +56,9 @@ export function ask(endpoint: string, wish: string, time: string, change: Partia
 }
 
 /** `office 192.168.11.101 shop/eth0 pool` */
-export const say = (it: Pick<Lease, 'network' | 'environment' | 'interface' | 'source'> & { readonly address: Address }): string =>
-  `${it.network} ${formatAddress(it.address)} ${it.environment}/${it.interface} ${it.source}`;
+export const say = (
+  it: Pick<Lease, 'network' | 'environment' | 'interface' | 'source'> & { readonly address: Address },
+): string => `${it.network} ${formatAddress(it.address)} ${it.environment}/${it.interface} ${it.source}`;
 
 export const spec = (name: string): EnvironmentSpec => ({
   name,

@@ -6,8 +6,8 @@
  * in milliseconds since 1970. Every call that writes may throw STATE_BROKEN or STATE_UNWRITABLE when the file fails it.
  */
 import type { DesiredName } from '../core/dns/desired.ts';
-import type { DnsUpdateSpec, EnvironmentSpec, Lease, Lease6, LeaseSource, Network } from '../core/model.ts';
 import type { Address6Ask } from '../core/ipam/index.ts';
+import type { DnsUpdateSpec, EnvironmentSpec, Lease, Lease6, LeaseSource, Network } from '../core/model.ts';
 import type { Address } from '../net/address.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
 import type { Ipv6 } from '../net/ipv6.ts';
@@ -167,7 +167,13 @@ export interface Store {
   reservations6(): readonly Reservation6[];
   quarantined(now: number): readonly Quarantine[];
   /** Newest first. `at`: only what was held at that moment. */
-  history(filter: { network?: string; address?: Address; environment?: string; at?: number; most: number }): readonly HistoryEntry[];
+  history(filter: {
+    network?: string;
+    address?: Address;
+    environment?: string;
+    at?: number;
+    most: number;
+  }): readonly HistoryEntry[];
   /** What may stand in DNS of ours, by name. */
   names(): ReadonlyMap<string, NameRecord>;
   putName(record: NameRecord): void;

@@ -30,7 +30,9 @@ function notForHosts6({
   network,
   hostAddresses,
   address,
-}: Pick<Address6Ask, 'network' | 'hostAddresses' | 'address'>): Extract<Refusal<Ipv6>, { kind: 'outside' | 'unusable' }> | undefined {
+}: Pick<Address6Ask, 'network' | 'hostAddresses' | 'address'>):
+  | Extract<Refusal<Ipv6>, { kind: 'outside' | 'unusable' }>
+  | undefined {
   const { subnet6: subnet } = network;
   if (subnet === undefined || !containsAddress6(subnet, address)) return { kind: 'outside', address };
   const unusable = (reason: string): Extract<Refusal<Ipv6>, { kind: 'unusable' }> => ({ kind: 'unusable', address, reason });

@@ -6,7 +6,16 @@
  * the ask says was found there.
  */
 export { type Address6Ask, judge6, mayReserve6 } from './address6.ts';
-export { type AddressAsk, type AddressFacts, choose, type Holding, mayReserve, type Outcome, type Refusal, type Rights } from './choose.ts';
+export {
+  type AddressAsk,
+  type AddressFacts,
+  choose,
+  type Holding,
+  mayReserve,
+  type Outcome,
+  type Refusal,
+  type Rights,
+} from './choose.ts';
 export { addAddress, deleteAddress, mergeRanges, type Ranges } from './ranges.ts';
 
 /** How long an address rests when its endpoint is given another one: neighbours' ARP caches have forgotten it by then. */
