@@ -168,7 +168,7 @@ function pathOf(world: World, sandbox: SandboxSpec): string {
 /** @throws LandlineError USAGE */
 function requirePossible(
   network: Network,
-  { interface: link, address, hostInterface }: EndpointSpec,
+  { interface: link, address, address6, hostInterface }: EndpointSpec,
   before: EnvironmentSpec | undefined,
 ): void {
   const refuse = (problem: string, advice: string): never => {
@@ -176,6 +176,8 @@ function requirePossible(
   };
   if (address === 'none' && network.bridge === undefined && network.parent === undefined)
     refuse(`a link on network '${network.name}' has an address`, 'leave address out, or name a network of landline.yaml');
+  if (address === 'none' && address6 !== undefined)
+    refuse(`${link} is to have no address of Landline, and ${address6}`, 'leave one of the two out');
   if (hostInterface !== undefined && network.bridge === undefined)
     refuse(
       `on network '${network.name}' ${link} has no end on a bridge of the host that could be named ${hostInterface}`,
