@@ -8,7 +8,7 @@ import type { BootChange, ManagerName } from '../core/bridge/boot.ts';
 import { type Finding, preflight } from '../core/bridge/preflight.ts';
 import { type Before, type BridgeBefore, formatWayBack } from '../core/bridge/way-back.ts';
 import { isLandlineError, LandlineError } from '../errors.ts';
-import { openWholeTables, type WholeTables } from '../host/index.ts';
+import { isKernelError, openWholeTables, type WholeTables } from '../host/index.ts';
 import { IFF_UP, type LinkMessage } from '../wire/netlink/link.ts';
 import type { KernelChange, Tables } from '../wire/netlink/tables.ts';
 import { addBridge, announce, enslave, goBack, release, runCommands, startWatchdog, takeOverSysctls } from './conversion.ts';
@@ -281,11 +281,25 @@ async function underBridge(kernel: WholeTables, { plan, port: link }: Prepared, 
   const bridge = refOf(made);
   const sysctls = takeOverSysctls(port, bridge);
   // Read again: what came meanwhile moves too.
-  kernel.run(enslave(kernel.read(), port, bridge));
+  const [up, join, ...moves] = enslave(kernel.read(), port, bridge);
+  kernel.run(up === undefined ? [] : [up]);
+  becomePort(kernel, join === undefined ? [] : [join], port);
+  kernel.run(moves);
   writeLinkSysctl(port.name, 'ipv6/conf/disable_ipv6', '1');
   await untilSettled(kernel, bridge);
   sysctls.restore();
   return bridge;
+}
+
+/** Alone: where it is refused nothing has moved yet. */
+function becomePort(kernel: WholeTables, join: readonly KernelChange[], port: LinkRef): void {
+  try {
+    kernel.run(join);
+  } catch (error) {
+    if (!isKernelError(error) || error.errno !== 'EBUSY') throw error;
+    const reason = `${port.name} is the parent of a macvlan or ipvlan in another network namespace, a container's perhaps, and cannot be a port too`;
+    throw new Error(reason, { cause: error });
+  }
 }
 
 const IFA_F_TENTATIVE = 0x40;

@@ -89,15 +89,23 @@ export function takeOverSysctls(from: LinkRef, to: LinkRef): { readonly restore:
   return { restore: () => writeLinkSysctl(to.name, 'ipv6/conf/accept_dad', wanted.get('ipv6/conf/accept_dad') ?? '1') };
 }
 
+/** Of systemd-run(1): a timer of this boot that runs the watchdog, which need not wait any more then. */
+export const timerArguments = (script: string, at: string, seconds: number): readonly string[] => [
+  `--unit=landline-way-back-${at.replaceAll(/\D/g, '')}`,
+  `--on-active=${seconds}s`,
+  '--timer-property=AccuracySec=100ms',
+  '/bin/sh',
+  script,
+  '0',
+];
+
 /** Starts who takes the way back in time; it outlives this process, its shell, and the daemon. */
 export function startWatchdog(it: Conversion): void {
   const { timeout, at } = it.journal;
   fs.writeFileSync(path.join(it.folder, 'deadline'), String(Date.now() + 1000 * timeout));
   const script = path.join(it.folder, 'watchdog.sh');
   if (systemdIsOurs()) {
-    const unit = `landline-way-back-${at.replaceAll(/\D/g, '')}`;
-    const timer = [`--unit=${unit}`, `--on-active=${timeout}s`, '--timer-property=AccuracySec=100ms', '/bin/sh', script, '0'];
-    const { status } = spawnSync('systemd-run', timer, { stdio: 'ignore' });
+    const { status } = spawnSync('systemd-run', timerArguments(script, at, timeout), { stdio: 'ignore' });
     if (status === 0) return;
   }
   const log = fs.openSync(path.join(it.folder, 'log'), 'a', 0o600);

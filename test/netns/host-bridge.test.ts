@@ -208,6 +208,36 @@ test('a daemon that starts undoes what a killed command and a killed watchdog ha
   });
 });
 
+test('what only shows when it is tried leaves everything as it was, and is named', async (t) => {
+  await withPlainHost(t, async (host) => {
+    const before = await networkOf(host, 'host');
+    const saysOf = async (script: string): Promise<string> => (await host.exec('host', ['sh', '-c', script])).stderr;
+    const apply = 'landline host bridge apply --interface ens33';
+
+    await host.sh(
+      'landline host bridge apply --interface ens33; mount --bind /etc/network /etc/network; mount -o remount,bind,ro /etc/network',
+    );
+    assert.match(await saysOf('landline host bridge confirm'), /put back: the files of the next boot could not be written/);
+    await host.sh('umount /etc/network');
+    assert.deepEqual(await networkOf(host, 'host'), before, 'a folder that cannot be written to');
+    assert.equal(await host.sh('cat /etc/network/interfaces'), interfaces);
+
+    // From here nothing is seen of a link in a namespace of somebody else's.
+    await host.sh(
+      'unshare --net sleep 60 >/dev/null 2>&1 & sleep 0.3; ip link add mv0 link ens33 netns $! type macvlan; echo $! >/run/other',
+    );
+    assert.match(await saysOf(apply), /put back: ens33 is the parent of a macvlan or ipvlan in another network namespace/);
+    await host.sh('kill $(cat /run/other); sleep 0.3');
+    assert.deepEqual(await networkOf(host, 'host'), before, "the parent of a container's macvlan");
+
+    const both = await saysOf(`${apply} --timeout 9 & ${apply} --timeout 9; wait`);
+    assert.match(both, /BRIDGE_BUSY/, 'two at once');
+    await host.sh('ip link delete ens33');
+    await host.landline('host', 'bridge', 'rollback');
+    assert.equal((await host.sh('ip -br link')).trim().split('\n').length, 1, 'a NIC that is pulled out: its bridge goes too');
+  });
+});
+
 test('a router that is gone when it is looked for again: everything goes back at once', async (t) => {
   await withPlainHost(t, async (host) => {
     // Nobody answers for this one, so the command waits for it before it changes anything.

@@ -92,6 +92,17 @@ for (const [name, manager] of Object.entries(managers)) {
       await sh('landline host bridge apply --interface ens33 --timeout 30');
       await sh('sleep 1');
       assert.deepEqual(await shown(lab), wanted, 'before the confirmation');
+      if (process.env['LANDLINE_SOAK'] === '1') {
+        // What is below /run a reboot forgets.
+        await sh(
+          `rm -rf /run/systemd/network /run/NetworkManager; ${manager.runs ? manager.reboot : `${gone}; ifup -a --force`}`,
+        );
+        await sh(until('ip route | grep -q "default.*ens33"'));
+        const booted = await sh('ip -4 -br address; ip link show');
+        assert.match(booted, /^ens33\S* +UP +192\.168\.11\.20\/23/m, 'a reboot before the confirmation');
+        assert.doesNotMatch(booted, /br0/);
+        await sh('landline host bridge rollback; landline host bridge apply --interface ens33 --timeout 30; sleep 1');
+      }
       assert.match(await sh('landline host bridge confirm'), new RegExp(`at boot by ${name}`));
       await sh('sleep 1');
       assert.deepEqual(await shown(lab), wanted, 'confirmed, and told');

@@ -85,7 +85,7 @@ const head = (it: WayBackOptions): readonly string[] => [
   `# left SECONDS: what is left now of a lifetime as it was then.`,
   `left() { left=$(($1 + ${it.uptime} - $(cut -d. -f1 /proc/uptime))) && if [ $left -gt 0 ]; then echo $left; else echo 1; fi; }`,
   '# settle LINK: waits until no IPv6 address is tentative; the kernel decides on that a moment after it is added.',
-  'settle() { n=0; while [ $n -lt 20 ] && [ -n "$(ip -6 address show dev "$1" tentative 2>&1)" ]; do sleep 0.1; n=$((n + 1)); done; }',
+  'settle() { n=0; while [ $n -lt 20 ] && [ -n "$(ip -6 address show dev "$1" tentative 2>/dev/null)" ]; do sleep 0.1; n=$((n + 1)); done; }',
   '# set_to VALUE FILE: a sysctl.',
   'set_to() { if [ -e "$2" ]; then try sh -c \'echo "$1" >"$2"\' sh "$1" "$2"; fi; }',
   '',
