@@ -359,6 +359,8 @@ export function openLeaseKeeper(world: Pick<World, 'host' | 'store' | 'events' |
     const wasAttached = it.wish.attached;
     const links = all.get(wish.environment) ?? new Map<string, Held>();
     all.set(wish.environment, links.set(wish.interface, it));
+    // Its link is in another sandbox by now: what is said is said from there.
+    if (it.wish.netns !== wish.netns) closeTalk(it);
     it.wish = wish;
     it.lease = { ...it.lease, client: wish.client };
     if (!wish.attached) return;
