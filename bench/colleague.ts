@@ -1,7 +1,8 @@
 /** A colleague's browser on the pc, for as many pages at once as one likes. */
-import { spawn } from 'node:child_process';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
 import { commandInside, environmentInside } from '../src/lab/enter.ts';
 import { findMachine } from '../src/lab/exec.ts';
 
@@ -13,9 +14,14 @@ export interface Colleague {
   close(): void;
 }
 
+/** Starts a program of Node's on the pc, and listens to it. */
+export function spawnOnPc(lab: string, ...words: readonly string[]): ChildProcessByStdio<Writable, Readable, null> {
+  const { file, args } = commandInside(lab, findMachine(lab, 'pc'), [process.execPath, ...words], '/');
+  return spawn(file, args, { stdio: ['pipe', 'pipe', 'inherit'], env: environmentInside(process.env) });
+}
+
 export async function openColleague(lab: string): Promise<Colleague> {
-  const { file, args } = commandInside(lab, findMachine(lab, 'pc'), [process.execPath, program], '/');
-  const child = spawn(file, args, { stdio: ['pipe', 'pipe', 'inherit'], env: environmentInside(process.env) });
+  const child = spawnOnPc(lab, program);
   const waiting = new Map<string, () => void>();
   const ready = new Promise<void>((resolve) => waiting.set('ready', resolve));
   createInterface(child.stdout).on('line', (line) => waiting.get(line)?.());

@@ -8,6 +8,7 @@ import {
   dockerRows,
   type Extent,
   fullHouseRows,
+  gapRows,
   growthRows,
   leaseRows,
   manyRows,
@@ -22,7 +23,7 @@ Measures Landline beside its peers, side by side in one run, in namespaces made 
 
   --short          fewer rounds: five minutes instead of fifteen
   --write          put the table into docs/benchmarks.md
-  --only SECTION   attach, growth, start, publish, names, leases, throughput, many, docker or house
+  --only SECTION   attach, growth, start, publish, names, leases, throughput, many, docker, gap or house
 `;
 
 const full: Extent = {
@@ -36,6 +37,7 @@ const full: Extent = {
   restarts: 5,
   connects: 100,
   dockers: 7,
+  gaps: 9,
 };
 const short: Extent = {
   attaches: 40,
@@ -48,6 +50,7 @@ const short: Extent = {
   restarts: 2,
   connects: 10,
   dockers: 3,
+  gaps: 3,
 };
 
 type Section = readonly [name: string, what: string, measure: (extent: Extent) => Promise<Row[]>];
@@ -62,6 +65,7 @@ const sections: readonly Section[] = [
   ['throughput', 'throughput', (extent) => withBenchLab((lab) => throughputRows(lab, extent))],
   ['many', 'two hundred environments', (extent) => withBenchLab((lab) => manyRows(lab, extent))],
   ['docker', 'environments on Docker', dockerRows],
+  ['gap', 'environments and services put anew', gapRows],
   ['house', 'five hundred endpoints, and a minute of rest', (extent) => withBenchLab((lab) => fullHouseRows(lab, extent))],
 ];
 

@@ -1,5 +1,6 @@
 /** The measurements, in order, and what each says in the table. */
 
+import type { ProbeProfile } from '../src/core/model.ts';
 import { isDockerInstalled } from '../src/lab/index.ts';
 import type { AttachTimings } from './alone/attach.ts';
 import type { GrowthTimings } from './alone/growth.ts';
@@ -7,6 +8,7 @@ import type { NameTimings } from './alone/names.ts';
 import type { PublishTimings } from './alone/publish.ts';
 import { runAlone } from './alone.ts';
 import { measureConnects, measureHealing, measureUps, openDockerLab } from './docker.ts';
+import { knockEveryMs, measureGaps } from './gap.ts';
 import { measureIdle } from './idle.ts';
 import { type BenchLab, runMany, withBenchLab } from './lab.ts';
 import { type LeaseTimings, measureLeaseMemory, measureLeases } from './leases.ts';
@@ -33,6 +35,7 @@ export interface Extent {
   readonly connects: number;
   /** Environments on Docker. */
   readonly dockers: number;
+  readonly gaps: number;
 }
 
 /** So many environments and endpoints as the bars name, whatever the extent. */
@@ -200,6 +203,29 @@ export async function publishRows({ publishes }: Extent): Promise<Row[]> {
   return [...added, ...changed];
 }
 
+/** What a colleague misses while an environment, a service of it, or a container of plain Docker is put anew. */
+export async function gapRows(extent: Extent): Promise<Row[]> {
+  return onDocker((lab) => gapRowsOf(lab, extent), 'fast');
+}
+
+async function gapRowsOf(lab: BenchLab, { gaps }: Extent): Promise<Row[]> {
+  const it = await measureGaps(lab, gaps);
+  const row = (what: string, values: readonly number[]): Row => ({
+    what,
+    landline: spreadText(spreadOf(values), 'ms'),
+    beside: `\`docker stop\`, \`rm\`, \`run\`: ${spreadText(spreadOf(it.byHand), 'ms')}`,
+    // What is shorter than the time between two knocks is not known better.
+    ratio: `${median(values) < knockEveryMs ? '≥ ' : ''}${ratioText(median(it.byHand) / Math.max(knockEveryMs, median(values)))}`,
+    bar: '',
+    met: undefined,
+  });
+  const unanswered = `nobody answers, with a knock every ${knockEveryMs} ms`;
+  return [
+    row(`a whole environment anew (\`up --swap\`): ${unanswered}`, it.swap),
+    row(`its one service anew (\`replace\`): ${unanswered}`, it.replace),
+  ];
+}
+
 export async function throughputRows(lab: BenchLab, { streams }: Extent): Promise<Row[]> {
   const it = await measureThroughput(lab, streams);
   const ratio = median(it.environment) / median(it.byHand);
@@ -242,7 +268,11 @@ export async function manyRows(lab: BenchLab, { manies }: Extent): Promise<Row[]
 
 /** In an office whose host has a Docker; none where Docker is not installed. */
 export async function dockerRows(extent: Extent): Promise<Row[]> {
-  if (isDockerInstalled()) return withBenchLab((lab) => dockerRowsOf(lab, extent), 'off', { docker: true });
+  return onDocker((lab) => dockerRowsOf(lab, extent), 'off');
+}
+
+async function onDocker(body: (lab: BenchLab) => Promise<Row[]>, probe: ProbeProfile): Promise<Row[]> {
+  if (isDockerInstalled()) return withBenchLab(body, probe, { docker: true });
   process.stderr.write('dockerd is not installed: left out\n');
   return [];
 }

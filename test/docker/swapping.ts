@@ -6,7 +6,7 @@ import type { EnvironmentView } from '../../src/api/contract.ts';
 import { until } from '../office.ts';
 import type { DockerOffice } from './office.ts';
 
-export const address = '192.168.11.101';
+const address = '192.168.11.101';
 const box = { image: 'test/box:1', init: true };
 
 /** Says its words to whoever connects, and is healthy once it does. */
@@ -88,7 +88,7 @@ export async function outside(office: DockerOffice, work: () => Promise<unknown>
 }
 
 /** Kills the daemon once something has been told, and starts the next one. */
-export async function killedAt(office: DockerOffice, what: string | RegExp, begin: () => Promise<unknown>): Promise<void> {
+async function killedAt(office: DockerOffice, what: string | RegExp, begin: () => Promise<unknown>): Promise<void> {
   const before = (await office.daemon.log()).length;
   const begun = begin().catch(() => undefined);
   const isTold = async (): Promise<boolean> => (await office.daemon.log()).slice(before).match(what) !== null;
