@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
 import { test } from 'node:test';
 import type { EnvironmentView, EventView } from '../../src/api/contract.ts';
 import { refusalOf, until } from '../office.ts';
@@ -138,7 +140,23 @@ test('a second generation takes the place of the first', { timeout: 170_000 }, a
     });
 
     await t.test('another `up` finds nothing to do, and healing knows the generation', async () => {
-      await swap(shop('six'));
+      const { init, image } = web('');
+      const tools = {
+        name: 'tools',
+        'x-landline': { network: 'container:shop' },
+        services: { sh: { init, image, command: ['sleep', '1000'] } },
+      };
+      await office.up(tools);
+      fs.writeFileSync(path.join(office.folder, 'shop.json'), JSON.stringify(shop('six')));
+      const { stdout, stderr } = await office.landline('up', '-f', path.join(office.folder, 'shop.json'), '--swap');
+      assert.match(stdout, /^shop is running at 192\.168\.11\.101 \(swapped in \d+\.\d ms\)$/m);
+      assert.match(stderr, /until the swap the second generation of shop is off the LAN/);
+      const isJoined = async (): Promise<boolean> => {
+        const [joined, own] = [await office.ps('tools'), await office.ps('shop')];
+        return joined.state === 'running' && joined.sandbox?.inode === own.sandbox?.inode;
+      };
+      await until(isJoined, 'who shares its network is in the new one', 10_000);
+      await office.down('tools');
       const before = pidsOf(await office.ps('shop'));
       assert.deepEqual(pidsOf(await office.up(shop('six'))), before);
       await office.dockerCommand('kill', 'landline.shop');
