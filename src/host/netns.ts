@@ -17,6 +17,14 @@ function homeFd(): number {
   return home;
 }
 
+let device: number | undefined;
+
+/** Of nsfs, the file system of namespaces, which that of the process is on too. */
+function nsfsDevice(): number {
+  device ??= fs.fstatSync(homeFd()).dev;
+  return device;
+}
+
 /** What a synchronous window may return: a promise would have run at home. */
 type NotPromise<T> = T extends PromiseLike<unknown> ? never : T;
 
@@ -56,15 +64,14 @@ function openFile(file: string): number {
   }
 }
 
-/** Namespaces live on the file system nsfs, which is that of /proc/self/ns/net too. */
 function isNetns(fd: number): boolean {
-  return fs.fstatSync(fd).dev === fs.fstatSync(homeFd()).dev;
+  return fs.fstatSync(fd).dev === nsfsDevice();
 }
 
 /** Inode of the namespace bound at `file`; undefined when there is none. */
 export function netnsInode(file: string): number | undefined {
   const stat = fs.statSync(file, { throwIfNoEntry: false });
-  return stat !== undefined && stat.dev === fs.fstatSync(homeFd()).dev ? stat.ino : undefined;
+  return stat !== undefined && stat.dev === nsfsDevice() ? stat.ino : undefined;
 }
 
 /**

@@ -11,6 +11,7 @@
  * Names of environments and services begin with a letter or a digit, so `.removed` is nobody's.
  */
 import { randomBytes } from 'node:crypto';
+import { type Dirent, readdirSync } from 'node:fs';
 import fs from 'node:fs/promises';
 import path from 'node:path';
 
@@ -53,18 +54,25 @@ export function foldersIn(directory: string): Folders {
   };
 }
 
-/** Names of the folders in a folder, sorted; none where it does not exist. */
+/**
+ * Names of the folders in a folder, sorted; none where it does not exist. Each look at an environment lists one or two
+ * small ones, and the way to a thread and back takes several times what the kernel does.
+ */
 export async function listFolders(folder: string): Promise<string[]> {
-  const entries = await fs.readdir(folder, { withFileTypes: true }).catch(emptyWhenMissing);
-  return entries
+  return readEntries(folder)
     .filter((it) => it.isDirectory() && !it.name.startsWith('.'))
     .map((it) => it.name)
     .sort();
 }
 
-function emptyWhenMissing(error: NodeJS.ErrnoException): [] {
-  if (error.code === 'ENOENT') return [];
-  throw error;
+function readEntries(folder: string): Dirent[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true });
+  } catch (error) {
+    // Node's errors of file calls carry `code`.
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
 }
 
 /**

@@ -43,10 +43,13 @@ export async function observeService(
   return { name, state: 'exited', ...ended, ...describe(generation) };
 }
 
+/** A record is written once, before its generation comes to run. */
+const digests = new WeakMap<Generation, string>();
+
 function describe(generation: Generation): Pick<ServiceStatus, 'startedAt' | 'generation' | 'digest'> {
-  const record = readRecord(generation);
-  const digest = record === undefined ? {} : { digest: record.digest };
-  return { startedAt: startedAt(generation), generation: generation.id, ...digest };
+  const digest = digests.get(generation) ?? readRecord(generation)?.digest;
+  if (digest !== undefined) digests.set(generation, digest);
+  return { startedAt: startedAt(generation), generation: generation.id, ...(digest === undefined ? {} : { digest }) };
 }
 
 /**
