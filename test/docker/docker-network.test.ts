@@ -156,13 +156,13 @@ test('backend: docker-network', { timeout: 170_000 }, async (t) => {
     await heal('Docker takes its link', () =>
       office.dockerCommand('network', 'disconnect', '-f', 'landline.office', 'landline.shop'),
     );
-    await heal('the network goes while the daemon is away', async () => {
-      await office.daemon.kill();
-      await office.dockerCommand('kill', 'landline.shop');
-      await office.dockerCommand('network', 'rm', 'landline.office');
-      await office.daemon.start();
-    });
     if (process.env['LANDLINE_SOAK'] === '1') {
+      await heal('the network goes while the daemon is away', async () => {
+        await office.daemon.kill();
+        await office.dockerCommand('kill', 'landline.shop');
+        await office.dockerCommand('network', 'rm', 'landline.office');
+        await office.daemon.start();
+      });
       await t.test(
         'environments come and go at once, and the daemon is killed in the middle: all or nothing is left',
         async () => {
@@ -227,14 +227,13 @@ test('backend: docker-network', { timeout: 170_000 }, async (t) => {
           await office.dockerd.start();
           await office.dockerCommand('start', 'plain');
         });
+      await t.test('another address is another anchor', async () => {
+        await office.up(shop('192.168.11.102'));
+        assert.equal(await shownAddress(office, 'landline.shop'), `192.168.11.102 ${mac}`);
+        assert.equal(await ask(office, 'pc', '192.168.11.102'), 'shop');
+        assert.equal(await office.holderOf('192.168.11.101'), undefined);
+      });
     }
-
-    await t.test('another address is another anchor', async () => {
-      await office.up(shop('192.168.11.102'));
-      assert.equal(await shownAddress(office, 'landline.shop'), `192.168.11.102 ${mac}`);
-      assert.equal(await ask(office, 'pc', '192.168.11.102'), 'shop');
-      assert.equal(await office.holderOf('192.168.11.101'), undefined);
-    });
 
     await t.test('down leaves nothing, and the bridge and the firewall as they were', async () => {
       await office.down('shop');
