@@ -46,7 +46,7 @@ export function tellsOf(it: Telling): Tells {
   const networkManager = runs('NetworkManager');
   if (it.manager === 'systemd-networkd' && networkd) return together(tellNetworkd(it), clients);
   if (it.manager === 'NetworkManager' && networkManager) return together(tellNetworkManager(it), clients);
-  if (it.manager === 'netplan' && (networkd || networkManager)) return together(tellNetplan(it, to), clients);
+  if (it.manager === 'netplan' && (networkd || networkManager)) return together(tellNetplan(it, to, networkd), clients);
   return together(nothing, clients);
 }
 
@@ -99,20 +99,21 @@ const leaveAlone = '/run/systemd/network/!!-landline.network';
  */
 function tellNetworkdOfRemoval({ boot }: Telling): Tells {
   const gone = remove([leaveAlone]);
-  const text = `[Match]\nName=${boot.link}\n\n[Link]\nUnmanaged=yes\n`;
   return {
     ...nothing,
-    before: [
-      `mkdir -p ${path.dirname(leaveAlone)} && printf ${shellWord(text.replaceAll('\n', '\\n'))} >${shellWord(leaveAlone)}`,
-      'networkctl reload',
-      // What it has read from other files since, it has anew before it is looked at.
-      'sleep 0.3',
-      untilConfigured(boot.bridge),
-    ],
+    before: letAlone(boot),
     back: [...gone, ...reloadNetworkd(boot.bridge)],
     settle: [...gone, ...reloadNetworkdBack(boot.link)],
   };
 }
+
+const letAlone = ({ link, bridge }: BootWish): readonly string[] => [
+  `mkdir -p ${path.dirname(leaveAlone)} && printf '[Match]\\nName=${link}\\n\\n[Link]\\nUnmanaged=yes\\n' >${shellWord(leaveAlone)}`,
+  'networkctl reload',
+  // What it has read from other files since, it has anew before it is looked at.
+  'sleep 0.3',
+  untilConfigured(bridge),
+];
 
 /** The same names below /run: once they are below /etc, those count. */
 function tellNetworkd(it: Telling): Tells {
@@ -229,22 +230,24 @@ function tellNetworkManagerOfRemoval({ boot, changes }: Telling): Tells {
 }
 
 /** Files of the same names below /run hide those below /etc (netplan(5)); who is to have them, netplan knows. */
-function tellNetplan({ direction, boot, changes }: Telling, to: string): Tells {
+function tellNetplan({ direction, boot, changes }: Telling, to: string, networkd: boolean): Tells {
   const copies = volatileOf(changes, '/etc/netplan', '/run/netplan');
   const drops = volatileOf(changes, ...networkdFolders);
   const profile = `/run/NetworkManager/system-connections/netplan-${to}.nmconnection`;
-  const tell = (link: string, networkd: readonly string[]): readonly string[] => [
+  const tell = (link: string, commands: readonly string[]): readonly string[] => [
     `if [ -e ${profile.replace(to, link)} ]; then nmcli connection reload; nmcli --wait 20 connection up netplan-${link}; fi`,
-    ...networkd.map((it) => `if [ ! -e ${profile.replace(to, link)} ]; then ${it}; fi`),
+    ...commands.map((it) => `if [ ! -e ${profile.replace(to, link)} ]; then ${it}; fi`),
   ];
-  const [other, reload, reloadOther] =
-    direction === 'apply'
-      ? [boot.link, reloadNetworkd(boot.bridge), reloadNetworkdBack(boot.link)]
-      : [boot.bridge, reloadNetworkdBack(boot.link), reloadNetworkd(boot.bridge)];
+  const isApply = direction === 'apply';
+  const [other, reload, reloadOther] = isApply
+    ? [boot.link, reloadNetworkd(boot.bridge), reloadNetworkdBack(boot.link)]
+    : [boot.bridge, [...reloadNetworkdBack(boot.link), untilConfigured(boot.link)], reloadNetworkd(boot.bridge)];
+  const unlet = isApply ? [] : remove([leaveAlone]);
   return {
     ...nothing,
-    during: [...copies.map(put), 'netplan generate', ...drops.map(put), ...tell(to, reload)],
-    back: [...remove([...copies, ...drops].map((it) => it.file)), 'netplan generate', ...tell(other, reloadOther)],
+    before: isApply || !networkd ? [] : letAlone(boot),
+    during: [...copies.map(put), 'netplan generate', ...drops.map(put), ...unlet, ...tell(to, reload)],
+    back: [...remove([...copies, ...drops].map((it) => it.file)), ...unlet, 'netplan generate', ...tell(other, reloadOther)],
     settle: remove([...copies, ...drops].map((it) => it.file)),
   };
 }

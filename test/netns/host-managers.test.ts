@@ -152,6 +152,20 @@ test('a lease is renewed on the bridge before it is confirmed, and on the NIC on
           assert.deepEqual(await networkOf(lab, 'host'), was);
           const left = 'ls /run/systemd/network /run/NetworkManager/system-connections 2>/dev/null | grep landline || true';
           assert.equal(await sh(left), '');
+          if (process.env['LANDLINE_SOAK'] !== '1') return;
+          const all = [
+            'apply --interface ens33',
+            'confirm',
+            'apply --remove',
+            'confirm',
+            'apply --interface ens33',
+            'confirm',
+            'rollback',
+          ];
+          for (const step of all) await sh(`landline host bridge ${step}; sleep 1`);
+          await sh('sleep 3.2');
+          await settled(lab, 'host');
+          assert.deepEqual(await networkOf(lab, 'host'), was, 'removed, and rolled back long after');
         }),
       ),
     ),
