@@ -20,5 +20,7 @@ export function startError(error: unknown, environment: string, { name: service,
       { environment, service, kind: kind === 'group' ? 'group' : 'user', user },
       { cause: error },
     );
-  return error;
+  // Docker's own words name the container by its id alone.
+  const doing = `run service '${service}' of environment '${environment}'`;
+  return new LandlineError('DOCKER_REFUSED', { ...error.details, doing }, { cause: error });
 }
