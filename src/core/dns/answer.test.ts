@@ -179,10 +179,11 @@ test('many questions are answered with none, and what is longer than any query i
   const few = manyPointers(600);
   assert.equal(decodeMessage(few).questions[600]?.name.length, 625);
   for (const bytes of [few, manyPointers(10_000)]) {
-    const started = performance.now();
+    const started = process.cpuUsage();
     const answer = respond(zones, bytes, 'tcp') ?? assert.fail();
     assert.deepEqual([answer.length, decodeMessage(answer).rcode], [12, 1]);
-    assert.ok(performance.now() - started < 200);
+    // Of our own time, in microseconds: whatever else the machine does. Read name by name, it takes seconds.
+    assert.ok(process.cpuUsage(started).user < 200_000);
   }
 });
 
