@@ -42,7 +42,8 @@ export function watchCarriers(world: Pick<World, 'host' | 'events' | 'leases' | 
   const settle = async (index: number, it: Known): Promise<void> => {
     // What the kernel cannot be asked about now is looked at with the next event.
     const link = await host.kernel.getLink(index).catch(() => undefined);
-    if (link === undefined || link.carrier !== it.carrier || closed) return;
+    if (link === undefined || closed) return;
+    if (link.carrier !== it.carrier) return note(link);
     const networks = it.lost ?? (await networksOn(link).catch(() => []));
     if (it.carrier) delete it.lost;
     else if (networks.length > 0) it.lost = networks;
@@ -52,6 +53,16 @@ export function watchCarriers(world: Pick<World, 'host' | 'events' | 'leases' | 
         leases.lanBack(name);
       } else events.tell('carrier lost', { network: name, link: link.name });
     }
+  };
+
+  const forgetGone = async (index: number): Promise<void> => {
+    const isThere = await host.kernel.getLink(index).then(
+      (link) => link !== undefined,
+      () => true,
+    );
+    if (isThere) return;
+    clearTimeout(known.get(index)?.timer);
+    known.delete(index);
   };
 
   const networksOn = async (link: Link): Promise<LanNetwork[]> => {
@@ -77,9 +88,9 @@ export function watchCarriers(world: Pick<World, 'host' | 'events' | 'leases' | 
     hear: (event) => {
       if (event.kind === 'overrun') lookAtAll();
       if (event.kind !== 'link') return;
-      if (event.change === 'new') return note(event.link);
-      clearTimeout(known.get(event.link.index)?.timer);
-      known.delete(event.link.index);
+      // It may tell of a sandbox's link, which has a number of the host's: only the kernel knows how the host's own is.
+      if (event.change === 'new') note(event.link);
+      else if (known.has(event.link.index)) void forgetGone(event.link.index);
     },
     close: () => {
       closed = true;

@@ -186,7 +186,12 @@ story('what cannot be started is refused at once, with the reason, and leaves no
     [view, { command: ['./plain'], workingDir: folder }, 'SERVICE_FAILED', /plain is not an executable file$/],
     [view, { command: ['true'], workingDir: '/no/such/folder' }, 'SERVICE_FAILED', /there is no directory \/no\/such\/folder$/],
     [view, { command: ['sleep', '1'], environment: { PATH: folder } }, 'COMMAND_MISSING', /no program sleep$/],
-    [{ ...view, netns: '/run/netns/no-such' }, { command: ['true'] }, 'TARGET_GONE', /no-such is no network namespace$/],
+    [
+      { ...view, netns: '/run/netns/no-such' },
+      { command: ['true'] },
+      'TARGET_GONE',
+      /no-such is not there, or is no network namespace$/,
+    ],
     [
       { ...view, netns: '/etc/hostname' },
       { command: ['true'] },
