@@ -148,7 +148,8 @@ test('a second generation takes the place of the first', { timeout: 170_000 }, a
       };
       await office.up(tools);
       fs.writeFileSync(path.join(office.folder, 'shop.json'), JSON.stringify(shop('six')));
-      const { stdout, stderr } = await office.landline('up', '-f', path.join(office.folder, 'shop.json'), '--swap');
+      const { status, stdout, stderr } = await office.landline('up', '-f', path.join(office.folder, 'shop.json'), '--swap');
+      assert.equal(status, 0, stderr);
       assert.match(stdout, /^shop is running at 192\.168\.11\.101 \(swapped in \d+\.\d ms\)$/m);
       assert.match(stderr, /until the swap the second generation of shop is off the LAN/);
       const isJoined = async (): Promise<boolean> => {
