@@ -15,7 +15,7 @@ name: shop
 x-landline: { network: office, address: 192.168.11.101 }
 services:
   db: ${says('db')} }
-  init: { command: [sh, -c, 'echo init >>log'] }
+  init: { command: [sh, -c, 'echo init >>log'], depends_on: [db] }
   web: ${says('web', 'sleep 0.2; ')}, depends_on: { db: { condition: service_started }, init: { condition: service_completed_successfully } } }
 `;
 
