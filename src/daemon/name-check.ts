@@ -6,7 +6,7 @@ import type { DnsServerAddress } from '../core/model.ts';
 import { LandlineError } from '../errors.ts';
 import { nearest } from '../net/name.ts';
 import { type ResourceRecord, rcodeName } from '../wire/dns/message.ts';
-import { sameName } from '../wire/dns/name.ts';
+import { plainName, sameName } from '../wire/dns/name.ts';
 import type { TypeName } from '../wire/dns/records/index.ts';
 import type { TsigKey } from '../wire/dns/tsig.ts';
 import { questionFor } from './dns/client.ts';
@@ -28,7 +28,7 @@ interface Asked {
 /** @param text a whole name, or its first label. @throws LandlineError NAME_UNKNOWN, DNS_PRIMARY_UNKNOWN */
 export async function checkName(world: World, text: string): Promise<NameCheckView> {
   const list = world.names.list().filter((it) => it.state !== 'leaving');
-  const wanted = findName(list, text.toLowerCase().replace(/\.$/, ''));
+  const wanted = findName(list, plainName(text));
   const source = wanted.source;
   const reverse = list.filter((it) => it.source === source && it.records.some((record) => record === `PTR ${wanted.name}`));
   const answers = await Promise.all(

@@ -11,7 +11,7 @@ import type { DnsServerAddress, DnsServeSpec, DnsUpdateSpec, EnvironmentSpec } f
 import { LandlineError } from '../errors.ts';
 import { nearest } from '../net/name.ts';
 import type { NameRecord } from '../store/index.ts';
-import { isWithin, sameName } from '../wire/dns/name.ts';
+import { isWithin, plainName, sameName } from '../wire/dns/name.ts';
 import { type DnsClient, openDnsClient } from './dns/client.ts';
 import { type DnsServer, serveDns } from './dns/serve.ts';
 import { troubleOf } from './dns/trouble.ts';
@@ -244,7 +244,7 @@ export function keepNames(world: Omit<World, 'names'>): Names {
     });
 
   const forget = async (text: string): Promise<readonly string[]> => {
-    const wanted = text.toLowerCase().replace(/\.$/, '');
+    const wanted = plainName(text);
     // What is wished for now, not some milliseconds ago.
     look();
     const records = [...store.names().values()];

@@ -4,6 +4,7 @@ import { isDomainName } from '../../net/name.ts';
 import { broadcastOf, containsAddress, netmask, type Prefix, subnetOf } from '../../net/prefix.ts';
 import { type DhcpMessage, optionOf } from '../../wire/dhcp/dhcp.ts';
 import { type DhcpRoute, FQDN_SERVER } from '../../wire/dhcp/options.ts';
+import { plainName } from '../../wire/dns/name.ts';
 import type { Dice, Grant, Ignored, Instant, Offer } from './model.ts';
 import { endsOf } from './timing.ts';
 
@@ -100,7 +101,7 @@ function classfulRoutes(message: DhcpMessage): DhcpRoute[] {
 /** Option 81 of a server's reply (RFC 4702 section 4); a name that is none says nothing. */
 function fqdnIn(message: DhcpMessage): Pick<Grant, 'fqdn'> {
   const told = optionOf(message, 'fqdn');
-  const name = told?.name.replace(/\.$/, '').toLowerCase() ?? '';
+  const name = plainName(told?.name ?? '');
   return told === undefined || !isDomainName(name) ? {} : { fqdn: { name, registered: (told.flags & FQDN_SERVER) !== 0 } };
 }
 
@@ -108,6 +109,6 @@ function fqdnIn(message: DhcpMessage): Pick<Grant, 'fqdn'> {
 function searchIn(message: DhcpMessage): readonly string[] {
   const domains = (optionOf(message, 'domain') ?? '').split(/[\s\0,]+/);
   const told = optionOf(message, 'search') ?? domains;
-  const names = told.map((it) => it.replace(/\.$/, '').toLowerCase());
+  const names = told.map(plainName);
   return [...new Set(names)].filter(isDomainName).slice(0, mostSearch);
 }

@@ -7,7 +7,6 @@ import type { TsigKey } from '../../wire/dns/tsig.ts';
 import { type Update, updateMessage } from '../../wire/dns/update.ts';
 import { exchange, type Question } from './exchange.ts';
 import { firstOf } from './first-of.ts';
-
 import { shareLines } from './line.ts';
 import { readKey } from './secret.ts';
 import { DnsError, formatServer } from './trouble.ts';

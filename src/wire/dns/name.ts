@@ -13,6 +13,9 @@ const longestLabel = 63;
 const pointerBits = 0xc0;
 const farthestPointer = 0x3fff;
 
+/** A name as people write it, in the spelling that is compared: in lower case, without a final dot. */
+export const plainName = (text: string): string => text.toLowerCase().replace(/\.$/, '');
+
 /**
  * Reads a name; pointers lead into `message`, and each must lead before the name that it is a part of, so that no loop
  * is possible.
