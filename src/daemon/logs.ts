@@ -1,7 +1,7 @@
 /** What services wrote; and the container that an environment stands for. */
 import type { LogView } from '../api/contract.ts';
 import type { LogAsk } from '../api/daemon.ts';
-import { readServiceLogs } from '../engine/docker/index.ts';
+import { readServiceLogs, untilTold } from '../engine/docker/index.ts';
 import type { LogLine, LogOptions } from '../engine/index.ts';
 import type { ContainerKeeper } from './container-keeper.ts';
 import type { KnownContainer } from './containers.ts';
@@ -38,18 +38,11 @@ function containerLogs(
 ): AsyncIterable<LogLine> {
   const { docker, containers } = world;
   const changed = (signal: AbortSignal): Promise<void> =>
-    new Promise((resolve) => {
-      const stop = containers.listen((change) => {
-        if (change.kind === 'listed' || change.id === id) done();
+    untilTold((onTold) => {
+      return containers.listen((change) => {
+        if (change.kind === 'listed' || change.id === id) onTold();
       });
-      const done = (): void => {
-        stop();
-        signal.removeEventListener('abort', done);
-        resolve();
-      };
-      signal.addEventListener('abort', done);
-      if (signal.aborted) done();
-    });
+    }, signal);
   const find = async () => {
     const container = await docker.containers.inspect(id);
     return container === undefined ? [] : [{ service: name, container }];

@@ -35,7 +35,7 @@ import {
   serviceLabel,
 } from './labels.ts';
 import { listenTo } from './listen.ts';
-import { keepLog, readFormer, readServiceLogs, takeOverLog } from './service-logs.ts';
+import { keepLog, readFormer, readServiceLogs, takeOverLog, untilTold } from './service-logs.ts';
 import { startError } from './start-error.ts';
 import { stateFolder } from './state-folder.ts';
 import { currentOf, endedByItself, generationOf, type Holder, statusOf } from './status.ts';
@@ -341,16 +341,10 @@ export function openDockerEngine(options: DockerEngineOptions): Engine {
   };
 
   const changed = (signal: AbortSignal): Promise<void> =>
-    new Promise((resolve) => {
-      const done = (): void => {
-        changes.removeEventListener('change', done);
-        signal.removeEventListener('abort', done);
-        resolve();
-      };
-      changes.addEventListener('change', done);
-      signal.addEventListener('abort', done);
-      if (signal.aborted) done();
-    });
+    untilTold((onTold) => {
+      changes.addEventListener('change', onTold);
+      return () => changes.removeEventListener('change', onTold);
+    }, signal);
 
   const removeOne = async (name: string, manner: StopManner, onEnded?: (it: Container) => Promise<void>): Promise<void> => {
     const containers = await containersOf(name);

@@ -2,5 +2,5 @@
 export { chooseDockerAddress } from './address.ts';
 export { type DockerClient, openDocker } from './client.ts';
 export { openDockerEngine } from './engine.ts';
-export { readServiceLogs } from './service-logs.ts';
+export { readServiceLogs, untilTold } from './service-logs.ts';
 export { type DockerWatch, watchDocker } from './watch.ts';

@@ -22,6 +22,19 @@ function parseStamped(service: string, line: string): StampedLine {
 
 const stampNow = (): string => new Date().toISOString().replace('Z', '000000Z');
 
+/** Waits until `listen` tells of something, or for `signal`. @param listen returns what ends it */
+export const untilTold = (listen: (onTold: () => void) => () => void, signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    const done = (): void => {
+      stop();
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const stop = listen(done);
+    signal.addEventListener('abort', done);
+    if (signal.aborted) done();
+  });
+
 /** Keeps what a container wrote, before it is removed: in a file of lines of former containers. */
 export async function keepLog(docker: DockerClient, it: Container, file: string): Promise<void> {
   const lines: string[] = [];
@@ -32,20 +45,18 @@ export async function keepLog(docker: DockerClient, it: Container, file: string)
     // A log driver that cannot be read from: then there is nothing to keep.
     return;
   }
-  const before = readFormer(file);
-  fs.writeFileSync(
-    file,
-    [...before, ...lines]
-      .slice(-mostFormerLines)
-      .map((line) => `${line}\n`)
-      .join(''),
-  );
+  writeFormer(file, [...readFormer(file), ...lines]);
 }
 
 /** What containers of another generation have left goes to the front of what is kept. */
 export function takeOverLog(from: string, to: string): void {
-  const lines = [...readFormer(from), ...readFormer(to)].slice(-mostFormerLines);
-  if (lines.length > 0) fs.writeFileSync(to, lines.map((line) => `${line}\n`).join(''));
+  const lines = [...readFormer(from), ...readFormer(to)];
+  if (lines.length > 0) writeFormer(to, lines);
+}
+
+function writeFormer(file: string, lines: readonly string[]): void {
+  const kept = lines.slice(-mostFormerLines);
+  fs.writeFileSync(file, kept.map((line) => `${line}\n`).join(''));
 }
 
 /** What {@link keepLog} kept. */
