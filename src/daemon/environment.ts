@@ -50,6 +50,8 @@ export interface EnvironmentLoop {
   /** Whether the last round found nothing left to do. */
   readonly settled: boolean;
   readonly times: AttachTimes | undefined;
+  /** How long nobody held the address when its ports were exchanged, in milliseconds; undefined where they were not. */
+  readonly exchangeMs: number | undefined;
   /** How often a service was started again after an end of its own. */
   restarts(service: string): number;
   /** Whether a service that ended by itself with this status is started again, now or after its back-off. */
@@ -85,6 +87,7 @@ export function environmentLoop(
   let settled = false;
   let times: AttachTimes | undefined;
   let probedMs = 0;
+  let exchangeMs: number | undefined;
   let lastView = '';
   /** An endpoint has no address yet. */
   let waitsForLease = false;
@@ -170,7 +173,10 @@ export function environmentLoop(
     const onAttached = (_endpoint: unknown, took: AttachTimes): void => {
       times = took;
     };
-    await runStep({ world, spec, onAttached, onProbed: (ms) => (probedMs = ms), probedMs }, step);
+    const onExchanged = (ms: number): void => {
+      exchangeMs = ms;
+    };
+    await runStep({ world, spec, onAttached, onProbed: (ms) => (probedMs = ms), probedMs, onExchanged }, step);
     if (step.do === 'start-service') noteStart(step.service.spec.name);
   };
 
@@ -293,6 +299,9 @@ export function environmentLoop(
     },
     get times() {
       return times;
+    },
+    get exchangeMs() {
+      return exchangeMs;
     },
     restarts: (service) => memory.get(service)?.restarts ?? 0,
     startsAgain: (spec, exitStatus) => startsAgain(spec, exitStatus, memory.get(spec.name)),

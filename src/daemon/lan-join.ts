@@ -6,6 +6,7 @@ import type { EndpointSpec, EnvironmentSpec, Lease, Network } from '../core/mode
 import type { SandboxWish } from '../engine/index.ts';
 import { LandlineError } from '../errors.ts';
 import { formatIpv4, parseIpv4 } from '../net/ipv4.ts';
+import { findBridge } from './attach.ts';
 import { networksOf } from './networks.ts';
 import { addressingOf } from './wish.ts';
 import type { World } from './world.ts';
@@ -90,14 +91,12 @@ export async function prepareJoin(
   join: NonNullable<SandboxWish['join']>,
 ): Promise<{ readonly mtu: number; readonly probeMs: number }> {
   const { network: name, bridge, address, mac } = join;
-  const link = await world.host.kernel.getLink(bridge);
-  if (link?.kind !== 'bridge') throw new LandlineError('BRIDGE_MISSING', { network: name, bridge });
-  if (!link.up) throw new LandlineError('BRIDGE_DOWN', { network: name, bridge });
+  const { mtu } = await findBridge(world.host, { network: name, bridge });
   const begin = performance.now();
   const network = networksOf(world).find((it) => it.name === name);
   if (network !== undefined) world.probes.begin(network, address, mac);
   const found = await world.probes.take(name, address);
   if (found?.holder !== undefined)
     throw new LandlineError('ADDRESS_TAKEN', { address: formatIpv4(address), network: name, holder: found.holder });
-  return { mtu: link.mtu, probeMs: performance.now() - begin };
+  return { mtu, probeMs: performance.now() - begin };
 }

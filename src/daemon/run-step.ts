@@ -50,6 +50,8 @@ export interface StepContext {
   readonly onAttached: (endpoint: DesiredEndpoint, times: AttachTimes) => void;
   /** Told how long the LAN was asked for an address before its link was made, in milliseconds. */
   readonly onProbed: (ms: number) => void;
+  /** Told how long nobody held the address while ports were exchanged, in milliseconds. */
+  readonly onExchanged: (ms: number) => void;
   /** Of the last of these. */
   readonly probedMs: number;
 }
@@ -274,7 +276,7 @@ async function isFoundFree(world: World, { network, address: { address } }: Desi
 
 /** What was aside takes the place of what is on the LAN; links of the generation before have marks as any others. */
 async function exchange(context: StepContext, endpoints: readonly DesiredEndpoint[], netns: string): Promise<void> {
-  const { world, spec } = context;
+  const { world, spec, onExchanged } = context;
   // One that nobody has heard of would hold the address beside the new one.
   await world.marked.refresh();
   const own = new Set(await hostEndsIn(world, netns));
@@ -283,6 +285,7 @@ async function exchange(context: StepContext, endpoints: readonly DesiredEndpoin
     endpoints: endpoints.map((it) => ({ endpoint: onGround(spec, it), mark: markOf(context, it) })),
     former: world.marked.of(spec.name).flatMap(({ index }) => (own.has(index) ? [] : [index])),
   });
+  onExchanged(tookMs);
   world.events.tell('ports exchanged', { environment: spec.name, exchangeMs: Number(tookMs.toFixed(3)) });
   for (const endpoint of endpoints) announceLater(world, netns, endpoint);
 }

@@ -82,10 +82,6 @@ export async function swap(
   const next = secondGeneration(world, spec);
   world.swaps.set(name, next);
   world.events.tell('swap begun', { environment: name });
-  let exchangeMs: number | undefined;
-  const deaf = world.events.listen(({ what, fields }) => {
-    if (what === 'ports exchanged' && fields['environment'] === name) exchangeMs = Number(fields['exchangeMs']);
-  });
   try {
     await next.build(options.timeoutMs);
     await next.close();
@@ -93,8 +89,9 @@ export async function swap(
     // From here on it is this generation: the loop puts it onto the LAN in place of the other.
     world.store.putEnvironment(spec, 'up', Date.now());
     world.swaps.delete(name);
-    await loops.loop(name).converge();
-    return { exchangeMs, former: before.spec };
+    const loop = loops.loop(name);
+    await loop.converge();
+    return { exchangeMs: loop.exchangeMs, former: before.spec };
   } catch (error) {
     if (isLandlineError(error, 'SUPERSEDED') && world.store.environment(name)?.spec.generation === spec.generation) throw error;
     await takeBack(world, before, loops);
@@ -106,7 +103,6 @@ export async function swap(
     throw givenUp(name, error);
   } finally {
     world.swaps.delete(name);
-    deaf();
   }
 }
 
