@@ -193,13 +193,14 @@ export interface EventLog {
 export async function listen(office: Pick<Office, 'api'>): Promise<EventLog> {
   const stop = new AbortController();
   const all: EventView[] = [];
-  const stream = office.api.stream<EventView>('/v1/events', { signal: stop.signal });
+  const open = Promise.withResolvers<void>();
+  const stream = office.api.stream<EventView>('/v1/events', { signal: stop.signal, onOpen: open.resolve });
   const gather = async (): Promise<void> => {
     for await (const event of stream) all.push(event);
   };
-  // It ends with the daemon, which some tests kill.
-  gather().catch(() => undefined);
-  await sleep(50);
+  // Once open it ends with the daemon, which some tests kill.
+  gather().catch(open.reject);
+  await open.promise;
   let seen = 0;
   const next: EventLog['next'] = async (what, fields = {}, ms = 10_000) => {
     const fits = (it: EventView): boolean =>

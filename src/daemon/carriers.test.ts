@@ -18,11 +18,11 @@ test("a sandbox's link that has the number of the NIC neither loses its carrier 
   await kernel.setLink(peer, { up: true });
   const carriers = watchCarriers(world);
   t.after(() => carriers.close());
-  const hear = async (change: 'new' | 'deleted', others: Partial<Link> = {}): Promise<void> => {
+  const hear = async (change: 'new' | 'deleted', others: Partial<Link> = {}, ms = steadyMs): Promise<void> => {
     const link = await kernel.getLink(index);
     assert.ok(link !== undefined);
     carriers.hear({ kind: 'link', change, link: { ...link, ...others } });
-    await sleep(steadyMs);
+    await sleep(ms);
   };
   const toldOf = (): readonly string[] => told.filter((it) => it.startsWith('carrier'));
   await hear('new');
@@ -30,7 +30,8 @@ test("a sandbox's link that has the number of the NIC neither loses its carrier 
   await hear('deleted', { name: 'eth0', carrier: false });
   assert.deepEqual(toldOf(), []);
   await kernel.setLink(peer, { up: false });
-  await hear('new');
+  await hear('new', {}, steadyMs / 8);
+  await hear('new', { name: 'eth0', carrier: true });
   assert.deepEqual(toldOf(), ['carrier lost network=office link=ens33']);
   await kernel.setLink(peer, { up: true });
   await hear('new');

@@ -39,8 +39,15 @@ export function watchCarriers(world: Pick<World, 'host' | 'events' | 'leases' | 
     if (carrier !== (it.lost === undefined)) it.timer = setTimeout(() => void settle(index, it), steadyMs);
   };
 
-  const settle = async (index: number, it: Known): Promise<void> => {
+  /** It may tell of a sandbox's link, which has a number of the host's: only the kernel knows how the host's own is. */
+  const hearOf = async ({ index, carrier }: Link): Promise<void> => {
+    if ((known.get(index)?.carrier ?? false) === carrier) return;
     // What the kernel cannot be asked about now is looked at with the next event.
+    const link = await host.kernel.getLink(index).catch(() => undefined);
+    if (link !== undefined) note(link);
+  };
+
+  const settle = async (index: number, it: Known): Promise<void> => {
     const link = await host.kernel.getLink(index).catch(() => undefined);
     if (link === undefined || closed) return;
     if (link.carrier !== it.carrier) return note(link);
@@ -88,8 +95,7 @@ export function watchCarriers(world: Pick<World, 'host' | 'events' | 'leases' | 
     hear: (event) => {
       if (event.kind === 'overrun') lookAtAll();
       if (event.kind !== 'link') return;
-      // It may tell of a sandbox's link, which has a number of the host's: only the kernel knows how the host's own is.
-      if (event.change === 'new') note(event.link);
+      if (event.change === 'new') void hearOf(event.link);
       else if (known.has(event.link.index)) void forgetGone(event.link.index);
     },
     close: () => {
