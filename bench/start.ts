@@ -6,7 +6,7 @@ import { interleave } from './measure.ts';
 import { openShell, quote } from './shell.ts';
 
 export interface StartTimings {
-  /** `landline ps`, of a daemon with no environment. */
+  /** `landline ps`, of a daemon with one endpoint. */
   readonly ps: readonly number[];
   /** `landline attach --pid`, of a process in a namespace of its own, to a network that does not probe. */
   readonly attach: readonly number[];
@@ -29,8 +29,11 @@ export async function measureStart(lab: BenchLab, rounds: number): Promise<Start
     // The first ones compile.
     await ps.run();
     await attach.run();
-    const took = await interleave([ps, attach, node], rounds);
-    return { ps: took.get('ps') ?? [], attach: took.get('attach') ?? [], node: took.get('node') ?? [] };
+    // One after the other: each that is attached is one more for `ps` to look at.
+    const asked = await interleave([ps, node], rounds);
+    const attached = await interleave([attach, node], rounds);
+    const nodes = [asked, attached].flatMap((it) => it.get('node') ?? []);
+    return { ps: asked.get('ps') ?? [], attach: attached.get('attach') ?? [], node: nodes };
   } finally {
     shell.close();
   }
