@@ -93,3 +93,17 @@ test('a dependency that is tried again is waited for, and one that is not requir
   const optional = [service('cache'), service('web', on('cache', 'service_started', false))];
   assert.match(await wait(optional, [exited('cache', 1), running('web')]), /^WAIT_EXPIRED/);
 });
+
+test('what was ended to be started anew has neither failed nor completed while it waits for its turn', async () => {
+  const services = [service('db'), service('web', on('db', 'service_healthy'))];
+  const healthy = running('db', '');
+  for (const former of [
+    { ...exited('web', 143), stopped: true as const },
+    { ...exited('web', 0), stopped: true as const },
+    { ...exited('web', 3), digest: 'of another wish' },
+  ]) {
+    assert.equal(await wait(services, [healthy, former], [healthy, running('web')]), 'ready');
+    assert.match(await wait(services, [healthy, former]), /^WAIT_EXPIRED: .* waits for service 'web'$/);
+    assert.match(await wait(services, [exited('db', 3), former]), /^DEPENDENCY_FAILED: service 'web' .* it needs 'db'/);
+  }
+});

@@ -4,6 +4,7 @@ import type { EnvironmentSpec, ServiceSpec } from '../core/model.ts';
 import type { ObservedService } from '../core/plan/model.ts';
 import { LandlineError } from '../errors.ts';
 import type { EnvironmentLoop } from './environment.ts';
+import { desiredServices } from './wish.ts';
 
 /** A service that still runs after so many milliseconds has started; one that cannot start is gone by then. */
 const standsAfterMs = 150;
@@ -30,8 +31,9 @@ export async function awaitReady(
   { timeoutMs, overtakenBy, awaits = () => undefined, logTail }: ReadyOptions,
 ): Promise<void> {
   const deadline = performance.now() + timeoutMs;
+  const digests = new Map(desiredServices(spec).map((it) => [it.spec.name, it.digest]));
   for (;;) {
-    const { services } = await loop.observe();
+    const services = (await loop.observe()).services.filter((it) => !isFormer(it, digests.get(it.name)));
     const by = overtakenBy();
     if (by !== undefined) throw new LandlineError('SUPERSEDED', { environment: spec.name, by });
     const failed = services.find((it) => hasFailed(spec, it, loop));
@@ -46,6 +48,11 @@ export async function awaitReady(
     }
     await sleep(performance.now() < deadline - timeoutMs + 1000 ? lookEveryMs : laterLookEveryMs);
   }
+}
+
+/** What is left of a run that was ended to begin another: how it ended says nothing of the one that is waited for. */
+function isFormer({ state, stopped, digest }: ObservedService, wished: string | undefined): boolean {
+  return state === 'exited' && (stopped === true || (digest !== undefined && digest !== wished));
 }
 
 function stands(service: ObservedService | undefined): boolean {

@@ -7,16 +7,16 @@ import { test } from 'node:test';
 import { type TestLab, withLab } from '../lab.ts';
 import { until } from '../office.ts';
 
-const says = (name: string, more = ''): string =>
-  `{ command: [sh, -c, 'trap "${more}echo end ${name} >>$$LOG; exit 0" TERM; echo begin ${name} >>$$LOG; while :; do sleep 0.02; done'], environment: { LOG: ./log }`;
+const says = (name: string, more = '', status = 0): string =>
+  `{ command: [sh, -c, 'trap "${more}echo end ${name} >>$$LOG; exit ${status}" TERM; echo begin ${name} >>$$LOG; while :; do sleep 0.02; done'], environment: { LOG: ./log }`;
 
 const file = `
 name: shop
 x-landline: { network: office, address: 192.168.11.101 }
 services:
   db: ${says('db')} }
-  init: { command: [sh, -c, 'echo init >>log'], depends_on: [db] }
-  web: ${says('web', 'sleep 0.2; ')}, depends_on: { db: { condition: service_started }, init: { condition: service_completed_successfully } } }
+  init: { command: [sh, -c, 'sleep 0.1; echo init >>log'], depends_on: [db] }
+  web: ${says('web', 'sleep 0.2; ', 3)}, depends_on: { db: { condition: service_started }, init: { condition: service_completed_successfully } } }
 `;
 
 interface Shop {
