@@ -588,8 +588,9 @@ test('the story: environments on one host, each with its own fixed address on th
     });
 
     await t.test('after down nothing is left: no link, namespace, mount, process, file or line in the ledger', async () => {
-      const down = await office.landline('down', 'crm');
-      assert.deepEqual([down.status, down.stdout], [0, 'crm is gone\n']);
+      const down = await office.landline('down', 'crm', 'nobody');
+      assert.deepEqual([down.status, down.stdout], [1, 'crm is gone\n'], 'what is done is told, also when the rest is refused');
+      assert.match(down.stderr, /^landline: ENVIRONMENT_UNKNOWN: there is no environment 'nobody'/);
       const all = await office.landlineJson<{ ended: string[] }>('down', '--all');
       assert.deepEqual(all.ended.sort(), ['shop', 'shop-feature-12']);
       assert.deepEqual(await belongings(office), nothing);

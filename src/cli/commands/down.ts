@@ -20,21 +20,29 @@ export const addDown: AddCommand = (root) => {
     .option('--volumes', 'remove what its volumes hold, too')
     .option('--json', 'print one JSON document')
     .action(async (names: string[], options: DownOptions) => {
-      const ended = await end(names, options);
+      const told = (name: string): void => {
+        if (options.json === undefined) process.stdout.write(`${name} is gone\n`);
+      };
+      const ended = await end(names, options, told);
       if (options.json) printJson({ ended });
-      else for (const name of ended) process.stdout.write(`${name} is gone\n`);
     });
 };
 
-async function end(names: readonly string[], options: DownOptions): Promise<readonly string[]> {
+/** @param told of each as soon as it is gone, also when one of the next is refused */
+async function end(names: readonly string[], options: DownOptions, told: (name: string) => void): Promise<readonly string[]> {
   const query = { 'keep-address': options.keepAddress, volumes: options.volumes };
   if (options.all === true && names.length === 0) {
-    return (await client().call<{ ended: string[] }>('DELETE', '/v1/environments', { query })).ended;
+    const { ended } = await client().call<{ ended: string[] }>('DELETE', '/v1/environments', { query });
+    ended.forEach(told);
+    return ended;
   }
   if (options.all === true || names.length === 0) {
     const problem = options.all === true ? 'either names or --all, not both' : 'no environment is named';
     throw new LandlineError('USAGE', { problem, advice: 'write `landline down NAME`, or `landline down --all`' });
   }
-  for (const name of names) await client().call('DELETE', `/v1/environments/${encodeURIComponent(name)}`, { query });
+  for (const name of names) {
+    await client().call('DELETE', `/v1/environments/${encodeURIComponent(name)}`, { query });
+    told(name);
+  }
   return names;
 }
