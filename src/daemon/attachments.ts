@@ -7,11 +7,10 @@ import { LandlineError } from '../errors.ts';
 import { isKernelError } from '../host/index.ts';
 import { isEnvironmentName } from '../net/name.ts';
 import { containerOf } from './container-keeper.ts';
-import type { EnvironmentLoop } from './environment.ts';
 import type { Environments } from './environments.ts';
 import { learnNetwork, networksOf } from './networks.ts';
 import { startTimeOf } from './processes.ts';
-import { environmentView, upView } from './views.ts';
+import { upView } from './views.ts';
 import { addressingOf, requireNetwork } from './wish.ts';
 import type { World } from './world.ts';
 
@@ -50,14 +49,7 @@ export async function attachTarget(world: World, environments: Environments, ask
   };
   const network = requireNetwork(networksOf(world), endpoint.network);
   const wait = addressingOf(network, endpoint) === 'dhcp';
-  const loop = await environments.up(spec, { wait, timeoutMs: leaseWaitMs });
-  return view(world, loop);
-}
-
-async function view(world: World, loop: EnvironmentLoop): Promise<UpView> {
-  const found = await environmentView(world, loop);
-  if (found === undefined) throw new LandlineError('SUPERSEDED', { environment: loop.name, by: '`landline detach`' });
-  return upView(found, loop, []);
+  return upView(world, await environments.up(spec, { wait, timeoutMs: leaseWaitMs }), [], '`landline detach`');
 }
 
 /** The sandbox, and the environment's name: the one asked for, or what the target's own suggests. */

@@ -136,14 +136,13 @@ async function up(world: World, environments: Environments, ask: UpAsk): ReturnT
       ? await prepareSwap(world, before.spec, spec, ask.swap === 'shared')
       : await prepareServices(world, spec);
   const { timeoutMs } = ask;
-  const { loop, exchangeMs } =
+  const upped =
     ask.swap === undefined
-      ? { loop: await environments.up(spec, { wait: ask.wait, timeoutMs }), exchangeMs: undefined }
+      ? { ...(await environments.up(spec, { wait: ask.wait, timeoutMs })), exchangeMs: undefined }
       : await environments.swap(spec, { shared: ask.swap === 'shared', timeoutMs });
-  const view = await environmentView(world, loop);
-  if (view === undefined) throw new LandlineError('SUPERSEDED', { environment: spec.name, by: '`landline down`' });
+  const { exchangeMs } = upped;
   const all = [...notes.map((it) => `${ask.file}:${it.line}:${it.column}: ${it.message}`), ...clashes];
-  return { ...upView(view, loop, all), ...(exchangeMs === undefined ? {} : { exchangeMs }) };
+  return { ...(await upView(world, upped, all)), ...(exchangeMs === undefined ? {} : { exchangeMs }) };
 }
 
 /** @throws LandlineError ENVIRONMENT_UNKNOWN, TARGET_GONE */

@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { asLandlineError, isLandlineError } from '../errors.ts';
+import { keepContainers } from './container-keeper.ts';
+import { daemonOn } from './daemon.ts';
 import { openEnvironments } from './environments.ts';
-import { type FakeWorld, fakeWorld, serviceOf, specOf, squatter } from './fixture.ts';
+import { type FakeWorld, type FakeWorldOptions, fakeWorld, serviceOf, specOf, squatter } from './fixture.ts';
 
 const options = { wait: false, timeoutMs: 1000 };
 const leave = { keepAddress: false, volumes: false };
@@ -12,7 +14,7 @@ interface Daemon extends FakeWorld {
   readonly environments: ReturnType<typeof openEnvironments>;
 }
 
-async function daemon(t: TestContext, how: { readonly probe?: boolean } = {}): Promise<Daemon> {
+async function daemon(t: TestContext, how: FakeWorldOptions = {}): Promise<Daemon> {
   const it = await fakeWorld(t, how);
   const environments = openEnvironments(it.world);
   t.after(() => environments.close());
@@ -204,7 +206,7 @@ test('a pool whose free addresses are all squatted on is full, and says so', asy
 test('a service that ends by itself and is to run always is started after a back-off that doubles, and counted', async (t) => {
   const { environments, machine, world } = await daemon(t);
   const spec = specOf('shop', 'pool', [serviceOf('web', ['forever'], { restart: 'always' })]);
-  const loop = await environments.up(spec, options);
+  const { loop } = await environments.up(spec, options);
   const running = async (): Promise<boolean> => (await world.engine.observe('shop'))[0]?.state === 'running';
   const times: number[] = [];
   for (let end = 0; end < 3; end += 1) {
@@ -222,7 +224,7 @@ test('a service that ends by itself and is to run always is started after a back
 test('a service whose description changes is started anew, and that is no restart', async (t) => {
   const { environments, world, told } = await daemon(t);
   await environments.up(specOf('shop', 'pool'), options);
-  const loop = await environments.up(specOf('shop', 'pool', [serviceOf('web', ['stubborn'])]), options);
+  const { loop } = await environments.up(specOf('shop', 'pool', [serviceOf('web', ['stubborn'])]), options);
   assert.equal((await world.engine.observe('shop'))[0]?.pid, 1002);
   assert.equal(loop.restarts('web'), 0);
   assert.ok(!told.some((it) => it.startsWith('service ended')), told.join('\n'));
@@ -263,7 +265,7 @@ test('a service that cannot start leaves its environment to be looked at; asked 
 test('an environment that has failed is told, and up again starts what has failed and not what has completed', async (t) => {
   const { environments, machine, world } = await daemon(t);
   const spec = specOf('shop', 'pool', [serviceOf('web'), serviceOf('init', ['ends', '0'])]);
-  const loop = await environments.up(spec, options);
+  const { loop } = await environments.up(spec, options);
   await until(async () => (await world.engine.observe('shop')).some((it) => it.exitStatus === 0), 'init has completed');
   machine.end('shop', 'web', 1);
   loop.wake();
@@ -309,6 +311,24 @@ test('of two wishes at once the later one counts, and the failure of the earlier
     'link landline:a1b2:shop:eth0 up',
     'sandbox shop 192.168.11.102/23',
   ]);
+});
+
+test('of wishes at once each is told of its own address, or that a newer one has taken its place', async (t) => {
+  // While the first one's answer is put together, the second is at work already.
+  const { environments, world } = await daemon(t, { latencyMs: 1 });
+  const api = daemonOn(world, environments, keepContainers(world, environments));
+  const text = JSON.stringify({ name: 'shop', 'x-landline': { network: 'office' }, services: { web: { command: 'forever' } } });
+  const overtaken = "the request for environment 'shop' was overtaken by another `landline up`";
+  const addresses = ['192.168.11.101', '192.168.11.102', '192.168.11.103', '192.168.11.101', '192.168.11.104'];
+  for (const wait of [false, true]) {
+    const told = addresses.map((address) =>
+      api.up({ text, file: 'shop.yaml', directory: '/', overrides: { address }, wait, timeoutMs: 5000 }).then(
+        ({ endpoints }) => endpoints.flatMap((it) => it.addresses).join(),
+        (error: unknown) => asLandlineError(error).message,
+      ),
+    );
+    assert.deepEqual(await Promise.all(told), [...Array(4).fill(overtaken), '192.168.11.104/23'], `wait: ${wait}`);
+  }
 });
 
 test('a daemon that ends in the middle of up leaves it as it is, for the next one to finish', async (t) => {

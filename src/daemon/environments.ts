@@ -31,14 +31,20 @@ export interface DownOptions {
   readonly volumes: boolean;
 }
 
+export interface Upped {
+  readonly loop: EnvironmentLoop;
+  /** What has been asked for since; undefined while it is still as this request wished it. */
+  overtakenBy(): string | undefined;
+}
+
 export interface Environments {
   /** @throws LandlineError ADDRESS_*, POOL_*, NETWORK_UNKNOWN, NAME_TOO_LONG, BRIDGE_*, SERVICE_FAILED, COMMAND_MISSING, WAIT_EXPIRED, SUPERSEDED */
-  up(spec: EnvironmentSpec, options: UpOptions): Promise<EnvironmentLoop>;
+  up(spec: EnvironmentSpec, options: UpOptions): Promise<Upped>;
   /**
    * Another generation of what is up, healthy before it takes its place; one that is not up is brought up.
    * @throws LandlineError SWAP_*, and those of `up`
    */
-  swap(spec: EnvironmentSpec, options: SwapOptions): Promise<{ readonly loop: EnvironmentLoop; readonly exchangeMs?: number }>;
+  swap(spec: EnvironmentSpec, options: SwapOptions): Promise<Upped & { readonly exchangeMs?: number }>;
   /** @throws LandlineError ENVIRONMENT_UNKNOWN */
   down(name: string, options: DownOptions): Promise<void>;
   /** Stops services, all where none is named, until somebody starts them. @throws LandlineError ENVIRONMENT_UNKNOWN, SERVICE_UNKNOWN */
@@ -199,7 +205,7 @@ export function openEnvironments(world: World): Environments {
     const { name } = wish;
     const swapped = await inTurn(name, async () => {
       const before = world.store.environment(name);
-      if (before?.phase !== 'up') return bringUp(wish).then(() => undefined);
+      if (before?.phase !== 'up') return { written: await bringUp(wish) };
       await prepareSwap(world, before.spec, wish, options.shared);
       const done = await swap(world, before, withFormerRestarts(wish, before.spec), { loop, endLoop }, options);
       world.events.tell('environment up', { environment: name });
@@ -207,12 +213,12 @@ export function openEnvironments(world: World): Environments {
       await endFormer(world, done.former);
       return done;
     });
-    if (swapped === undefined) {
-      await ready(require(name).record.spec, { wait: true, timeoutMs: options.timeoutMs });
-      return { loop: loop(name) };
+    if ('written' in swapped) {
+      await ready(swapped.written, { wait: true, timeoutMs: options.timeoutMs });
+      return upped(swapped.written);
     }
-    const { exchangeMs } = swapped;
-    return { loop: loop(name), ...(exchangeMs === undefined ? {} : { exchangeMs }) };
+    const { spec, exchangeMs } = swapped;
+    return { ...upped(spec), ...(exchangeMs === undefined ? {} : { exchangeMs }) };
   };
 
   /** Writes another wish, and waits until it is so. Cut off in the middle, the next daemon finishes it. */
@@ -312,6 +318,8 @@ export function openEnvironments(world: World): Environments {
       });
   };
 
+  const upped = (spec: EnvironmentSpec): Upped => ({ loop: loop(spec.name), overtakenBy: () => newerWish(world, spec) });
+
   const resume = (name: string): Promise<void> =>
     inTurn(name, async () => {
       const record = world.store.environment(name);
@@ -340,7 +348,7 @@ export function openEnvironments(world: World): Environments {
     up: async (spec, options) => {
       const written = await inTurn(spec.name, () => bringUp(spec));
       await ready(written, options);
-      return loop(spec.name);
+      return upped(written);
     },
     swap: swapOne,
     down,
@@ -422,12 +430,18 @@ export function serviceUnknown(environment: string, service: string, services: r
   });
 }
 
+/** Whether its sandbox is somebody else's, who lets it be plumbed. */
+const isAttached = ({ sandbox }: EnvironmentSpec): boolean =>
+  sandbox?.kind === 'process' || sandbox?.kind === 'file' || sandbox?.kind === 'container';
+
 /** What has been asked for since, for the error that tells of it; undefined when `spec` is still the wish. */
 function newerWish(world: World, spec: EnvironmentSpec): string | undefined {
   const record = world.store.environment(spec.name);
   if (record === undefined || record.phase === 'removing') return '`landline down`';
   if (JSON.stringify(record.spec) === JSON.stringify(spec)) return undefined;
-  return record.spec.stopped === undefined ? 'another `landline up`' : '`landline stop`';
+  if (record.spec.stopped !== undefined) return '`landline stop`';
+  if (isAttached(record.spec)) return 'another `landline attach` or `detach`';
+  return record.spec.generation === spec.generation ? 'another `landline up`' : 'another `landline up --swap`';
 }
 
 /** What concerns the network takes the whole wish back; a service that fails leaves its environment to be looked at. */

@@ -60,10 +60,16 @@ export interface FakeWorld {
   look(): Promise<readonly string[]>;
 }
 
-/** @param probe whether addresses are probed; a probe takes 300 ms */
-export async function fakeWorld(t: TestContext, { probe = false }: { readonly probe?: boolean } = {}): Promise<FakeWorld> {
+export interface FakeWorldOptions {
+  /** Whether addresses are probed; a probe takes 300 ms. */
+  readonly probe?: boolean;
+  /** How long the kernel takes to answer, in milliseconds. */
+  readonly latencyMs?: number;
+}
+
+export async function fakeWorld(t: TestContext, { probe = false, ...slowness }: FakeWorldOptions = {}): Promise<FakeWorld> {
   const taken = new Set<string>();
-  const host = fakeHost({ arp: (heard) => answerFor(taken, heard) });
+  const host = fakeHost({ arp: (heard) => answerFor(taken, heard), ...slowness });
   const machine = makeFakeMachine();
   const folder = mkdtempSync(join(tmpdir(), 'landline-daemon-'));
   const store = openStore({ file: join(folder, 'landline.db'), now: Date.now(), id: 'a1b2' });

@@ -25,6 +25,8 @@ export interface SwapOptions {
 }
 
 export interface Swapped {
+  /** The wish as it was written. */
+  readonly spec: EnvironmentSpec;
   /** How long nobody held the address, in milliseconds; undefined where there was none to hold. */
   readonly exchangeMs: number | undefined;
   /** What was there before; still to be ended. */
@@ -91,7 +93,7 @@ export async function swap(
     world.swaps.delete(name);
     const loop = loops.loop(name);
     await loop.converge();
-    return { exchangeMs: loop.exchangeMs, former: before.spec };
+    return { spec, exchangeMs: loop.exchangeMs, former: before.spec };
   } catch (error) {
     if (isLandlineError(error, 'SUPERSEDED') && world.store.environment(name)?.spec.generation === spec.generation) throw error;
     await takeBack(world, before, loops);

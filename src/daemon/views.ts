@@ -22,6 +22,7 @@ import type { HistoryEntry, Reservation, Reservation6 } from '../store/index.ts'
 import { containerOf, type TroubledContainer } from './container-keeper.ts';
 import type { KnownContainer } from './containers.ts';
 import type { EnvironmentLoop } from './environment.ts';
+import type { Upped } from './environments.ts';
 import { leaseView } from './lease-views.ts';
 import { logTail } from './log-tail.ts';
 import type { NameStatus } from './names.ts';
@@ -198,7 +199,21 @@ export async function environmentViews(
   return all.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-export function upView(view: EnvironmentView, loop: EnvironmentLoop, notes: readonly string[]): UpView {
+/**
+ * What a request is told that brought an environment up. What is seen may be a newer wish's already: nobody is told of
+ * another's address as if it were his own.
+ * @param goneBy what takes away what was made
+ * @throws LandlineError SUPERSEDED
+ */
+export async function upView(
+  world: World,
+  { loop, overtakenBy }: Upped,
+  notes: readonly string[],
+  goneBy = '`landline down`',
+): Promise<UpView> {
+  const view = await environmentView(world, loop);
+  const by = view === undefined ? goneBy : overtakenBy();
+  if (view === undefined || by !== undefined) throw new LandlineError('SUPERSEDED', { environment: loop.name, by: by ?? goneBy });
   return { ...view, attachMs: loop.times?.attachMs ?? null, probeMs: loop.times?.probeMs ?? null, notes };
 }
 

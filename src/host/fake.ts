@@ -4,7 +4,9 @@
  * Veths cross namespaces, bridges learn and flood, kernels answer ARP; there is no spanning tree, no delay and no
  * IPv6, and a port forwards as soon as both ends of it are up. Any call can be made to fail.
  */
+
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fakeEthernet, type Lan } from './fake-ethernet.ts';
 import { fakeKernel } from './fake-kernel.ts';
 import { type FakeNetns, findLink, makeNetns, removeLink } from './fake-tables.ts';
@@ -14,6 +16,8 @@ import { KernelError } from './kernel-error.ts';
 export interface FakeHostOptions {
   /** The LAN beyond the bridges: hears each ARP frame that a bridge would send out of its uplink, and answers. */
   readonly arp?: Lan;
+  /** Calls answer so many milliseconds later, as those of a kernel that has much else to do. */
+  readonly latencyMs?: number;
 }
 
 export interface Failure {
@@ -45,7 +49,7 @@ export function fakeHost(options: FakeHostOptions = {}): FakeHost {
   const watches = new Set<(event: KernelEvent) => void>();
   const ethernet = fakeEthernet(options.arp ?? (() => []));
   let closed = false;
-  const { calls, failAt, guard, guardNow } = failures();
+  const { calls, failAt, guard, guardNow } = failures(options.latencyMs);
 
   /** As from the event loop: never before the call that caused it has returned. */
   const tell = (event: KernelEvent): void => {
@@ -153,7 +157,7 @@ interface Failures {
   guardNow<T>(name: string, call: () => T): T;
 }
 
-function failures(): Failures {
+function failures(latencyMs?: number): Failures {
   const calls: string[] = [];
   const planned = new Map<number, Failure>();
   /** What is planned for this call. */
@@ -167,6 +171,7 @@ function failures(): Failures {
       const failure = count(name);
       if (failure !== undefined && failure.done !== true) throw refusal(name, failure);
       const result = await call();
+      if (latencyMs !== undefined) await sleep(latencyMs);
       if (failure !== undefined) throw refusal(name, failure);
       return result;
     },

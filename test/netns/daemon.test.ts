@@ -327,8 +327,9 @@ test('many at once, clients that go, and what is no request', async (t) => {
       const end = await office.ps('twin');
       assert.equal(addressOf(end), '192.168.11.204', 'the one that came last counts');
       assert.ok(outcomes.at(-1)?.status === 'fulfilled');
-      for (const it of outcomes) {
+      for (const [at, it] of outcomes.entries()) {
         if (it.status === 'rejected') assert.equal(await codeOf(Promise.reject(it.reason as Error)), 'SUPERSEDED');
+        else assert.equal(addressOf(it.value), `192.168.11.20${at + 1}`, "nobody is told of another's address as his own");
       }
       assert.equal((await office.links()).length, 1);
       assert.equal((await office.addresses()).length, 1);
