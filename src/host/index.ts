@@ -44,10 +44,11 @@ export interface Link {
 
 export interface VethSpec {
   readonly kind: 'veth';
+  /** With an alias it is a name that nobody has: the link is marked by it, also where it could not be made. */
   readonly name: string;
   readonly mac?: Mac;
   readonly mtu?: number;
-  /** Set by a second request: the kernel ignores it while it makes a link. `group` is there from the first moment. */
+  /** Set by a second request in the same send: the kernel ignores it while it makes a link. `group` is there from the first moment. */
   readonly alias?: string;
   /** Link group of the host's end (`ip link add … group N`). */
   readonly group?: number;
@@ -64,7 +65,7 @@ export interface BridgeSpec {
   /** Pinned: a bridge without one takes the lowest MAC of its ports, and changes it with them. */
   readonly mac?: Mac;
   readonly mtu?: number;
-  /** As with a veth: a second request. */
+  /** Set by a second request. */
   readonly alias?: string;
   readonly group?: number;
   readonly up?: boolean;
@@ -85,7 +86,7 @@ export interface ChildSpec {
   readonly mac?: Mac;
   /** Left out: the parent's. */
   readonly mtu?: number;
-  /** As with a veth: a second request. */
+  /** As with a bridge: a second request. */
   readonly alias?: string;
   readonly group?: number;
   readonly up?: boolean;

@@ -32,6 +32,7 @@ import {
   deleteNeighbourRequest,
   deleteRouteRequest,
   deleteRuleRequest,
+  nameAliasRequest,
   nameNamespaceRequest,
   setLinkRequest,
 } from './requests.ts';
@@ -94,11 +95,16 @@ export function kernelOn(socket: Transactions, lanes: readonly Transactions[] = 
   const addLink = async (spec: LinkSpec): Promise<AddedLink> => {
     if (spec.kind !== 'veth' && spec.kind !== 'bridge' && spec.netns !== undefined) return addChild(spec, spec.netns);
     const peerNetns = spec.kind === 'veth' ? spec.peer.netns : undefined;
-    const { replies, queuedMs } = await withNetnsFd(peerNetns, (fd) => socket.change(addLinkRequest(spec, fd)));
+    const marking = spec.kind === 'veth' && spec.alias !== undefined ? nameAliasRequest(spec.name, spec.alias) : undefined;
+    const { replies, queuedMs, refusal } = await withNetnsFd(peerNetns, (fd) => socket.change(addLinkRequest(spec, fd), marking));
     const links = replies.map((it) => toLink(decodeLink(it.payload)));
     const link = links.find((it) => it.name === spec.name) ?? (await getLink(spec.name));
     if (link === undefined) throw new KernelError(`ip link show dev ${spec.name}`, 'ENODEV');
-    if (spec.alias !== undefined) await setAlias(link.index, spec.alias);
+    if (refusal !== undefined) {
+      await deleteLink(link.index);
+      throw refusal;
+    }
+    if (spec.alias !== undefined && marking === undefined) await setAlias(link.index, spec.alias);
     const peer = link.peer === undefined || spec.kind !== 'veth' ? {} : { peer: link.peer };
     return { index: link.index, ...peer, queuedMs };
   };

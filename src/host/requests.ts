@@ -143,6 +143,12 @@ export function setLinkRequest(index: number, change: LinkChange, netns: NetnsFd
   return { doing, type: RTM_SETLINK, flags: 0, payload };
 }
 
+/** `ip link set dev NAME alias ALIAS`, of a link whose number is not known yet. */
+export function nameAliasRequest(name: string, alias: string): Request {
+  const payload = encodeLink(link({ attributes: attributes({ IFLA_IFNAME: name, IFLA_IFALIAS: alias }) }));
+  return { doing: `ip link set dev ${name} alias ${alias}`, type: RTM_SETLINK, flags: 0, payload };
+}
+
 export function deleteLinkRequest(index: number): Request {
   return { doing: describeDeleteLink(index), type: RTM_DELLINK, flags: 0, payload: encodeLink(link({ index })) };
 }

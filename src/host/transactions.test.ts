@@ -109,6 +109,16 @@ test('what a change echoes comes back with its acknowledgement', async () => {
   );
 });
 
+test('what follows a change in the same send is told of alone, and a refused change is what is thrown', async () => {
+  const next = { ...request, doing: 'next' };
+  const { channel } = kernel(acknowledge(0), acknowledge(34));
+  const { refusal } = await transactions(channel).change(request, next);
+  assert.deepEqual([refusal?.doing, refusal?.errno], ['next', 'ERANGE']);
+  const refused = kernel(acknowledge(17), acknowledge(19));
+  await assert.rejects(transactions(refused.channel).change(request, next), { doing: request.doing, errno: 'EEXIST' });
+  assert.equal(refused.requests.length, 2);
+});
+
 test('of several changes in one send all are made, and the first refusal is thrown', () => {
   const { channel, requests } = kernel(acknowledge(0), acknowledge(17), acknowledge(101), acknowledge(0));
   const several = ['a', 'b', 'c', 'd'].map((doing) => ({ ...request, doing }));

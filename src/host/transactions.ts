@@ -53,13 +53,15 @@ export interface Changed {
   readonly replies: readonly NetlinkMessage[];
   /** How long it waited for those before it, in milliseconds. */
   readonly queuedMs: number;
+  /** Why what was to follow in the same send was refused. */
+  readonly refusal?: KernelError;
 }
 
 export interface Transactions {
   /** How many changes are under way or wait for their turn. */
   readonly waiting: number;
-  /** Makes a change and waits for its acknowledgement. @throws KernelError */
-  change(request: Request): Promise<Changed>;
+  /** Makes a change and waits for its acknowledgement; `next` goes with it in one send, and runs in any case. @throws KernelError */
+  change(request: Request, next?: Request): Promise<Changed>;
   /**
    * Changes that take the kernel some microseconds, in one send on the calling thread; all of them run, and the first
    * refusal is thrown. @throws KernelError
@@ -137,24 +139,27 @@ export function transactions(channel: Channel): Transactions {
     return it;
   };
 
-  const changeOne = async (request: Request): Promise<readonly NetlinkMessage[]> => {
+  const changeInTurn = async (request: Request, next: Request | undefined): Promise<Omit<Changed, 'queuedMs'>> => {
     assertOpen();
-    const { bytes, it } = begin(request, NLM_F_ACK);
+    const first = begin(request, NLM_F_ACK);
+    const second = next === undefined ? undefined : begin(next, NLM_F_ACK);
+    const all = second === undefined ? [first.it] : [first.it, second.it];
     try {
-      await channel.sendAsync(bytes);
-      receive([it]);
+      await channel.sendAsync(second === undefined ? first.bytes : Buffer.concat([first.bytes, second.bytes]));
+      receive(all);
     } finally {
-      pending.delete(it.sequence);
+      for (const it of all) pending.delete(it.sequence);
     }
-    assertDone(it);
-    return it.replies;
+    assertDone(first.it);
+    const refusal = second === undefined ? undefined : refusalOf(second.it);
+    return { replies: first.it.replies, ...(refusal === undefined ? {} : { refusal }) };
   };
 
-  const change = (request: Request): Promise<Changed> => {
+  const change = (request: Request, next?: Request): Promise<Changed> => {
     const asked = performance.now();
     const run = async (): Promise<Changed> => {
       const queuedMs = performance.now() - asked;
-      return { replies: await changeOne(request), queuedMs };
+      return { ...(await changeInTurn(request, next)), queuedMs };
     };
     waiting += 1;
     // Where nothing is under way it is sent before this returns: its caller has work for the meantime.
