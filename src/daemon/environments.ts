@@ -65,8 +65,10 @@ export interface Environments {
   loop(name: string): EnvironmentLoop;
   /** After a start of the daemon: finishes what was being made or ended, and looks at what should be whole. */
   resume(name: string): Promise<void>;
-  /** Something may have changed for these. */
+  /** Something may have changed for these, and for those that share the network of one of them. */
   wake(names: Iterable<string>): void;
+  /** These alone are looked at again, where they still are. */
+  wakeThese(names: Iterable<string>): void;
   wakeAll(): void;
   close(): Promise<void>;
 }
@@ -81,11 +83,18 @@ export function openEnvironments(world: World): Environments {
     return it;
   };
 
-  /** These, and those that share the network of one of them; the ledger is read once for all. */
+  /** The ledger is read once for all. */
   const wake = (names: Iterable<string>): void => {
     const wanted = new Set(names);
     for (const record of world.store.environments()) {
       if (wanted.has(record.spec.name) || sharesNetworkOf(record.spec, wanted)) wakeOne(record);
+    }
+  };
+
+  const wakeThese = (names: Iterable<string>): void => {
+    for (const name of names) {
+      const record = world.store.environment(name);
+      if (record !== undefined) wakeOne(record);
     }
   };
 
@@ -345,6 +354,7 @@ export function openEnvironments(world: World): Environments {
     resume,
     adopt,
     wake,
+    wakeThese,
     up: async (spec, options) => {
       const written = await inTurn(spec.name, () => bringUp(spec));
       await ready(written, options);

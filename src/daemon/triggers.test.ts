@@ -30,6 +30,9 @@ async function watched(t: TestContext): Promise<Watched> {
       times += 1;
       for (const name of names) woken.add(name);
     },
+    wakeThese: (names: Iterable<string>): void => {
+      for (const name of names) woken.add(name);
+    },
   };
   const triggers = await watchWorld(it.world, listener);
   t.after(async () => {
@@ -191,4 +194,18 @@ test("a NIC whose carrier goes and comes back is told of; a container's port tha
   const { index } = await hostEnd(it, 'shop');
   await kernel.setLink(index, { up: false });
   assert.equal((await carriers()).length, 2, 'an endpoint of ours is no NIC');
+});
+
+test('whatever was heard, each environment is looked at once a minute, and not all of them at once', async (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const it = await watched(t);
+  t.mock.timers.tick(60_000);
+  assert.deepEqual(await it.woken(), []);
+  const looks: string[][] = [];
+  for (let look = 0; look < 12; look += 1) {
+    t.mock.timers.tick(5_000);
+    looks.push([...(await it.woken())]);
+  }
+  assert.deepEqual(looks.flat(), ['crm', 'shop']);
+  assert.ok(looks.every((names) => names.length <= 1));
 });

@@ -10,7 +10,10 @@ import { removeOwnBridges } from './own-bridges.ts';
 import { isOwned, sandboxPath } from './sandbox.ts';
 import type { World } from './world.ts';
 
-/** Everything is looked at again this often, in milliseconds, whatever was heard. */
+/**
+ * Everything is looked at again this often, in milliseconds, whatever was heard: some of it at each look at the sandboxes,
+ * as hundreds at once are garbage that grows old before it is collected.
+ */
 const slowTimerMs = 60_000;
 
 /** Whether each sandbox is still bound is looked at this often, in milliseconds: no event tells of a file that is unmounted. */
@@ -90,14 +93,17 @@ export async function watchWorld(world: World, environments: Environments): Prom
   world.engine.onExit((environment) => soon((it) => it.names.add(environment)));
   world.leases.onChange((environment) => soon((it) => it.names.add(environment)));
   world.engine.onHealth((environment) => soon((it) => it.names.add(environment)));
+  let round: Round | undefined;
   const slow = setInterval(() => {
     world.firewall.check().catch(() => undefined);
-    world.marked
-      .refresh()
-      .then(soonAll, (error: unknown) => world.events.tell('could not list links', { problem: String(error) }));
+    world.marked.refresh().then(
+      () => (round = roundOf(world)),
+      (error: unknown) => world.events.tell('could not list links', { problem: String(error) }),
+    );
   }, slowTimerMs);
   const changed = sandboxChanges(world);
   const sandboxes = setInterval(() => {
+    environments.wakeThese(round?.next() ?? []);
     for (const name of changed()) soon((it) => it.names.add(name));
     // Neighbours that are taken away are not heard of; a port goes a moment after its sandbox.
     void world.shims.settle();
@@ -113,6 +119,17 @@ export async function watchWorld(world: World, environments: Environments): Prom
       clearInterval(sandboxes);
     },
   };
+}
+
+/** Every environment, a few at a time. */
+interface Round {
+  next(): readonly string[];
+}
+
+function roundOf(world: World): Round {
+  const names = world.store.environments().map((it) => it.spec.name);
+  const share = Math.ceil(names.length / (slowTimerMs / sandboxTimerMs));
+  return { next: () => names.splice(0, share) };
 }
 
 /**
