@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ProbeProfile } from '../core/model.ts';
 import { type DesiredIpv6, isSurplusAddress6 } from '../core/plan/ipv6.ts';
 import type { DesiredEndpoint } from '../core/plan/model.ts';
+import { wishOfIpv6 } from '../core/plan/source-routing.ts';
 import { LandlineError } from '../errors.ts';
 import type { Inside } from '../host/index.ts';
 import type { Ipv6 } from '../net/ipv6.ts';
@@ -11,6 +12,7 @@ import { containsAddress6, prefix6 } from '../net/prefix6.ts';
 import { WireError } from '../wire/bytes.ts';
 import { decodeNdp, encodeNdp, holderIn, ndpAnnouncement, ndpProbe } from '../wire/ndp/ndp.ts';
 import { unless } from './refusals.ts';
+import { mendSource6 } from './source-routing.ts';
 
 const everywhere = prefix6('::/0');
 
@@ -33,7 +35,9 @@ export async function setIpv6(inside: Inside, link: number, wish: Wish, profile:
   const { address, subnet } = wish.ipv6;
   const before = (await inside.kernel.listAddresses6()).filter((it) => it.link === link);
   if (address === undefined) {
-    if (before.some((it) => containsAddress6(subnet, it.address.address))) setSwitch(inside, wish.interface, 'disable_ipv6', '1');
+    if (!before.some((it) => containsAddress6(subnet, it.address.address))) return 0;
+    await mendSource6(inside, link, undefined);
+    setSwitch(inside, wish.interface, 'disable_ipv6', '1');
     return 0;
   }
   for (const key of ['accept_ra', 'autoconf', 'disable_ipv6']) setSwitch(inside, wish.interface, key, '0');
@@ -42,6 +46,7 @@ export async function setIpv6(inside: Inside, link: number, wish: Wish, profile:
   await unless(inside.kernel.addAddress6({ link, address: { address, length: subnet.length } }), 'EEXIST');
   await removeSurplus6(inside, link, wish.ipv6);
   if (wish.ipv6.gateway !== undefined) await inside.kernel.addRoute6({ to: everywhere, via: wish.ipv6.gateway, link });
+  await mendSource6(inside, link, wishOfIpv6(wish.ipv6));
   sendNdp(inside, link, encodeNdp(ndpAnnouncement(wish.mac, address)));
   return probeMs;
 }

@@ -3,9 +3,10 @@ import { privateLinkPrefix } from '../core/firewall/wish.ts';
 import { limited } from '../core/limited.ts';
 import { linkGroup, type Mark, parseMark } from '../core/mark.ts';
 import type { Observed, ObservedEndpoint, ObservedRoute, ObservedService } from '../core/plan/model.ts';
-import { type SourceRule, sourceTableOf } from '../core/plan/source-routing.ts';
+import { type ObservedSource, type SourceRule, sourceTableOf } from '../core/plan/source-routing.ts';
 import type { Engine } from '../engine/index.ts';
 import { type Host, type Inside, isKernelError, type Link, type LinkAddress6, type Route, type Route6 } from '../host/index.ts';
+import type { Ipv6 } from '../net/ipv6.ts';
 import type { MarkedLinks } from './marked-links.ts';
 import { observePrivateEnd } from './private-endpoint.ts';
 import { sourceOfLink, sourceRules } from './source-routing.ts';
@@ -80,8 +81,9 @@ async function lookInside(host: Host, { kernel }: Inside, what: ObserveWhat): Pr
   const isEndpoint = ({ name }: Link): boolean => name !== 'lo';
   // Most have none, and their routes say nothing.
   const hasIpv6 = links.some((link) => isEndpoint(link) && addresses6.some((it) => it.link === link.index));
-  const routes6 = hasIpv6 ? await kernel.listRoutes6() : [];
+  const [all6, listed6] = hasIpv6 ? await Promise.all([kernel.listRoutes6('all'), kernel.listRules6()]) : [[], []];
   const [routes, rules] = [all.filter((it) => it.table === undefined), sourceRules(listed)];
+  const [routes6, rules6] = [all6.filter((it) => it.table === undefined), sourceRules(listed6)];
   const tables = links.map((it) => sourceTableOf(it.index));
   const endpoints = await Promise.all(
     links.filter(isEndpoint).map(async (link): Promise<ObservedEndpoint> => {
@@ -96,24 +98,25 @@ async function lookInside(host: Host, { kernel }: Inside, what: ObserveWhat): Pr
         addresses: addresses.filter((it) => it.link === link.index).map((it) => it.address),
         routes: routes.flatMap((it) => (it.link === link.index ? observedRoute(it) : [])),
         ...(bySource === undefined ? {} : { bySource }),
-        ...observedIpv6(link.index, addresses6, routes6),
+        ...observedIpv6(link.index, addresses6, routes6, sourceOfLink(link.index, rules6, all6)),
         ...(hostEnd === undefined ? {} : { hostEnd }),
         ...(child === undefined ? {} : { child }),
       };
     }),
   );
-  return { endpoints, strayRules: rules.filter((it) => !tables.includes(it.table)) };
+  return { endpoints, strayRules: [...rules, ...rules6].filter((it) => !tables.includes(it.table)) };
 }
 
 function observedIpv6(
   link: number,
   addresses: readonly LinkAddress6[],
   routes: readonly Route6[],
+  bySource: ObservedSource<Ipv6> | undefined,
 ): Pick<ObservedEndpoint, 'ipv6'> {
   const own = addresses.flatMap((it) => (it.link === link ? [it.address] : []));
   const isDefault = (it: Route6): boolean => it.link === link && it.to.length === 0 && it.protocol === 'static';
   const gateways = routes.flatMap((it) => (isDefault(it) && it.via !== undefined ? [it.via] : []));
-  return own.length === 0 ? {} : { ipv6: { addresses: own, gateways } };
+  return own.length === 0 ? {} : { ipv6: { addresses: own, gateways, ...(bySource === undefined ? {} : { bySource }) } };
 }
 
 /** One of ours that has no mark yet is known by its group: its making was cut off. */

@@ -11,6 +11,7 @@ import { formatIpv4, type Ipv4, ipv4 } from '../net/ipv4.ts';
 import { type Mac, macFromDigest } from '../net/mac.ts';
 import { longestDomainName, nearest } from '../net/name.ts';
 import { containsAddress, formatPrefix, type Prefix, prefix, subnetOf } from '../net/prefix.ts';
+import { prefix6 } from '../net/prefix6.ts';
 
 /** The configured network of that name. @throws LandlineError NETWORK_UNKNOWN */
 export function requireNetwork(networks: readonly Network[], name: string): Network {
@@ -115,7 +116,16 @@ function ipv6Of(networks: readonly Network[], spec: EnvironmentSpec, endpoint: E
   const hasRouter = (it: EndpointSpec): boolean =>
     it.address6 !== undefined && it.gateway !== 'none' && networkOf(it)?.gateway6 !== undefined;
   const carries = spec.endpoints.find(hasRouter) === endpoint;
-  return { ipv6: { subnet, address: endpoint.address6, ...(carries && gateway !== undefined ? { gateway } : {}) } };
+  const router = gateway === undefined || endpoint.gateway === 'none' ? [] : [{ to: prefix6('::/0'), via: gateway }];
+  const isOneOfSeveral = spec.endpoints.filter((it) => it.address6 !== undefined).length > 1;
+  return {
+    ipv6: {
+      subnet,
+      address: endpoint.address6,
+      ...(carries && gateway !== undefined ? { gateway } : {}),
+      ...(isOneOfSeveral ? { bySource: router } : {}),
+    },
+  };
 }
 
 const routeOf = ({ to, via }: RouteSpec): DesiredRoute => ({ to: prefix(to), via: ipv4(via) });

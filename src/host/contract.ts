@@ -6,7 +6,7 @@ import { ipv4 } from '../net/ipv4.ts';
 import { formatPrefix, prefix } from '../net/prefix.ts';
 import { formatPrefix6, prefix6 } from '../net/prefix6.ts';
 import { type Arp, arpAnnouncement, arpProbe, decodeArp, encodeArp } from '../wire/arp/arp.ts';
-import { type Host, isKernelError, type Kernel, type KernelEvent, type Link, type Route } from './index.ts';
+import { type Host, isKernelError, type Kernel, type KernelEvent, type Link, type Route, type Route6 } from './index.ts';
 
 /** One host to try. */
 export interface Candidate {
@@ -632,6 +632,13 @@ function addressStories(story: Story, addSandbox: AddSandbox): void {
     await kernel.deleteRoute6({ to, via: '2001:db8:10::2', link });
     assert.deepEqual(await via(), []);
     await assert.rejects(kernel.deleteRoute6({ to, link }), refusedWith('ESRCH'));
+    await kernel.addRoute6({ table: 1_000_007, to, via: 'fe80::1', link });
+    assert.deepEqual(await via(), []);
+    const others6 = async (): Promise<readonly Route6[]> =>
+      (await kernel.listRoutes6('all')).filter((it) => it.table !== undefined);
+    assert.deepEqual(await others6(), [{ table: 1_000_007, to, via: 'fe80::1', link, protocol: 'static' }]);
+    await kernel.deleteRoute6({ table: 1_000_007, to, link });
+    assert.deepEqual(await others6(), []);
     await kernel.deleteAddress6(address);
     assert.equal((await kernel.listAddresses6()).length, others);
     await assert.rejects(kernel.deleteAddress6(address), refusedWith('EADDRNOTAVAIL'));
@@ -654,6 +661,26 @@ function addressStories(story: Story, addSandbox: AddSandbox): void {
     await assert.rejects(kernel.deleteRule({ ...rule, table: 1_000_008 }), refusedWith('ENOENT'));
     await kernel.deleteRule(rule);
     assert.deepEqual(await kernel.listRules(), before);
+  });
+
+  story('an IPv6 rule is beside those of IPv4, and there once', async ({ kernel }) => {
+    const rule = { from: prefix6('2001:db8:10::101/128'), table: 1_000_007, priority: 7600 };
+    const [before, before4] = [await kernel.listRules6(), await kernel.listRules()];
+    assert.deepEqual(
+      before.map((it) => it.table),
+      [255, 254],
+    );
+    await kernel.addRule6(rule);
+    await assert.rejects(kernel.addRule6(rule), {
+      name: 'KernelError',
+      errno: 'EEXIST',
+      doing: 'ip -6 rule add from 2001:db8:10::101/128 lookup 1000007 priority 7600',
+    });
+    assert.deepEqual(await kernel.listRules6(), [before[0], rule, ...before.slice(1)]);
+    assert.deepEqual(await kernel.listRules(), before4);
+    await assert.rejects(kernel.deleteRule6({ ...rule, table: 1_000_008 }), refusedWith('ENOENT'));
+    await kernel.deleteRule6(rule);
+    assert.deepEqual(await kernel.listRules6(), before);
   });
 
   story('a route to an address that is no subnet is refused', async ({ kernel }) => {
@@ -956,6 +983,11 @@ function watchStories(story: Story, addSandbox: AddSandbox): void {
     await heard('the new rule', (event) => event.kind === 'rule' && event.change === 'new');
     await host.kernel.deleteRule(rule);
     await heard('the rule gone', (event) => event.kind === 'rule' && event.change === 'deleted');
+    const soFar = events.length;
+    await host.kernel.addRule6({ ...rule, from: prefix6('2001:db8:10::101/128') });
+    await host.kernel.deleteRule6({ ...rule, from: prefix6('2001:db8:10::101/128') });
+    const told = (): boolean => events.slice(soFar).some((event) => event.kind === 'rule' && event.change === 'deleted');
+    await eventually('the IPv6 rule gone', told);
     await host.kernel.deleteAddress({ link, address });
     await heard('the address gone', (event) => event.kind === 'address' && event.change === 'deleted');
     await heard('the route gone', (event) => event.kind === 'route' && event.change === 'deleted');

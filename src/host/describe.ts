@@ -1,7 +1,8 @@
 /** What is asked of the kernel, as the `ip` command that would do the same: for errors and the debug log. */
 import { formatIpv4 } from '../net/ipv4.ts';
 import { formatPrefix } from '../net/prefix.ts';
-import type { LinkAddress, LinkChange, LinkSpec, Neighbour, Route, Rule } from './index.ts';
+import { formatPrefix6 } from '../net/prefix6.ts';
+import type { LinkAddress, LinkChange, LinkSpec, Neighbour, Route, Rule, Rule6 } from './index.ts';
 
 const words = (...parts: readonly (string | undefined)[]): string => parts.filter((part) => part !== undefined).join(' ');
 
@@ -56,8 +57,14 @@ export function describeRoute(verb: 'replace' | 'delete', route: Route): string 
   );
 }
 
-export const describeRule = (verb: 'add' | 'delete', { from, table, priority }: Rule): string =>
-  `ip rule ${verb} from ${from === undefined ? 'all' : formatPrefix(from)} lookup ${table} priority ${priority}`;
+export const describeRule = (verb: 'add' | 'delete', { from, ...rest }: Rule): string =>
+  `ip rule ${verb} ${ruleWords({ ...rest, from: from && formatPrefix(from) })}`;
+
+export const describeRule6 = (verb: 'add' | 'delete', { from, ...rest }: Rule6): string =>
+  `ip -6 rule ${verb} ${ruleWords({ ...rest, from: from && formatPrefix6(from) })}`;
+
+const ruleWords = ({ from = 'all', table, priority }: Omit<Rule, 'from'> & { readonly from: string | undefined }): string =>
+  `from ${from} lookup ${table} priority ${priority}`;
 
 export const describeAddNeighbour = ({ link, address, mac }: Pick<Neighbour, 'link' | 'address' | 'mac'>): string =>
   `ip neighbour replace ${formatIpv4(address)} lladdr ${mac} dev ${link} nud permanent`;

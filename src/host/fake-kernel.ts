@@ -1,6 +1,6 @@
 /** {@link Kernel} on the fake host's tables. Refusals are those of Linux 6.18, as the contract suite finds them there. */
 import { isMulticast } from '../net/mac.ts';
-import { formatPrefix, subnetOf } from '../net/prefix.ts';
+import { subnetOf } from '../net/prefix.ts';
 import { formatPrefix6, type Prefix6 } from '../net/prefix6.ts';
 import {
   describeAddLink,
@@ -11,6 +11,7 @@ import {
   describeDeleteNeighbour,
   describeRoute,
   describeRule,
+  describeRule6,
   describeSetLink,
 } from './describe.ts';
 import {
@@ -34,7 +35,19 @@ import {
   type Tell,
   takeOut,
 } from './fake-tables.ts';
-import type { ChildSpec, ForwardingEntry, Kernel, LinkAddress6, LinkChange, LinkSpec, Neighbour, Route, Rule } from './index.ts';
+import type {
+  ChildSpec,
+  ForwardingEntry,
+  Kernel,
+  LinkAddress6,
+  LinkChange,
+  LinkSpec,
+  Neighbour,
+  Route,
+  Route6,
+  Rule,
+  Rule6,
+} from './index.ts';
 import { KernelError } from './kernel-error.ts';
 import { describeAddress6, describeRoute6 } from './requests6.ts';
 
@@ -220,18 +233,7 @@ export function fakeKernel({ netns, tell, find }: FakeKernelParts): Kernel {
     addRoute: async (route) => addRoute(route),
     deleteRoute: async (route) => deleteRoute(route),
     ...ipv6Tables({ netns, tell }),
-    listRules: async () => netns.rules.toSorted((a, b) => a.priority - b.priority),
-    addRule: async (rule) => {
-      if (netns.rules.some((it) => isSameRule(it, rule))) throw new KernelError(describeRule('add', rule), 'EEXIST');
-      netns.rules.push(rule);
-      tell({ kind: 'rule', change: 'new' });
-    },
-    deleteRule: async (rule) => {
-      const at = netns.rules.findIndex((it) => isSameRule(it, rule));
-      if (at < 0) throw new KernelError(describeRule('delete', rule), 'ENOENT');
-      netns.rules.splice(at, 1);
-      tell({ kind: 'rule', change: 'deleted' });
-    },
+    ...ruleCalls(netns, tell),
     listNeighbours: async () => [...netns.neighbours],
     addNeighbour: async (it) => {
       requireLink(netns, it.link, describeAddNeighbour(it));
@@ -259,6 +261,7 @@ export function fakeKernel({ netns, tell, find }: FakeKernelParts): Kernel {
 /** As far as the contract goes: what is added is there, until it or its link is deleted. */
 function ipv6Tables({ netns, tell }: Pick<FakeKernelParts, 'netns' | 'tell'>): Ipv6Calls {
   const isSame = (a: Prefix6, b: Prefix6): boolean => formatPrefix6(a) === formatPrefix6(b);
+  const isTarget = (a: Route6, b: Route6): boolean => a.table === b.table && isSame(a.to, b.to);
   const isAddress = (a: LinkAddress6, b: LinkAddress6): boolean => a.link === b.link && isSame(a.address, b.address);
   return {
     listAddresses6: async () => netns.addresses6.map(({ link, address }) => ({ link, address })),
@@ -275,15 +278,15 @@ function ipv6Tables({ netns, tell }: Pick<FakeKernelParts, 'netns' | 'tell'>): I
       if (gone === 0) throw new KernelError(describeAddress6('delete', it), 'EADDRNOTAVAIL');
       tell({ kind: 'address6', change: 'deleted' });
     },
-    listRoutes6: async () => [...netns.routes6],
+    listRoutes6: async (tables = 'main') => netns.routes6.filter((it) => tables === 'all' || it.table === undefined),
     addRoute6: async (route) => {
       requireLink(netns, route.link, describeRoute6('replace', route));
-      removeFrom(netns.routes6, (it) => isSame(it.to, route.to));
+      removeFrom(netns.routes6, (it) => isTarget(it, route));
       netns.routes6.push({ ...route, protocol: 'static' });
       tell({ kind: 'route', change: 'new' });
     },
     deleteRoute6: async (route) => {
-      const gone = removeFrom(netns.routes6, (it) => it.link === route.link && isSame(it.to, route.to));
+      const gone = removeFrom(netns.routes6, (it) => it.link === route.link && isTarget(it, route));
       if (gone === 0) throw new KernelError(describeRoute6('delete', route), 'ESRCH');
       tell({ kind: 'route', change: 'deleted' });
     },
@@ -292,10 +295,49 @@ function ipv6Tables({ netns, tell }: Pick<FakeKernelParts, 'netns' | 'tell'>): I
 
 type Ipv6Calls = Pick<Kernel, 'listAddresses6' | 'addAddress6' | 'deleteAddress6' | 'listRoutes6' | 'addRoute6' | 'deleteRoute6'>;
 
-const isSameRule = (a: Rule, b: Rule): boolean =>
-  a.table === b.table && a.priority === b.priority && formatFrom(a) === formatFrom(b);
+type RuleCalls = Pick<Kernel, 'listRules' | 'addRule' | 'deleteRule' | 'listRules6' | 'addRule6' | 'deleteRule6'>;
 
-const formatFrom = ({ from }: Rule): string => (from === undefined ? 'all' : formatPrefix(from));
+function ruleCalls(netns: FakeNetns, tell: FakeKernelParts['tell']): RuleCalls {
+  const rules = callsOf(netns.rules, describeRule, tell);
+  const rules6 = callsOf(netns.rules6, describeRule6, tell);
+  return {
+    listRules: rules.list,
+    addRule: rules.add,
+    deleteRule: rules.delete,
+    listRules6: rules6.list,
+    addRule6: rules6.add,
+    deleteRule6: rules6.delete,
+  };
+}
+
+interface CallsOf<R> {
+  list(): Promise<readonly R[]>;
+  add(rule: R): Promise<void>;
+  delete(rule: R): Promise<void>;
+}
+
+/** The rules of one family. */
+function callsOf<R extends Rule | Rule6>(
+  rules: R[],
+  describe: (verb: 'add' | 'delete', rule: R) => string,
+  tell: FakeKernelParts['tell'],
+): CallsOf<R> {
+  const isSame = (a: R, b: R): boolean => describe('add', a) === describe('add', b);
+  return {
+    list: async () => rules.toSorted((a, b) => a.priority - b.priority),
+    add: async (rule) => {
+      if (rules.some((it) => isSame(it, rule))) throw new KernelError(describe('add', rule), 'EEXIST');
+      rules.push(rule);
+      tell({ kind: 'rule', change: 'new' });
+    },
+    delete: async (rule) => {
+      const at = rules.findIndex((it) => isSame(it, rule));
+      if (at < 0) throw new KernelError(describe('delete', rule), 'ENOENT');
+      rules.splice(at, 1);
+      tell({ kind: 'rule', change: 'deleted' });
+    },
+  };
+}
 
 function refusalOf(work: () => void): KernelError | undefined {
   try {

@@ -1,7 +1,7 @@
 /** What the fake host keeps: namespaces, and in each its links, addresses and routes, by the kernel's rules. */
 import { macFromDigest } from '../net/mac.ts';
 import { containsAddress, type Prefix, prefix, subnetOf } from '../net/prefix.ts';
-import type { KernelEvent, Link, LinkAddress, LinkAddress6, LinkSpec, Neighbour, Route, Route6, Rule } from './index.ts';
+import type { KernelEvent, Link, LinkAddress, LinkAddress6, LinkSpec, Neighbour, Route, Route6, Rule, Rule6 } from './index.ts';
 import { KernelError } from './kernel-error.ts';
 
 /** A link with its namespace and its relations; changed in place. */
@@ -34,6 +34,7 @@ export interface FakeNetns {
   readonly neighbours: Neighbour[];
   readonly addresses6: LinkAddress6[];
   readonly routes6: Route6[];
+  readonly rules6: Rule6[];
   readonly sysctls: Map<string, string>;
   /** Paths it is bound at, and windows that are open into it: with the last of them it ends. */
   holders: number;
@@ -42,11 +43,15 @@ export interface FakeNetns {
 
 export type Tell = (event: KernelEvent) => void;
 
-/** Those of a new namespace: the tables local, main and default. */
+/** Those of a new namespace: the tables local, main and default; IPv6 has no table called default. */
 const kernelsRules = (): Rule[] => [
   { table: 255, priority: 0 },
   { table: 254, priority: 32_766 },
   { table: 253, priority: 32_767 },
+];
+const kernelsRules6 = (): Rule6[] => [
+  { table: 255, priority: 0 },
+  { table: 254, priority: 32_766 },
 ];
 
 let inodes = 4026532000;
@@ -54,7 +59,8 @@ let digests = 0;
 
 export function makeNetns(): FakeNetns {
   inodes += 1;
-  const tables = { addresses: [], routes: [], rules: kernelsRules(), neighbours: [], addresses6: [], routes6: [] };
+  const own = { addresses: [], routes: [], rules: kernelsRules(), neighbours: [] };
+  const tables = { ...own, addresses6: [], routes6: [], rules6: kernelsRules6() };
   const shared = { ...tables, inode: inodes, links: new Map(), sysctls: new Map() };
   const netns: FakeNetns = { ...shared, holders: 0, nextIndex: 1 };
   makeLink(netns, { name: 'lo', mac: '00:00:00:00:00:00', mtu: 65_536, kind: undefined });

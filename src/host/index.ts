@@ -140,14 +140,17 @@ export interface Route {
   readonly protocol?: 'kernel' | 'boot' | 'static' | 'other';
 }
 
-/** An IPv4 rule of the routing policy: what comes from `from` asks `table` for its route. */
-export interface Rule {
+/** A rule of the routing policy: what comes from `from` asks `table` for its route. IPv4's, where nothing else is said. */
+export interface Rule<P extends Prefix | Prefix6 = Prefix> {
   /** Left out: from anywhere. */
-  readonly from?: Prefix;
+  readonly from?: P;
   readonly table: number;
   /** Rules are gone through from the lowest on. */
   readonly priority: number;
 }
+
+/** The same for IPv6, which has rules and tables of its own. */
+export type Rule6 = Rule<Prefix6>;
 
 /** An IPv6 address on a link. */
 export interface LinkAddress6 {
@@ -155,8 +158,10 @@ export interface LinkAddress6 {
   readonly address: Prefix6;
 }
 
-/** An IPv6 route of the main table; `to` of length 0 is the default route. */
+/** An IPv6 route; `to` of length 0 is the default route. */
 export interface Route6 {
+  /** Left out: the main table. */
+  readonly table?: number;
   readonly to: Prefix6;
   readonly via?: Ipv6;
   readonly link: number;
@@ -219,11 +224,17 @@ export interface Kernel {
   /** `ip address add ADDRESS/LEN dev LINK nodad`: it was probed before. @throws KernelError EEXIST, EACCES where IPv6 is off */
   addAddress6(it: LinkAddress6): Promise<void>;
   deleteAddress6(it: LinkAddress6): Promise<void>;
-  /** `ip -6 route show table main` */
-  listRoutes6(): Promise<readonly Route6[]>;
+  /** `ip -6 route show table main`; `all`: of every table but the kernel's own, `local`. */
+  listRoutes6(tables?: 'main' | 'all'): Promise<readonly Route6[]>;
   /** `ip -6 route replace …` */
   addRoute6(route: Route6): Promise<void>;
   deleteRoute6(route: Route6): Promise<void>;
+  /** `ip -6 rule show`: those that say `lookup`, and nothing more than from where. */
+  listRules6(): Promise<readonly Rule6[]>;
+  /** `ip -6 rule add` @throws KernelError EEXIST */
+  addRule6(rule: Rule6): Promise<void>;
+  /** `ip -6 rule delete` @throws KernelError ENOENT */
+  deleteRule6(rule: Rule6): Promise<void>;
   /** `ip -4 neighbour show` */
   listNeighbours(): Promise<readonly Neighbour[]>;
   /** `ip neighbour replace ADDRESS lladdr MAC dev LINK nud permanent` */

@@ -39,10 +39,13 @@ import {
 import {
   addAddress6Request,
   addRoute6Request,
+  addRule6Request,
   deleteAddress6Request,
   deleteRoute6Request,
+  deleteRule6Request,
   toLinkAddress6,
   toRoute6,
+  toRule6,
 } from './requests6.ts';
 import { openRtnetlink } from './rtnetlink-socket.ts';
 import type { Request, Transactions } from './transactions.ts';
@@ -149,7 +152,7 @@ export function kernelOn(socket: Transactions, lanes: readonly Transactions[] = 
       const request = read('ip -4 route show', RTM_GETROUTE, routesPayload(link, table));
       const messages = unlessNoTable(() => socket.dump(request));
       const routes = messages.map((it) => decodeRoute(it.payload)).filter((it) => it.type === RTN_UNICAST);
-      return routes.filter((it) => (table === RT_TABLE_MAIN ? it.table === table : it.table !== RT_TABLE_LOCAL)).map(toRoute);
+      return routes.filter((it) => isIn(tables, it)).map(toRoute);
     },
     addRoute: (route) => change(addRouteRequest(route)),
     deleteRoute: (route) => change(deleteRouteRequest(route)),
@@ -161,15 +164,22 @@ export function kernelOn(socket: Transactions, lanes: readonly Transactions[] = 
     },
     addAddress6: (it) => change(addAddress6Request(it)),
     deleteAddress6: (it) => change(deleteAddress6Request(it)),
-    listRoutes6: async () => {
-      const messages = socket.dump(read('ip -6 route show', RTM_GETROUTE, routesPayload(undefined, RT_TABLE_MAIN, AF_INET6)));
-      const routes = messages.map((it) => decodeRoute(it.payload));
-      return routes.filter((it) => it.table === RT_TABLE_MAIN && it.type === RTN_UNICAST).map(toRoute6);
+    listRoutes6: async (tables = 'main') => {
+      const table = tables === 'main' ? RT_TABLE_MAIN : RT_TABLE_UNSPEC;
+      const messages = socket.dump(read('ip -6 route show', RTM_GETROUTE, routesPayload(undefined, table, AF_INET6)));
+      const routes = messages.map((it) => decodeRoute(it.payload)).filter((it) => it.type === RTN_UNICAST);
+      return routes.filter((it) => isIn(tables, it)).map(toRoute6);
     },
     addRoute6: (route) => change(addRoute6Request(route)),
     deleteRoute6: (route) => change(deleteRoute6Request(route)),
+    listRules6: async () => {
+      const messages = socket.dump(read('ip -6 rule show', RTM_GETRULE, rulesPayload(AF_INET6)));
+      return messages.flatMap((it) => present(toRule6(decodeRule(it.payload))));
+    },
+    addRule6: (rule) => change(addRule6Request(rule)),
+    deleteRule6: (rule) => change(deleteRule6Request(rule)),
     listRules: async () => {
-      const messages = socket.dump(read('ip -4 rule show', RTM_GETRULE, rulesPayload()));
+      const messages = socket.dump(read('ip -4 rule show', RTM_GETRULE, rulesPayload(AF_INET)));
       return messages.flatMap((it) => present(toRule(decodeRule(it.payload))));
     },
     addRule: (rule) => change(addRuleRequest(rule)),
@@ -219,9 +229,12 @@ function routesPayload(link: number | undefined, table: number, family = AF_INET
   return encodeRoute({ family, toLength: 0, table, ...nothing, attributes: list });
 }
 
-function rulesPayload(): Uint8Array {
+const isIn = (tables: 'main' | 'all', { table }: { readonly table: number }): boolean =>
+  tables === 'main' ? table === RT_TABLE_MAIN : table !== RT_TABLE_LOCAL;
+
+function rulesPayload(family: number): Uint8Array {
   const nothing = { toLength: 0, fromLength: 0, tos: 0, table: 0, action: 0, flags: 0 };
-  return encodeRule({ family: AF_INET, ...nothing, attributes: attributes({}) });
+  return encodeRule({ family, ...nothing, attributes: attributes({}) });
 }
 
 function neighboursPayload(family: number, bridge?: number): Uint8Array {

@@ -79,16 +79,21 @@ export function toRoute(message: RouteMessage): Route {
   };
 }
 
-/** What of an IPv4 rule but these can differ, and then it is another kind of rule. */
+/** What of a rule but these can differ, and then it is another kind of rule. */
 const plain = ['FRA_SRC', 'FRA_TABLE', 'FRA_PRIORITY', 'FRA_PROTOCOL', 'FRA_SUPPRESS_PREFIXLEN'];
+
+/** Whether a rule asks for nothing but the source. @param isSource of an attribute that the schemas keep as bytes */
+export function isPlainRule(message: RuleMessage, isSource: (type: number) => boolean = () => false): boolean {
+  const { attributes, action, flags, toLength, tos } = message;
+  const isPlain = attributes.decoded().every((it) => ('name' in it ? plain.includes(it.name) : isSource(it.type)));
+  const suppresses = attributes.number('FRA_SUPPRESS_PREFIXLEN') ?? 0xffff_ffff;
+  return action === FR_ACT_TO_TBL && flags === 0 && toLength === 0 && tos === 0 && isPlain && suppresses === 0xffff_ffff;
+}
 
 /** Undefined for one that asks for more than the source. */
 export function toRule(message: RuleMessage): Rule | undefined {
-  const { attributes, action, flags, toLength, tos, fromLength } = message;
-  const isPlain = attributes.decoded().every((it) => 'name' in it && plain.includes(it.name));
-  const suppresses = attributes.number('FRA_SUPPRESS_PREFIXLEN') ?? 0xffff_ffff;
-  if (action !== FR_ACT_TO_TBL || flags !== 0 || toLength !== 0 || tos !== 0 || !isPlain || suppresses !== 0xffff_ffff)
-    return undefined;
+  if (!isPlainRule(message)) return undefined;
+  const { attributes, fromLength } = message;
   const address = attributes.number('FRA_SRC');
   return {
     table: attributes.number('FRA_TABLE') ?? message.table,

@@ -14,8 +14,11 @@ import { toLink, toLinkAddress } from './meanings.ts';
 import { type Receiver, receiveFrom } from './receive.ts';
 import { openRouteSocket } from './rtnetlink-socket.ts';
 
-/** RTMGRP_LINK, RTMGRP_IPV4_IFADDR, RTMGRP_IPV4_ROUTE, RTMGRP_IPV4_RULE, RTMGRP_IPV6_IFADDR, RTMGRP_IPV6_ROUTE */
-const groups = 0x1 | 0x10 | 0x40 | 0x80 | 0x100 | 0x400;
+/**
+ * RTMGRP_LINK, RTMGRP_IPV4_IFADDR, RTMGRP_IPV4_ROUTE, RTMGRP_IPV4_RULE, RTMGRP_IPV6_IFADDR, RTMGRP_IPV6_ROUTE, and the bit of
+ * RTNLGRP_IPV6_RULE, which has no such name
+ */
+const groups = 0x1 | 0x10 | 0x40 | 0x80 | 0x100 | 0x400 | 0x4_0000;
 
 const selfTestMs = 2000;
 const defaultBufferBytes = 8 * 1024 * 1024;

@@ -71,6 +71,8 @@ route-dump-local: ip -4 route show table local
 route-delete: ip route delete 10.50.0.0/24 via 192.168.11.1 dev br0 metric 50
 route-add-table: ip route add default via 192.168.11.1 dev br0 table 1000007
 route-dump-table: ip -4 route show table 1000007
+route-add-table-ipv6: ip -6 route add default via 2001:db8::1 dev br0 table 1000007
+route-dump-table-ipv6: ip -6 route show table 1000007
 rule-add: ip rule add from 192.168.30.0/24 iif br0 lookup 100 priority 1000
 rule-add-mark: ip rule add oif br0 fwmark 7/0xff lookup 200 priority 1001
 rule-add-ipv6: ip -6 rule add to 2001:db8:1::/48 lookup 300 priority 1002
@@ -78,9 +80,11 @@ rule-add-not: ip rule add not from 10.0.0.0/8 to 10.50.0.0/24 lookup 100 suppres
 rule-add-source: ip rule add from 192.168.11.20 lookup 1000007 priority 7600 protocol static
 rule-add-source-ipv6: ip -6 rule add from 2001:db8::20 lookup 1000007 priority 7600 protocol static
 rule-dump: ip -4 rule show
+rule-dump-ipv6: ip -6 rule show
 refused-rule-exists: ip rule add from 192.168.11.20 lookup 1000007 priority 7600 protocol static
 rule-delete: ip rule delete priority 1000
 rule-delete-source: ip rule delete from 192.168.11.20 lookup 1000007 priority 7600
+rule-delete-source-ipv6: ip -6 rule delete from 2001:db8::20 lookup 1000007 priority 7600
 refused-rule-missing: ip rule delete from 192.168.11.99 lookup 1000009
 neighbour-add: ip neighbour replace 192.168.11.101 lladdr 02:4c:4c:00:00:02 dev br0 nud permanent
 neighbour-dump: ip -4 neighbour show

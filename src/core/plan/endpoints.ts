@@ -4,7 +4,7 @@ import { isOurs, whyAnewChild, whyMendChild } from './child.ts';
 import { whyIpv6 } from './ipv6.ts';
 import type { DesiredEndpoint, DesiredRoute, Observed, ObservedEndpoint, Step } from './model.ts';
 import { whyMendPrivateEnd } from './private-end.ts';
-import { whySource } from './source-routing.ts';
+import { whySource, wishOfIpv4 } from './source-routing.ts';
 
 /** @param waiting endpoints that have no address yet: their links stay */
 export function planEndpoints(
@@ -114,7 +114,7 @@ function whyReroute(wish: DesiredEndpoint, found: ObservedEndpoint): string | un
   if (missing !== undefined) return `without the route to ${formatPrefix(missing.to)}`;
   const surplus = found.routes.find((it) => it.ours && (it.via !== 0 || wish.leased === true) && isSurplusRoute(wish, it));
   return surplus === undefined
-    ? (whySource(wish, found.bySource) ?? whyIpv6(wish.ipv6, found.ipv6))
+    ? (whySource(wishOfIpv4(wish), found.bySource) ?? whyIpv6(wish.ipv6, found.ipv6))
     : `with a route to ${formatPrefix(surplus.to)} too`;
 }
 

@@ -9,7 +9,7 @@
  *               `web absent`
  */
 import { ipv4 } from '../../net/ipv4.ts';
-import { formatPrefix, prefix, subnetOf } from '../../net/prefix.ts';
+import { formatPrefix, prefix } from '../../net/prefix.ts';
 import type { Dependency, RestartPolicy, ServiceSpec, ServiceStatus } from '../model.ts';
 import type {
   Desired,
@@ -22,7 +22,7 @@ import type {
   Step,
   WaitingEndpoint,
 } from './model.ts';
-import { sourceOf } from './source-routing.ts';
+import { formatNet, wishOfIpv4 } from './source-routing.ts';
 
 const bridge = { name: 'br0', mtu: 1500 };
 
@@ -144,7 +144,7 @@ export function formatStep(step: Step): string {
     case 'detach':
       return `detach ${step.interface}: ${step.why}`;
     case 'remove-rules':
-      return `remove rules for ${step.rules.map((it) => formatPrefix(it.from)).join(', ')}`;
+      return `remove rules for ${step.rules.map((it) => formatNet(it.from)).join(', ')}`;
     case 'start-service':
       return `start ${step.service.spec.name}`;
     case 'stop-service':
@@ -216,8 +216,8 @@ function attached(wish: DesiredEndpoint): ObservedEndpoint {
   const { interface: name, mac, address } = wish;
   const hostEnd = { index: 9, mtu: bridge.mtu, up: true, ours: true, bridge: { ...bridge, name: wish.bridge ?? bridge.name } };
   const set = wish.routes.map((it): ObservedRoute => ({ ...it, ours: true }));
-  const source = wish.bySource && { rules: [sourceOf(wish)], direct: [subnetOf(address)], routes: wish.bySource };
-  const bySource = source === undefined ? {} : { bySource: source };
+  const source = wishOfIpv4(wish);
+  const bySource = source === undefined ? {} : { bySource: { ...source, rules: [source.rule] } };
   return { interface: name, mac, mtu: bridge.mtu, up: true, addresses: [address], routes: set, hostEnd, ...bySource };
 }
 

@@ -94,7 +94,7 @@ export interface ObservedEndpoint {
   readonly up: boolean;
   readonly addresses: readonly Prefix[];
   readonly routes: readonly ObservedRoute[];
-  readonly bySource?: ObservedSource;
+  readonly bySource?: ObservedSource<Ipv4>;
   /** Left out: no IPv6 at all. */
   readonly ipv6?: ObservedIpv6;
   /** Of a macvlan or ipvlan. */

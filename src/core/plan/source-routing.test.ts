@@ -1,18 +1,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ipv4 } from '../../net/ipv4.ts';
+import { type Ipv4, ipv4 } from '../../net/ipv4.ts';
 import { prefix } from '../../net/prefix.ts';
+import { prefix6 } from '../../net/prefix6.ts';
 import { after, desired, formatStep, observed } from './fixture.ts';
 import type { Desired, DesiredEndpoint, Observed } from './model.ts';
 import { plan } from './plan.ts';
-import { isSourceRule, type ObservedSource, whySource } from './source-routing.ts';
+import { isSourceRule, type ObservedSource, whySource, wishOfIpv4, wishOfIpv6 } from './source-routing.ts';
 
 const wish = { address: prefix('10.9.0.7/24'), bySource: [{ to: prefix('0.0.0.0/0'), via: ipv4('10.9.0.1') }] };
-const well: ObservedSource = { rules: [prefix('10.9.0.7/32')], direct: [prefix('10.9.0.0/24')], routes: wish.bySource };
+const well: ObservedSource<Ipv4> = { rules: [prefix('10.9.0.7/32')], direct: [prefix('10.9.0.0/24')], routes: wish.bySource };
 const office = { to: prefix('10.50.0.0/24'), via: ipv4('10.9.0.3') };
 
 test('a table and its rule that are as they should be are left alone, and each thing that is not is named', () => {
-  const cases: readonly (readonly [found: ObservedSource | undefined, says: string | undefined])[] = [
+  const cases: readonly (readonly [found: ObservedSource<Ipv4> | undefined, says: string | undefined])[] = [
     [well, undefined],
     [undefined, 'without the rule for 10.9.0.7/32'],
     [{ ...well, rules: [] }, 'without the rule for 10.9.0.7/32'],
@@ -22,13 +23,26 @@ test('a table and its rule that are as they should be are left alone, and each t
     [{ ...well, routes: [] }, 'without the route to 0.0.0.0/0 in its own table'],
     [{ ...well, routes: [...well.routes, office] }, 'with a route to 10.50.0.0/24 in its own table too'],
   ];
-  for (const [found, says] of cases) assert.equal(whySource(wish, found), says);
+  for (const [found, says] of cases) assert.equal(whySource(wishOfIpv4(wish), found), says);
 });
 
 test('an endpoint that has become the only one needs none', () => {
   const alone = { address: wish.address };
-  assert.equal(whySource(alone, undefined), undefined);
-  assert.equal(whySource(alone, well), 'with a rule for 10.9.0.7/32 too');
+  assert.equal(whySource(wishOfIpv4(alone), undefined), undefined);
+  assert.equal(whySource(wishOfIpv4(alone), well), 'with a rule for 10.9.0.7/32 too');
+});
+
+test('IPv6 has the same, and neighbours that ask from their link-local addresses are answered without the router', () => {
+  const routes = [{ to: prefix6('::/0'), via: 'fe80::1' }];
+  const six = wishOfIpv6({ subnet: prefix6('2001:db8:60::/64'), address: '2001:db8:60::101', bySource: routes });
+  const direct = [prefix6('2001:db8:60::/64'), prefix6('fe80::/64')];
+  const whole = { rules: [prefix6('2001:db8:60::101/128')], direct, routes };
+  assert.equal(whySource(six, whole), undefined);
+  assert.equal(whySource(six, { ...whole, rules: [] }), 'without the rule for 2001:db8:60::101/128');
+  assert.equal(whySource(six, { ...whole, direct: direct.slice(0, 1) }), 'without fe80::/64 in its own table');
+  assert.equal(whySource(six, { ...whole, routes: [] }), 'without the route to ::/0 in its own table');
+  assert.equal(whySource(undefined, whole), 'with a rule for 2001:db8:60::101/128 too');
+  assert.equal(wishOfIpv6({ subnet: prefix6('2001:db8:60::/64'), bySource: routes }), undefined);
 });
 
 test("others' rules are not ours", () => {

@@ -5,10 +5,11 @@ import { AttributeList } from './attribute.ts';
 
 export const AF_INET6 = 10;
 
-/** By their numbers: IFA_ADDRESS and RTA_DST are both 1. */
+/** By their numbers: IFA_ADDRESS and RTA_DST are both 1, FRA_SRC is 2. */
 export const IFA_ADDRESS = 1;
 export const RTA_DST = 1;
 export const RTA_GATEWAY = 5;
+export const FRA_SRC = 2;
 
 const typeMask = 0x3fff;
 
