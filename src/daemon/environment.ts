@@ -11,6 +11,7 @@ import { plan } from '../core/plan/plan.ts';
 import { startsAgain, steadyAfterMs } from '../core/plan/services.ts';
 import { asLandlineError, isLandlineError, LandlineError } from '../errors.ts';
 import { formatIpv4, type Ipv4, ipv4 } from '../net/ipv4.ts';
+import type { Restarts } from '../store/index.ts';
 import type { AttachTimes } from './attach.ts';
 import { ensureLeases, keepLeases } from './leasing.ts';
 import { isPrivate, networksOf } from './networks.ts';
@@ -73,6 +74,8 @@ export function environmentLoop(
   place: 'lan' | 'aside' = 'lan',
 ): EnvironmentLoop {
   const memory = new Map<string, ServiceMemory>();
+  /** From before the daemon's start. A second generation has other services. */
+  const former = place === 'lan' ? world.store.restartsOf(name) : new Map<string, Restarts>();
   const starts = new Map<string, number>();
   const avoid = new Map<string, Ipv4[]>();
   /** For those who wait for a round that has not begun. */
@@ -114,8 +117,10 @@ export function environmentLoop(
       const quick = startedAt !== undefined && endedAt - startedAt < steadyAfterMs;
       const before = memory.get(service.name);
       const quickEnds = quick ? (before?.quickEnds ?? -1) + 1 : 0;
-      const { restarts = 0, retries = 0 } = before ?? {};
-      memory.set(service.name, { restarts, retries, quickEnds, endedAt, startAnyway: false, stopped: false });
+      const { restarts = 0, retries = 0 } = before ?? former.get(service.name) ?? {};
+      const counts = { restarts, retries, quickEnds };
+      const unseen = service.exitStatus === undefined ? ({ unseen: true } as const) : {};
+      memory.set(service.name, { ...counts, endedAt, startAnyway: false, stopped: false, ...unseen });
       world.events.tell('service ended', { environment: name, service: service.name, status: service.exitStatus ?? 'unknown' });
     }
   };
@@ -177,29 +182,29 @@ export function environmentLoop(
       exchangeMs = ms;
     };
     await runStep({ world, spec, onAttached, onProbed: (ms) => (probedMs = ms), probedMs, onExchanged }, step);
-    if (step.do === 'start-service') noteStart(step.service.spec.name);
+    if (step.do === 'start-service') await noteStart(step.service.spec.name);
   };
 
   /** That it ends now is no end of its own. */
   const noteStop = (service: string): void => {
-    const restarts = memory.get(service)?.restarts ?? 0;
-    memory.set(service, { restarts, quickEnds: 0, endedAt: Date.now(), startAnyway: false, stopped: true });
+    memory.set(service, { restarts: restartsOf(service), quickEnds: 0, endedAt: Date.now(), startAnyway: false, stopped: true });
   };
 
-  const noteStart = (service: string): void => {
-    const before = memory.get(service);
-    if (before !== undefined) {
-      const asked = before.startAnyway || before.stopped;
-      memory.set(service, {
-        ...before,
-        startAnyway: false,
-        stopped: false,
-        restarts: before.restarts + (asked ? 0 : 1),
-        retries: asked ? 0 : (before.retries ?? 0) + 1,
-      });
-    }
+  const noteStart = async (service: string): Promise<void> => {
     starts.set(service, Date.now());
+    const before = memory.get(service);
+    if (before === undefined) return;
+    const { unseen = false, retries: so = 0, ...rest } = before;
+    const asked = before.startAnyway || before.stopped;
+    const restarts = before.restarts + (asked ? 0 : 1);
+    // What was taken down with its sandbox or the machine has not failed.
+    const retries = asked ? 0 : so + (unseen ? 0 : 1);
+    memory.set(service, { ...rest, startAnyway: false, stopped: false, restarts, retries });
+    if (place === 'aside' || (restarts === before.restarts && retries === so)) return;
+    await world.store.together(() => world.store.putRestarts({ environment: name, service, restarts, retries }));
   };
+
+  const restartsOf = (service: string): number => (memory.get(service) ?? former.get(service))?.restarts ?? 0;
 
   const round = async (): Promise<void> => {
     for (let count = 0; count < mostRounds; count += 1) {
@@ -303,7 +308,7 @@ export function environmentLoop(
     get exchangeMs() {
       return exchangeMs;
     },
-    restarts: (service) => memory.get(service)?.restarts ?? 0,
+    restarts: restartsOf,
     startsAgain: (spec, exitStatus) => startsAgain(spec, exitStatus, memory.get(spec.name)),
     renew: (services) => {
       times = undefined;

@@ -38,6 +38,21 @@ test('a wish is kept as it was written, and its time of creation through changes
   ]);
 });
 
+test('how often services were started again is kept, and goes with the environment', (t) => {
+  const file = join(temporaryFolder(t), 'landline.db');
+  const store = openStore({ file, now: at('14:00') });
+  store.putEnvironment(shop, 'up', at('14:00'));
+  store.putRestarts({ environment: 'shop', service: 'web', restarts: 2, retries: 2 });
+  store.putRestarts({ environment: 'shop', service: 'web', restarts: 3, retries: 1 });
+  store.putRestarts({ environment: 'nowhere', service: 'web', restarts: 1, retries: 1 });
+  store.close();
+  const later = openStore({ file, now: at('15:00') });
+  t.after(() => later.close());
+  assert.deepEqual([...later.restartsOf('shop')], [['web', { restarts: 3, retries: 1 }]]);
+  later.removeEnvironment({ name: 'shop', now: at('15:00'), quarantineMs: 0, keepAddresses: false });
+  for (const name of ['shop', 'nowhere']) assert.equal(later.restartsOf(name).size, 0, name);
+});
+
 test('an environment goes with all its addresses, and they rest', (t) => {
   const store = openTemporaryStore(t);
   store.putEnvironment(shop, 'up', at('14:00'));

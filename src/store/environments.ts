@@ -4,10 +4,10 @@
  */
 import type { DatabaseSync } from 'node:sqlite';
 import type { EnvironmentSpec } from '../core/model.ts';
-import type { EnvironmentRecord, Store } from './index.ts';
+import type { EnvironmentRecord, Restarts, Store } from './index.ts';
 import { allRows } from './rows.ts';
 
-type Environments = Pick<Store, 'environments' | 'environment' | 'putEnvironment'> & {
+type Environments = Pick<Store, 'environments' | 'environment' | 'putEnvironment' | 'restartsOf' | 'putRestarts'> & {
   /** For the inside of a transaction. */
   deleteEnvironment(name: string): void;
   /** For after it: it is gone from memory too. */
@@ -27,6 +27,11 @@ export function openEnvironments(database: DatabaseSync, write: <T>(body: () => 
   const remove = database.prepare('DELETE FROM environments WHERE name = ?');
   const put = database.prepare(`INSERT INTO environments (name, spec, phase, created_at) VALUES (?, ?, ?, ?)
     ON CONFLICT DO UPDATE SET spec = excluded.spec, phase = excluded.phase`);
+  const counts = database.prepare('SELECT service, restarts, retries FROM restarts WHERE environment = ?');
+  const forgetCounts = database.prepare('DELETE FROM restarts WHERE environment = ?');
+  const putCounts = database.prepare(`INSERT INTO restarts (environment, service, restarts, retries)
+    SELECT name, ?, ?, ? FROM environments WHERE name = ?
+    ON CONFLICT DO UPDATE SET restarts = excluded.restarts, retries = excluded.retries`);
   let known: Map<string, EnvironmentRecord> | undefined;
   /** The same by name. */
   let sorted: readonly EnvironmentRecord[] | undefined;
@@ -50,8 +55,14 @@ export function openEnvironments(database: DatabaseSync, write: <T>(body: () => 
       records().set(name, recordOf({ name, spec: text, phase, createdAt }));
       sorted = undefined;
     },
+    restartsOf: (environment) =>
+      new Map(allRows<Restarts & { readonly service: string }>(counts, environment).map(({ service, ...it }) => [service, it])),
+    putRestarts: ({ environment, service, restarts, retries }) => {
+      write(() => putCounts.run(service, restarts, retries, environment));
+    },
     deleteEnvironment: (name) => {
       remove.run(name);
+      forgetCounts.run(name);
     },
     dropEnvironment: (name) => {
       records().delete(name);

@@ -23,6 +23,14 @@ export interface EnvironmentRecord {
   readonly createdAt: number;
 }
 
+/** How often a service was started again. */
+export interface Restarts {
+  /** In all. */
+  readonly restarts: number;
+  /** By `restart`, since somebody asked for it. */
+  readonly retries: number;
+}
+
 /** A promise of an address to a name, whether or not that environment exists. */
 export interface Reservation {
   readonly network: string;
@@ -102,6 +110,10 @@ export interface Store {
   environment(name: string): EnvironmentRecord | undefined;
   /** Writes the wish for an environment, new or changed. */
   putEnvironment(spec: EnvironmentSpec, phase: EnvironmentRecord['phase'], now: number): void;
+  /** Of one environment's services, by name; those that were never started again are left out. */
+  restartsOf(environment: string): ReadonlyMap<string, Restarts>;
+  /** They go with their environment; of one that is not there nothing is kept. */
+  putRestarts(it: Restarts & { readonly environment: string; readonly service: string }): void;
   /**
    * Gives an endpoint its address, in one transaction: the one it has if that fits the wish, else a new one (the
    * former is released into quarantine). Of a pool: its reservation, else the one it had last, else the lowest free.

@@ -111,8 +111,19 @@ CREATE TABLE quarantine6 (
 ) STRICT, WITHOUT ROWID;
 `;
 
+/** How often services were started again: it outlives the daemon, so that `on-failure:3` gives up after the third time. */
+const restarts = `
+CREATE TABLE restarts (
+  environment TEXT NOT NULL,
+  service TEXT NOT NULL,
+  restarts INTEGER NOT NULL CHECK (restarts >= 0),
+  retries INTEGER NOT NULL CHECK (retries >= 0),
+  PRIMARY KEY (environment, service)
+) STRICT, WITHOUT ROWID;
+`;
+
 /** In order; the number of a step is its place, from 1, and the file's `user_version` is the last one it has seen. */
-export const migrations: readonly string[] = [ledger, names, terms, ipv6];
+export const migrations: readonly string[] = [ledger, names, terms, ipv6, restarts];
 
 /** "LL" twice: tells a file of ours from any other SQLite file (https://sqlite.org/fileformat.html, offset 68). */
 export const applicationId = 0x4c4c4c4c;

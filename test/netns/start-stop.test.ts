@@ -131,6 +131,27 @@ test('a restart that is cut off is finished by the next daemon, or never began',
   });
 });
 
+test('on-failure:3 gives up after the third time, though the daemon was killed in between; asked for, it tries again', async (t) => {
+  await withLab(t, {}, async (lab) => {
+    const sh = (script: string): Promise<string> => lab.read('host', ['sh', '-c', script]);
+    const file = {
+      name: 'crm',
+      'x-landline': { network: 'none' },
+      services: { web: { command: ['sh', '-c', 'echo >>/run/starts; exit 1'], restart: 'on-failure:3' } },
+    };
+    await sh(`cat >/run/crm.yaml <<'END'\n${JSON.stringify(file)}\nEND`);
+    await sh('landline up --no-wait -f /run/crm.yaml');
+    // Twice: the end of the last one may be found by a daemon that has not seen its start.
+    for (const starts of [2, 4])
+      await sh(`until [ "$(wc -l </run/starts)" -ge ${starts} ]; do sleep 0.02; done; ${restartDaemon}`);
+    await sh(`until landline ps crm | grep -q exited; do sleep 0.1; done`);
+    const [{ restarts }] = (JSON.parse(await sh('landline ps crm --json')) as { services: [{ restarts: number }] }[])[0]
+      ?.services ?? [{ restarts: -1 }];
+    assert.deepEqual([(await sh('wc -l </run/starts')).trim(), restarts], ['4', 3]);
+    await sh('landline up --no-wait -f /run/crm.yaml; until [ "$(wc -l </run/starts)" -ge 6 ]; do sleep 0.1; done');
+  });
+});
+
 test('up after a restart touches nothing, and up after an end of the daemon neither', async (t) => {
   await withShop(t, async ({ lab, folder, landline, heard }) => {
     await landline('restart', 'shop/web');

@@ -137,7 +137,7 @@ export interface Observed {
 
 /** What the daemon remembers of a service's ends, for its back-off. */
 export interface ServiceMemory {
-  /** How often it was started again since the daemon knows it. */
+  /** How often it was started again. */
   readonly restarts: number;
   /** Ends in a row that came soon after a start. */
   readonly quickEnds: number;
@@ -149,6 +149,8 @@ export interface ServiceMemory {
   readonly startAnyway: boolean;
   /** It did not end by itself: the plan had it stopped, to start it as it should be. */
   readonly stopped: boolean;
+  /** Nobody saw how it ended: its sandbox, the engine or the machine did. */
+  readonly unseen?: true;
 }
 
 /** One reversible change. A whole attach is one step, with one undo. */
