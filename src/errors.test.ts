@@ -104,6 +104,7 @@ const samples: { readonly [C in Code]: readonly Details<C>[] } = {
   NAME_WANTED: [{ name: 'shop.test.office.example', environment: 'shop' }],
   NAME_TOO_LONG: [
     { name: `shop.${'office.'.repeat(40)}example`, length: 292, environment: 'shop', domain: `${'office.'.repeat(40)}example` },
+    { name: 'shop.office.example', length: 292, environment: 'shop', domain: 'office.example', at: 'shop.yaml:1:7' },
   ],
   NAME_UNKNOWN: [{ name: 'shp' }, { name: 'shp', suggestion: 'shop.test.office.example' }],
   SERVICE_FAILED: [

@@ -624,12 +624,12 @@ export const catalogue = {
     says: (d) => `${d.name} is not forgotten: environment '${d.environment}' wants it`,
     next: (d) => `end that one with \`landline down ${d.environment}\`: its names are then taken back`,
   }),
-  NAME_TOO_LONG: entry<{ name: string; length: number; environment: string; domain: string }>({
+  NAME_TOO_LONG: entry<{ name: string; length: number; environment: string; domain: string; at?: string }>({
     status: 400,
     exit: 1,
     retry: 'after-change',
     says: (d) =>
-      `${d.name} has ${d.length} characters, and no name in DNS has more than 253: environment '${d.environment}' cannot have it`,
+      `${d.at === undefined ? '' : `${d.at}: `}${d.name} has ${d.length} characters, and no name in DNS has more than 253: environment '${d.environment}' cannot have it`,
     next: (d) =>
       `choose a shorter hostname (\`--hostname\`, or \`hostname\` in x-landline), or a shorter domain than ${d.domain} in landline.yaml`,
   }),

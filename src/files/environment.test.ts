@@ -1038,6 +1038,20 @@ services:
   assert.deepEqual(notesOf(text), []);
 });
 
+test('where a hostname is written: of an endpoint, of all of them, or the name that stands for it', () => {
+  const place = (text: string, hostname: string): unknown =>
+    parseEnvironment(text, { file: 'shop.yaml', directory: '/srv' }).placeOf(hostname);
+  const services = 'services: { web: { command: sleep 60 } }\n';
+  assert.deepEqual(place(`name: shop\nx-landline: { network: office }\n${services}`, 'shop'), { line: 1, column: 7 });
+  const list = `name: crm\nx-landline:\n  hostname: Shop\n  networks: [{ network: office, hostname: store }]\n${services}`;
+  assert.deepEqual(
+    ['shop', 'store', 'other'].map((it) => place(list, it)),
+    [{ line: 3, column: 13 }, { line: 4, column: 43 }, undefined],
+  );
+  const map = `name: crm\nx-landline: { networks: { office: { hostname: store } } }\n${services}`;
+  assert.deepEqual(place(map, 'store'), { line: 2, column: 47 });
+});
+
 test('the same as JSON, as the API takes it', () => {
   const json = { name: 'shop', 'x-landline': { network: 'none' }, services: { job: { command: ['true'] } } };
   assert.deepEqual(specOf(JSON.stringify(json)), {

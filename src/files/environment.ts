@@ -15,7 +15,8 @@ import { readYaml } from './read-yaml.ts';
 import type { Note, Report } from './report.ts';
 import { readServices } from './service.ts';
 import { checkValue, text } from './shape.ts';
-import { type MapNode, nodeAt, offsetAt } from './tree.ts';
+import { type Place, placeOf } from './source.ts';
+import { type MapNode, nodeAt, offsetAt, type Path, type TreeNode } from './tree.ts';
 import { readVolumeNames, readVolumeSpecs } from './volumes.ts';
 
 export interface EnvironmentOptions {
@@ -40,6 +41,8 @@ export interface EnvironmentFile {
   readonly spec: EnvironmentSpec;
   /** What has no effect, and variables that are not set. */
   readonly notes: readonly Note[];
+  /** Where a hostname is written, or the name that stands for it; undefined where the file does not say it. */
+  readonly placeOf: (hostname: string) => Place | undefined;
 }
 
 /**
@@ -68,7 +71,26 @@ export function parseEnvironment(input: string | Uint8Array, options: Environmen
   report.refuseIfWrong();
   // Nothing was wrong, so everything that is needed was there.
   if (spec === undefined) throw new Error(`${options.file} was not refused though it is incomplete`);
-  return { spec, notes: report.notes() };
+  const placeOfIt = (hostname: string): Place | undefined => {
+    const at = hostnameOffset(root, hostname);
+    return at === undefined ? undefined : placeOf(report.source, at);
+  };
+  return { spec, notes: report.notes(), placeOf: placeOfIt };
+}
+
+/** Of an endpoint, of all of them, or of the environment's name. */
+function hostnameOffset(root: TreeNode, hostname: string): number | undefined {
+  const list = nodeAt(root, ['x-landline', 'networks']);
+  const steps = list?.kind === 'list' ? [...list.items.keys()] : list?.kind === 'map' ? [...list.entries.keys()] : [];
+  const paths: readonly Path[] = [
+    ...steps.map((step) => ['x-landline', 'networks', step, 'hostname']),
+    ['x-landline', 'hostname'],
+    ['name'],
+  ];
+  const isIt = (node: TreeNode | undefined): boolean =>
+    node?.kind === 'scalar' && node.text.toLowerCase() === hostname.toLowerCase();
+  const found = paths.find((it) => isIt(nodeAt(root, it)));
+  return found === undefined ? undefined : offsetAt(root, found);
 }
 
 function readSpec(root: MapNode, overrides: Overrides, options: EnvironmentOptions, report: Report): EnvironmentSpec | undefined {

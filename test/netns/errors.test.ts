@@ -47,11 +47,12 @@ function sectionsOf(text: string): readonly Section[] {
 const textOf = ({ code, steps }: Section): string =>
   `# ${code}\n${steps.map((it) => `${it.sign} ${it.script}\n${it.prints}`).join('')}`;
 
-/** Networks that lack something, one that is small, and one whose links Docker makes. */
+/** Networks that lack something, one that is small, one whose links Docker makes, and one with a long domain. */
 const networks = `  gone: { bridge: br9, subnet: 10.9.0.0/24, pool: [10.9.0.10-10.9.0.20] }
   small: { bridge: br1, subnet: 10.8.0.0/24, pool: [10.8.0.10-10.8.0.10] }
   poolless: { bridge: br2, subnet: 10.7.0.0/24 }
   shown: { bridge: br3, backend: docker-network, subnet: 10.6.0.0/24, gateway: 10.6.0.1 }
+  wordy: { bridge: br4, subnet: 10.5.0.0/24, pool: [10.5.0.10], domain: ${Array(4).fill('x'.repeat(60)).join('.')} }
 `;
 
 async function run(office: Office, code: string, { script, sign }: Step): Promise<string> {

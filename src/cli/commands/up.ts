@@ -1,8 +1,9 @@
 /** `landline up` */
 import fs from 'node:fs';
 import path from 'node:path';
+import { RemoteError } from '../../api/client.ts';
 import type { UpView } from '../../api/contract.ts';
-import { LandlineError, unreadable } from '../../errors.ts';
+import { type Details, LandlineError, unreadable } from '../../errors.ts';
 import { isEnvironmentName } from '../../net/name.ts';
 import { type AddCommand, client } from '../context.ts';
 import { type Shown, withProgress } from '../progress.ts';
@@ -46,10 +47,12 @@ export const addUp: AddCommand = (root) => {
     .option('--json', 'print one JSON document')
     .action(async (options: UpOptions) => {
       const file = options.file ?? findFile();
-      const { text, directory, notes, ...shown } = await readEnvironment(file, options);
+      const { text, directory, notes, placeOf, ...shown } = await readEnvironment(file, options);
       for (const note of notes) process.stderr.write(`landline: note: ${note}\n`);
       if (options.swap === true || options.swapShared === true) await saySwap(shown.environment);
-      const view = await up(text, directory, file, { ...options, ...shown });
+      const view = await up(text, directory, file, { ...options, ...shown }).catch((error: unknown) => {
+        throw placed(error, placeOf);
+      });
       printUp({ ...view, notes }, options.json);
     });
 };
@@ -98,17 +101,31 @@ function findFile(): string {
   });
 }
 
+interface Read extends Pick<Shown, 'environment' | 'services'> {
+  readonly text: string;
+  readonly directory: string;
+  readonly notes: readonly string[];
+  /** `shop.yaml:4:13`, where a hostname is written. */
+  readonly placeOf: (hostname: string) => string | undefined;
+}
+
+/** The daemon alone knows the domain that makes a hostname too long, and the file's place is known here. */
+function placed(error: unknown, placeOf: Read['placeOf']): unknown {
+  if (!(error instanceof RemoteError) || error.body.code !== 'NAME_TOO_LONG') return error;
+  // The details of NAME_TOO_LONG, as the catalogue says.
+  const details = error.body.details as Details<'NAME_TOO_LONG'>;
+  const at = placeOf(details.name.slice(0, -details.domain.length - 1));
+  return at === undefined ? error : new LandlineError('NAME_TOO_LONG', { ...details, at });
+}
+
 /** Reads and checks the file where it is written, so that every mistake has its place, with or without a daemon. */
-async function readEnvironment(
-  file: string,
-  options: UpOptions,
-): Promise<{ text: string; directory: string; notes: readonly string[] } & Pick<Shown, 'environment' | 'services'>> {
+async function readEnvironment(file: string, options: UpOptions): Promise<Read> {
   const { formatEnvironment, parseDotenv, parseEnvironment } = await import('../../files/index.ts');
   const directory = path.resolve(file === '-' ? '.' : path.dirname(file));
   const dotenv = path.join(directory, '.env');
   const variables = { ...(fs.existsSync(dotenv) ? parseDotenv(readText(dotenv), dotenv) : {}), ...definedVariables() };
   const overrides = pickOverrides(options);
-  const { spec, notes } = parseEnvironment(readText(file), {
+  const { spec, notes, placeOf } = parseEnvironment(readText(file), {
     file,
     directory,
     name: projectName(variables, directory),
@@ -117,10 +134,15 @@ async function readEnvironment(
     readFile,
     profiles: profilesOf(options, variables),
   });
+  const spell = ({ line, column }: { line: number; column: number }): string => `${file}:${line}:${column}`;
   return {
     text: formatEnvironment(spec),
     directory,
-    notes: notes.map((it) => `${file}:${it.line}:${it.column}: ${it.message}`),
+    notes: notes.map((it) => `${spell(it)}: ${it.message}`),
+    placeOf: (hostname) => {
+      const place = options.hostname === undefined ? placeOf(hostname) : undefined;
+      return place === undefined ? undefined : spell(place);
+    },
     environment: spec.name,
     services: spec.services.map((it) => it.name),
   };
