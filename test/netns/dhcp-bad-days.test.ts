@@ -42,6 +42,47 @@ describe('a bad day', { concurrency: 3 }, () => {
     });
   });
 
+  test('Kea: with a name that Landline answers for itself it keeps out of DNS; down and up give the same address, and a server that is away at T1 alone costs nothing', async (t) => {
+    await withOffice(t, { docker: false }, async (office) => {
+      await stopLabServer(office);
+      const server = kea(office, { lease: 8, renew: 2, rebind: 6 }, { talkative: true });
+      await server.start();
+      await office.configure(
+        `networks: { office: { bridge: br0, subnet: 192.168.10.0/23, domain: test.office.example, dhcp: { name: fqdn } } }
+dns: { serve: { listen: "192.168.11.20:53", zone: test.office.example } }`,
+      );
+      await office.up(shop());
+      const address = await addressOf(office);
+      const flags = "flags: (N=1, E=1, O=0, S=0), domain-name='shop.test.office.example.'";
+      const lines = (await server.log()).split('\n').filter((it) => it.includes(flags));
+      for (const what of ['DHCP4_CLIENT_FQDN_DATA', 'DHCP4_RESPONSE_FQDN_DATA'])
+        assert.ok(
+          lines.some((it) => it.includes(what)),
+          what,
+        );
+      assert.match(await server.leases(), new RegExp(`^${address},.*,0,0,shop\\.test\\.office\\.example\\.?,0,`, 'm'));
+
+      await office.down('shop');
+      await until(async () => new RegExp(`DHCP4_RELEASE .* address ${address} `).test(await server.log()), 'Kea has it back');
+      await office.up(shop());
+      assert.equal(await addressOf(office), address);
+
+      const ping = await ticking(office, address);
+      await until(async () => (await leaseOf(office)).state === 'bound', 'bound');
+      await server.stop();
+      await until(async () => (await leaseOf(office)).state === 'renewing', 'T1 has passed');
+      assert.deepEqual([(await office.ps('shop')).state, await problemsOf(office)], ['running', []]);
+      const before = (await server.log()).length;
+      await server.start();
+      const news = async (): Promise<string> => (await server.log()).slice(before);
+      await until(async () => grantsOf(await news()) > 0, 'Kea renews it');
+      const [request] = /DHCPREQUEST.* received from .*/.exec(await news()) ?? [];
+      assert.match(String(request), new RegExp(`from ${address} to 192\\.168\\.11\\.2 `), 'before T2, by unicast');
+      assert.deepEqual([await addressOf(office), await problemsOf(office)], [address, []]);
+      assert.deepEqual(await ping.lost(), []);
+    });
+  });
+
   test('dnsmasq: a lease that is refused on renewal gives the environment its new address within two seconds, and the pc reaches it there', async (t) => {
     await withOffice(t, { docker: false }, async (office) => {
       await stopLabServer(office);
@@ -54,6 +95,13 @@ describe('a bad day', { concurrency: 3 }, () => {
       assert.match(await first.log(), /client provides name: shop\.test\.office\.example/);
       assert.match(await first.leases(), / shop ff:/);
       const former = await addressOf(office);
+      await office.down('shop');
+      await until(async () => (await first.leases()).trim() === '', 'dnsmasq has it back');
+      await office.up(shop());
+      assert.equal(await addressOf(office), former);
+      const talk = new RegExp(`DHCPRELEASE\\(eth0\\) ${former} [\\s\\S]*DHCPACK\\(eth0\\) ${former} `);
+      assert.match(await first.log(), talk);
+      assert.match(await first.leases(), new RegExp(` ${former} shop ff:`));
       await first.stop();
       const renumbered = dnsmasq(office, '192.168.10.150,192.168.10.199');
       await renumbered.start();
@@ -71,6 +119,7 @@ describe('a bad day', { concurrency: 3 }, () => {
         history.map((it) => [it.address, it.to === null]),
         [
           [address, true],
+          [former, false],
           [former, false],
         ],
       );

@@ -72,13 +72,15 @@ interface KeaOptions {
   readonly mtu?: string;
   /** A server that knows nothing of the one before. */
   readonly forgets?: true;
+  /** Its log tells what came from where, and what it was told of names. */
+  readonly talkative?: true;
 }
 
 /** Kea, whose leases may last seconds. */
 export function kea(
   office: Names,
   times: { readonly lease: number; readonly renew?: number; readonly rebind?: number },
-  { pool = '192.168.10.100 - 192.168.10.199', resolver = '192.168.11.2', mtu, forgets }: KeaOptions = {},
+  { pool = '192.168.10.100 - 192.168.10.199', resolver = '192.168.11.2', mtu, forgets, talkative }: KeaOptions = {},
 ): DhcpServer {
   const { lease, renew, rebind } = times;
   const leases = forgets === true ? '/var/lib/kea-anew.csv' : '/var/lib/kea.csv';
@@ -103,7 +105,13 @@ export function kea(
           ],
         },
       ],
-      loggers: [{ name: 'kea-dhcp4', severity: 'INFO', output_options: [{ output: 'stdout' }] }],
+      loggers: [
+        {
+          name: 'kea-dhcp4',
+          ...(talkative === undefined ? { severity: 'INFO' } : { severity: 'DEBUG', debuglevel: 55 }),
+          output_options: [{ output: 'stdout' }],
+        },
+      ],
     },
   };
   const file = write(office, 'kea.json', JSON.stringify(configuration));
