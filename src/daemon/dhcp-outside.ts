@@ -1,8 +1,9 @@
 /** A RELEASE for an endpoint whose sandbox has gone: from its address and its MAC, on a link that is made for it alone. */
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Grant } from '../core/dhcp/model.ts';
 import type { Network } from '../core/model.ts';
-import type { Host, Link } from '../host/index.ts';
+import { type Host, isKernelError, type Link } from '../host/index.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
 import { type Mac, macFromDigest } from '../net/mac.ts';
 import { type Sending, sayOnce } from './dhcp-talk.ts';
@@ -13,8 +14,33 @@ interface Gone {
   readonly client: { readonly mac: Mac };
 }
 
-/** @throws KernelError when there is no bridge or NIC, or the message cannot leave */
-export async function releaseFromOutside(
+/** From one try to the next where the kernel has no room for one more neighbour, in milliseconds: after 5 s it makes some. */
+const fullMs = [250, 500, 1_000, 2_000, 2_000];
+
+/** Tells the server; from the sandbox where that is there, else from a link that is made for it. @throws KernelError, Error */
+export async function sayRelease(
+  world: Pick<World, 'host' | 'netnsFolder'>,
+  gone: Gone & { readonly netns: string },
+  grant: Grant,
+  saying: Sending & { readonly to: Ipv4 },
+): Promise<void> {
+  try {
+    return await sayOnce(world.host, gone.netns, saying);
+  } catch {
+    // The sandbox has gone, or nothing leaves it any more.
+  }
+  for (const waitMs of fullMs) {
+    try {
+      return await releaseFromOutside(world, gone, grant, saying);
+    } catch (error) {
+      if (!isKernelError(error, 'ENOBUFS')) throw error;
+      await sleep(waitMs);
+    }
+  }
+  await releaseFromOutside(world, gone, grant, saying);
+}
+
+async function releaseFromOutside(
   { host, netnsFolder }: Pick<World, 'host' | 'netnsFolder'>,
   gone: Gone,
   grant: Grant,

@@ -1,7 +1,7 @@
 /** What a DHCP client says and hears, from inside its sandbox. */
 import type { DhcpEffect } from '../core/dhcp/model.ts';
 import { type Host, type Inside, isKernelError, type NetnsRef, type UdpSender } from '../host/index.ts';
-import { ipv4 } from '../net/ipv4.ts';
+import { formatIpv4, type Ipv4, ipv4 } from '../net/ipv4.ts';
 import { broadcastMac, type Mac } from '../net/mac.ts';
 import { WireError } from '../wire/bytes.ts';
 import { clientPort, type DhcpMessage, decodeDhcp, encodeDhcp, serverPort } from '../wire/dhcp/dhcp.ts';
@@ -78,23 +78,29 @@ function hear(frame: Uint8Array, { heard, damaged }: DhcpListener): void {
   heard(message);
 }
 
-/** How long a message may wait for the MAC of its next hop, in milliseconds. */
-const neighbourMs = 500;
+/** How long a message may wait for the MAC of its next hop, in milliseconds: the kernel asks twice in that time. */
+const neighbourMs = 1_500;
 
-/** Sends one message and returns once it has left. @throws KernelError when it cannot leave */
+/** Sends one message and returns once it has left. @throws KernelError, or Error when nobody tells the next hop's MAC */
 export async function sayOnce(host: Host, netns: NetnsRef, it: Sending & { readonly to: number }): Promise<void> {
   await host.within(netns, async (inside) => {
     const udp = inside.openUdp(it.from, clientPort);
     udp.send(it.to, serverPort, encodeDhcp(it.message));
-    for (let waited = 0; waited < neighbourMs && !(await isResolved(inside)); waited += 10)
+    const end = performance.now() + neighbourMs;
+    let waiting = await waitingIn(inside, new Set());
+    while (waiting.size > 0 && performance.now() < end) {
       await new Promise((resolve) => setTimeout(resolve, 10));
+      waiting = await waitingIn(inside, waiting);
+    }
+    if (waiting.size > 0) throw new Error(`nobody tells the MAC of ${[...waiting].map(formatIpv4).join(', ')}`);
   });
 }
 
-/** Whether no packet waits for a neighbour's MAC any more. */
-async function isResolved({ kernel }: Inside): Promise<boolean> {
+/** Neighbours whose MAC is asked for; who was, and has not answered in time, stays among them. */
+async function waitingIn({ kernel }: Inside, before: ReadonlySet<Ipv4>): Promise<ReadonlySet<Ipv4>> {
   const neighbours = await kernel.listNeighbours();
-  return neighbours.some((it) => it.mac !== undefined) && neighbours.every((it) => it.mac !== undefined || it.state === 'failed');
+  const unknown = neighbours.filter((it) => it.mac === undefined && (it.state !== 'failed' || before.has(it.address)));
+  return new Set(unknown.map((it) => it.address));
 }
 
 /** Whether a message could not leave for a reason that time or the next look mends. */

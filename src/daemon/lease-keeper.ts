@@ -16,8 +16,8 @@ import { formatIpv4 } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
 import { optionOf } from '../wire/dhcp/dhcp.ts';
 import { bootNow, grantNow, readClock, timeOfDay } from './boot-clock.ts';
-import { releaseFromOutside } from './dhcp-outside.ts';
-import { type DhcpTalk, isLost, openDhcpTalk, type Sending, sayOnce } from './dhcp-talk.ts';
+import { sayRelease } from './dhcp-outside.ts';
+import { type DhcpTalk, isLost, openDhcpTalk, type Sending } from './dhcp-talk.ts';
 import { openPacer, type Pacer } from './pacer.ts';
 import type { World } from './world.ts';
 
@@ -378,31 +378,22 @@ export function openLeaseKeeper(world: Pick<World, 'host' | 'store' | 'events' |
     if (all.get(environment)?.size === 0) all.delete(environment);
   };
 
-  /** Tells the server; from the sandbox where that is there, else from a link that is made for it. */
   const giveBack = async (it: Held): Promise<void> => {
     const { wish, lease } = it;
     const { environment, interface: link, network } = wish;
+    const grant = grantOf(lease);
     const { effects } = step(lease, { kind: 'release', dice: dice() }, bootNow());
     for (const effect of effects) {
-      if (effect.do !== 'send' || effect.to === undefined) continue;
+      if (effect.do !== 'send' || effect.to === undefined || grant === undefined) continue;
       await awaitSlot(it);
       count(counts.sent, 'release');
       const saying = { ...effect, to: effect.to };
       const address = formatIpv4(effect.from);
-      const grant = grantOf(lease);
-      await sayOnce(host, wish.netns, saying)
-        .catch(async () => grant && (await releaseFromOutside(world, wish, grant, saying)))
-        .then(
-          () => events.tell('lease released', { environment, network: network.name, interface: link, address }),
-          (error: unknown) =>
-            events.tell('lease not released', {
-              environment,
-              network: network.name,
-              interface: link,
-              address,
-              problem: String(error),
-            }),
-        );
+      const fields = { environment, network: network.name, interface: link, address };
+      await sayRelease(world, { ...wish, client: lease.client }, grant, saying).then(
+        () => events.tell('lease released', fields),
+        (error: unknown) => events.tell('lease not released', { ...fields, problem: String(error) }),
+      );
     }
   };
 

@@ -264,7 +264,7 @@ export interface PacketSocket {
 
 /** A UDP socket that only sends. */
 export interface UdpSender {
-  /** Leaves the datagram to the kernel, which may still ask who has the address. @throws KernelError ENETUNREACH, … */
+  /** Leaves the datagram to the kernel, which may still ask who has the address. @throws KernelError ENETUNREACH, ENOBUFS, … */
   send(to: Ipv4, port: number, bytes: Uint8Array): void;
   close(): void;
 }

@@ -6,9 +6,11 @@ import {
   bindSocket,
   closeFd,
   connectSocket,
+  IP_RECVERR,
   openSocket,
   SO_REUSEADDR,
   SOCK_DGRAM,
+  SOL_IP,
   SOL_SOCKET,
   sendNow,
   setOption,
@@ -19,11 +21,15 @@ import type { UdpSender } from './index.ts';
 const inetAddress = (address: Ipv4, port: number): Uint8Array =>
   new ByteWriter().u16le(AF_INET).u16(port).bytes(ipv4Bytes(address)).zeros(8).finish();
 
-/** Somebody in there may have the port too: it is shared. */
+/**
+ * Somebody in there may have the port too: it is shared. Without IP_RECVERR the kernel says nothing of a datagram that it
+ * has no room for, be it in a queue or for one more neighbour (ip(7); udp_send_skb in net/ipv4/udp.c).
+ */
 export function openUdpFd(from: Ipv4, port: number): number {
   const fd = openSocket(AF_INET, SOCK_DGRAM, 0);
   try {
     setOption(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    setOption(fd, SOL_IP, IP_RECVERR, 1);
     bindSocket(fd, inetAddress(from, port));
     return fd;
   } catch (error) {
@@ -38,7 +44,12 @@ export function udpSenderOn(fd: number): UdpSender {
   return {
     send: (to, port, bytes) => {
       connectSocket(fd, inetAddress(to, port));
-      sendNow(fd, bytes);
+      try {
+        sendNow(fd, bytes);
+      } catch {
+        // What a complaint about an earlier datagram left is told instead of sending (udp(7)), once.
+        sendNow(fd, bytes);
+      }
     },
     close: () => {
       if (open) closeFd(fd);

@@ -11,6 +11,20 @@ import { ticking } from '../support/ticking.ts';
 
 const countOf = (text: string, what: RegExp): number => [...text.matchAll(what)].length;
 
+/** What the host asks the LAN by ARP is lost at the switch. */
+const deaf = `
+nft add table netdev deaf
+nft add chain netdev deaf ports '{ type filter hook ingress device host priority 0 ; }'
+nft add rule netdev deaf ports ether type arp counter drop
+`;
+
+/** A sandbox from which the kernel takes no datagram to the server: ENOBUFS, of which a UDP socket is not told unless it asks. */
+const full = `
+nft add table netdev full
+nft add chain netdev full ports '{ type filter hook egress device eth0 priority 0 ; }'
+nft add rule netdev full ports udp dport 67 counter drop
+`;
+
 // They wait for seconds most of the time.
 describe('a bad day', { concurrency: 3 }, () => {
   test('Kea: a lease of seconds lives through ten renewals, a killed daemon and an outage, without a lost ping', async (t) => {
@@ -42,7 +56,7 @@ describe('a bad day', { concurrency: 3 }, () => {
     });
   });
 
-  test('Kea: with a name that Landline answers for itself it keeps out of DNS; down and up give the same address, and a server that is away at T1 alone costs nothing', async (t) => {
+  test('Kea: with a name that Landline answers for itself it keeps out of DNS; down and up give the same address, and a server that is away at T1 alone costs nothing; a RELEASE that does not leave is sent again', async (t) => {
     await withOffice(t, { docker: false }, async (office) => {
       await stopLabServer(office);
       const server = kea(office, { lease: 8, renew: 2, rebind: 6 }, { talkative: true });
@@ -80,6 +94,22 @@ dns: { serve: { listen: "192.168.11.20:53", zone: test.office.example } }`,
       assert.match(String(request), new RegExp(`from ${address} to 192\\.168\\.11\\.2 `), 'before T2, by unicast');
       assert.deepEqual([await addressOf(office), await problemsOf(office)], [address, []]);
       assert.deepEqual(await ping.lost(), []);
+
+      // The first question for the server's MAC is lost; and then, in its own sandbox, the message itself.
+      const released = async (): Promise<number> => (await news()).split('DHCP4_RELEASE ').length - 1;
+      await office.inside('shop', 'ip', 'neighbour', 'flush', 'dev', 'eth0');
+      await office.read('switch', ['sh', '-ec', deaf]);
+      const down = office.down('shop');
+      await sleep(800);
+      await office.read('switch', ['nft', 'delete', 'table', 'netdev', 'deaf']);
+      await down;
+      await until(async () => (await released()) === 1, 'Kea has it back all the same');
+      await office.up(shop());
+      await office.inside('shop', 'ping', '-c', '1', '192.168.11.2');
+      await office.inside('shop', 'sh', '-ec', full);
+      await office.down('shop');
+      await until(async () => (await released()) === 2, 'and again');
+      assert.equal((await office.daemon.log()).split('lease not released').length, 1);
     });
   });
 
