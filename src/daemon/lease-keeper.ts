@@ -389,10 +389,11 @@ export function openLeaseKeeper(world: Pick<World, 'host' | 'store' | 'events' |
       count(counts.sent, 'release');
       const saying = { ...effect, to: effect.to };
       const address = formatIpv4(effect.from);
-      const fields = { environment, network: network.name, interface: link, address };
+      const on = network.name;
       await sayRelease(world, { ...wish, client: lease.client }, grant, saying).then(
-        () => events.tell('lease released', fields),
-        (error: unknown) => events.tell('lease not released', { ...fields, problem: String(error) }),
+        () => events.tell('lease released', { environment, network: on, interface: link, address }),
+        (error: unknown) =>
+          events.tell('lease not released', { environment, network: on, interface: link, address, problem: String(error) }),
       );
     }
   };
