@@ -24,7 +24,18 @@ import {
 } from './machine.ts';
 import { bootWishOf, findManager, type Managed } from './managers.ts';
 import { findLink, kindOf, lookAtLink, macOf, mtuOf, namesIn, refOf } from './sight.ts';
-import { begin, type Conversion, currentFolder, type Journal, readCurrent, readText, setPhase, take } from './state.ts';
+import {
+  abandon,
+  begin,
+  type Conversion,
+  currentFolder,
+  type Journal,
+  lastConversion,
+  readCurrent,
+  readText,
+  setPhase,
+  take,
+} from './state.ts';
 import { type Tells, tellsOf } from './tell.ts';
 import { goneOf, missingOf, stationsOf, whoAnswers } from './verify.ts';
 
@@ -180,8 +191,9 @@ async function carryOut(kernel: WholeTables, stateDir: string, it: Prepared, opt
   options.onProgress(
     answered.length === 0 ? 'nobody answers now: what can be verified later is little' : `answering now: ${answered.join(', ')}`,
   );
+  const former = lastConversion(stateDir);
   const conversion = writeDown(stateDir, it, owner, options);
-  startWatchdog(conversion);
+  watch(stateDir, conversion, former);
   options.onProgress(
     `the way back is sh ${conversion.folder}/way-back.sh, and is taken in ${options.timeout} s unless you confirm`,
   );
@@ -208,6 +220,17 @@ async function carryOut(kernel: WholeTables, stateDir: string, it: Prepared, opt
     throw new LandlineError('BRIDGE_FAILED', { reason, back, folder: currentFolder(conversion) }, { cause: error });
   }
   return { plan, status: bridgeStatus(stateDir), answering: answered };
+}
+
+/** @throws LandlineError STATE_UNWRITABLE: nothing has changed then */
+function watch(stateDir: string, conversion: Conversion, former: Conversion | undefined): void {
+  try {
+    startWatchdog(conversion);
+  } catch (error) {
+    abandon(stateDir, conversion, former);
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new LandlineError('STATE_UNWRITABLE', { file: conversion.folder, reason }, { cause: error });
+  }
 }
 
 function writeDown(stateDir: string, it: Prepared, owner: LinkRef, options: ApplyOptions): Conversion {
@@ -360,8 +383,9 @@ async function stillMissing(kernel: WholeTables, { owned, owner, to }: Moved, si
  */
 export function confirmBridge(stateDir: string, { here }: { readonly here: boolean }): Promise<BridgeStatus> {
   return alone(async () => {
-    mend(stateDir);
+    const isEnded = mend(stateDir) === 'confirmed';
     const current = readCurrent(stateDir);
+    if (isEnded) return bridgeStatus(stateDir);
     if (current?.phase !== 'pending')
       throw new LandlineError('BRIDGE_NOTHING', { what: 'confirm', state: saysState(bridgeStatus(stateDir)) });
     const connection = sshConnection();
@@ -385,17 +409,18 @@ function finish(current: Conversion): void {
 }
 
 function writeBootFiles(current: Conversion): void {
+  const { folder } = current;
   // A shell of its own: what it has begun it ends, whatever becomes of this process.
-  const { status } = spawnSync('/bin/sh', [path.join(current.folder, 'confirm.sh')], { stdio: 'ignore', cwd: current.folder });
-  if (status !== 0) {
-    const back = goBack(current, 'the files could not be written');
-    throw new LandlineError('BRIDGE_FAILED', {
-      reason: 'the files of the next boot could not be written',
-      back,
-      folder: current.folder,
-    });
-  }
-  runCommands(current.journal.settle, current.folder);
+  const { status, stderr } = spawnSync('/bin/sh', [path.join(folder, 'confirm.sh')], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    encoding: 'utf8',
+    cwd: folder,
+  });
+  if (status === 0) return;
+  const [why = ''] = stderr.split('\n');
+  const reason = `the files of the next boot could not be written${why === '' ? '' : `: ${why}`}`;
+  const back = goBack(current, reason);
+  throw new LandlineError('BRIDGE_FAILED', { reason, back, folder });
 }
 
 /** What {@link mend} does, for the daemon at its start. @returns how the host stands; undefined where there is nothing to mend */
@@ -413,18 +438,25 @@ export async function mendBridge(stateDir: string): Promise<BridgeState | undefi
   }
 }
 
-/** What a command that was cut off has left is finished or undone; the caller has the lock, so none is at work. */
-function mend(stateDir: string): void {
+/**
+ * What a command that was cut off has left is finished or undone; the caller has the lock, so none is at work.
+ * @returns `confirmed` where it was a confirmation
+ */
+function mend(stateDir: string): 'confirmed' | undefined {
   const current = readCurrent(stateDir);
-  if (current === undefined || current.phase === 'confirmed' || current.phase === 'rolled back') return;
+  if (current === undefined || current.phase === 'rolled back') return undefined;
   const { folder, journal, phase } = current;
   const isThisBoot = journal.bootId === bootId();
-  const confirming = fs.existsSync(path.join(folder, 'confirming'));
   // Whoever took `pending` away wanted it so.
-  if (confirming) writeBootFiles(current);
-  else if (!isThisBoot || phase === 'applying' || phase === 'going back')
+  if (fs.existsSync(path.join(folder, 'confirming'))) {
+    writeBootFiles(current);
+    return 'confirmed';
+  }
+  if (phase === 'confirmed') return undefined;
+  if (!isThisBoot || phase === 'applying' || phase === 'going back')
     goBack(current, isThisBoot ? 'the command was cut off' : 'the machine was started anew');
   else if (phase === 'pending' && (secondsUntil(current.deadline) ?? 0) === 0) goBack(current, 'the watchdog is gone');
+  return undefined;
 }
 
 const saysState = (it: BridgeStatus): string =>

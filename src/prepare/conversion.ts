@@ -17,7 +17,7 @@ import { NLM_F_CREATE, NLM_F_EXCL } from '../wire/netlink/message.ts';
 import type { KernelChange, Tables } from '../wire/netlink/tables.ts';
 import { linkSysctls, systemdIsOurs, writeLinkSysctl } from './machine.ts';
 import { namesIn } from './sight.ts';
-import { type Conversion, readText, setPhase, take } from './state.ts';
+import { type Conversion, readText, setPhase, take, writeSafely } from './state.ts';
 
 const linkMessage = { family: 0, hardwareType: 0, index: 0, flags: 0, change: 0, attributes: attributes({}) };
 
@@ -102,7 +102,7 @@ export const timerArguments = (script: string, at: string, seconds: number): rea
 /** Starts who takes the way back in time; it outlives this process, its shell, and the daemon. */
 export function startWatchdog(it: Conversion): void {
   const { timeout, at } = it.journal;
-  fs.writeFileSync(path.join(it.folder, 'deadline'), String(Date.now() + 1000 * timeout));
+  writeSafely(path.join(it.folder, 'deadline'), String(Date.now() + 1000 * timeout), 0o600);
   const script = path.join(it.folder, 'watchdog.sh');
   if (systemdIsOurs()) {
     const { status } = spawnSync('systemd-run', timerArguments(script, at, timeout), { stdio: 'ignore' });
@@ -120,7 +120,7 @@ export function startWatchdog(it: Conversion): void {
     child.on('error', () => undefined);
     child.unref();
     if (child.pid === undefined) throw new Error('the watchdog did not start');
-    fs.writeFileSync(path.join(it.folder, 'watchdog.pid'), String(child.pid));
+    writeSafely(path.join(it.folder, 'watchdog.pid'), String(child.pid), 0o600);
   } finally {
     fs.closeSync(log);
   }

@@ -6,7 +6,8 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import type { BootChange } from '../core/bridge/boot.ts';
-import { shellWord } from '../core/bridge/way-back.ts';
+import { freshName, shellWord } from '../core/bridge/way-back.ts';
+import { LandlineError } from '../errors.ts';
 
 /** What is written down before anything is changed. */
 export interface Journal {
@@ -58,7 +59,8 @@ function readConversion(folder: string): Conversion | undefined {
   if (text === undefined) return undefined;
   // Our own file, written whole before `current` leads to it.
   const journal = JSON.parse(text) as Journal;
-  const phase = (readText(path.join(folder, 'phase'))?.trim() ?? 'applying') as Phase;
+  // One that is empty was cut off, or the disk was full.
+  const phase = (readText(path.join(folder, 'phase'))?.trim() || 'applying') as Phase;
   const deadline = Number(readText(path.join(folder, 'deadline')));
   const isPending = fs.existsSync(path.join(folder, 'pending'));
   return { folder: fs.realpathSync(folder), journal, phase, ...(isPending && deadline > 0 ? { deadline } : {}) };
@@ -72,7 +74,11 @@ export function readText(file: string): string | undefined {
   }
 }
 
-/** Makes the folder, with everything in it on the disk before `current` leads there. */
+/**
+ * Makes the folder, with everything in it on the disk before `current` leads there. Whatever has to be written later is
+ * there already, so that a disk which fills up meanwhile is in nobody's way.
+ * @throws LandlineError STATE_UNWRITABLE: nothing of it is left then
+ */
 export function begin(
   stateDir: string,
   journal: Journal,
@@ -80,63 +86,111 @@ export function begin(
   wayBack: (folder: string) => string,
 ): Conversion {
   const folder = path.join(stateFolder(stateDir), journal.at.replaceAll(':', '-'));
-  fs.mkdirSync(path.join(folder, 'before'), { recursive: true, mode: 0o700 });
-  fs.mkdirSync(path.join(folder, 'after'), { mode: 0o700 });
-  for (const [index, it] of changes.entries()) {
-    // With owner and permissions, as it is to come back.
-    if (it.before !== undefined) fs.copyFileSync(it.path, path.join(folder, 'before', String(index)), fs.constants.COPYFILE_EXCL);
-    if (it.before !== undefined) copyOwner(it.path, path.join(folder, 'before', String(index)));
-    if (it.after === undefined) continue;
-    writeSafely(path.join(folder, 'after', String(index)), it.after, it.mode);
-    if (it.before !== undefined) copyOwner(it.path, path.join(folder, 'after', String(index)));
-  }
-  writeSafely(path.join(folder, 'way-back.sh'), wayBack(folder), 0o700);
-  writeSafely(path.join(folder, 'watchdog.sh'), watchdog(folder, journal.timeout), 0o700);
-  writeSafely(path.join(folder, 'confirm.sh'), confirmScript(folder, changes), 0o700);
-  writeSafely(path.join(folder, 'phase'), 'applying\n', 0o600);
-  writeSafely(path.join(folder, 'pending'), '', 0o600);
-  writeSafely(path.join(folder, 'conversion.json'), `${JSON.stringify(journal, undefined, 2)}\n`, 0o600);
-  const link = path.join(stateFolder(stateDir), 'current');
-  fs.rmSync(`${link}.new`, { force: true });
-  fs.symlinkSync(path.basename(folder), `${link}.new`);
-  fs.renameSync(`${link}.new`, link);
-  syncFolder(stateFolder(stateDir));
-  return { folder, journal, phase: 'applying' };
+  return orNothing(folder, () => {
+    fs.mkdirSync(path.join(folder, 'before'), { recursive: true, mode: 0o700 });
+    fs.mkdirSync(path.join(folder, 'after'), { mode: 0o700 });
+    for (const [index, it] of changes.entries()) keepCopies(folder, index, it);
+    writeSafely(path.join(folder, 'way-back.sh'), wayBack(folder), 0o700);
+    writeSafely(path.join(folder, 'watchdog.sh'), watchdog(folder, journal.timeout), 0o700);
+    writeSafely(path.join(folder, 'confirm.sh'), confirmScript(folder, changes, journal.settle), 0o700);
+    writeSafely(path.join(folder, 'phase'), 'applying\n', 0o600);
+    writeSafely(path.join(folder, 'phase.confirmed'), 'confirmed\n', 0o600);
+    for (const name of ['pending', 'confirm.lock', 'log']) writeSafely(path.join(folder, name), '', 0o600);
+    writeSafely(path.join(folder, 'conversion.json'), `${JSON.stringify(journal, undefined, 2)}\n`, 0o600);
+    leadTo(stateDir, path.basename(folder));
+    return { folder, journal, phase: 'applying' };
+  });
 }
 
-/** Whoever renames `pending` decides: the watchdog, or `confirm`. */
+/** The conversion never was: nothing has changed, and `current` leads where it led. */
+export function abandon(stateDir: string, it: Conversion, former: Conversion | undefined): void {
+  take(it, 'taken');
+  fs.rmSync(it.folder, { recursive: true, force: true });
+  if (former === undefined) fs.rmSync(path.join(stateFolder(stateDir), 'current'), { force: true });
+  else leadTo(stateDir, path.basename(former.folder));
+}
+
+/** Where `current` leads, whatever became of it. */
+export const lastConversion = (stateDir: string): Conversion | undefined =>
+  readConversion(path.join(stateFolder(stateDir), 'current'));
+
+function leadTo(stateDir: string, name: string): void {
+  const link = path.join(stateFolder(stateDir), 'current');
+  fs.rmSync(`${link}.new`, { force: true });
+  fs.symlinkSync(name, `${link}.new`);
+  fs.renameSync(`${link}.new`, link);
+  sync(stateFolder(stateDir));
+}
+
+function orNothing<T>(folder: string, body: () => T): T {
+  try {
+    return body();
+  } catch (error) {
+    fs.rmSync(folder, { recursive: true, force: true });
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new LandlineError('STATE_UNWRITABLE', { file: folder, reason }, { cause: error });
+  }
+}
+
+/** As it is, with owner and permissions, since so it is to come back; and as it is to be. */
+function keepCopies(folder: string, index: number, it: BootChange): void {
+  const [before, after] = ['before', 'after'].map((name) => path.join(folder, name, String(index))) as [string, string];
+  if (it.before !== undefined) {
+    fs.copyFileSync(it.path, before, fs.constants.COPYFILE_EXCL);
+    copyOwner(it.path, before);
+    sync(before);
+  }
+  if (it.after === undefined) return;
+  writeSafely(after, it.after, it.mode);
+  if (it.before !== undefined) copyOwner(it.path, after);
+}
+
+/** Whoever renames `pending` decides: the watchdog, or `confirm`; what the latter has begun the watchdog ends. */
 const watchdog = (folder: string, seconds: number): string => `#!/bin/sh
 # Takes the way back in ${seconds} s, unless \`landline host bridge confirm\` has taken \`pending\` away.
 cd '${folder}' || exit 1
 trap '' HUP INT TERM
 sleep "\${1:-${seconds}}"
-mv pending expired 2>/dev/null || exit 0
-exec sh ./way-back.sh 'nobody confirmed in ${seconds} s'
+if mv pending expired 2>/dev/null; then exec sh ./way-back.sh 'nobody confirmed in ${seconds} s'; fi
+# A confirmation that was cut off.
+[ -e confirming ] || exit 0
+(trap - HUP INT TERM; exec sh ./confirm.sh) || exec sh ./way-back.sh 'the files of the next boot could not be written'
 `;
 
-/** The files of the next boot, by a shell: it ends what it has begun, whoever is killed meanwhile. */
-function confirmScript(folder: string, changes: readonly BootChange[]): string {
-  const made = changes.map((it, index) => ({ ...it, index, word: shellWord(it.path) }));
+/**
+ * The files of the next boot, by a shell: it ends what it has begun, whoever is killed meanwhile; and if it is killed itself,
+ * it is run again. What needs room on the disk comes first, and changes nothing.
+ */
+function confirmScript(folder: string, changes: readonly BootChange[], settle: readonly string[]): string {
+  const made = changes.map((it, index) => ({ ...it, index, word: shellWord(it.path), fresh: shellWord(freshName(it.path)) }));
   const kept = made.filter((it) => it.after !== undefined);
   return [
     '#!/bin/sh',
-    '# Writes the files of the next boot. `confirm` runs this once it has taken `pending` away.',
+    '# Writes the files of the next boot. `confirm` runs this once it has taken `pending` away, and whoever comes after one',
+    '# that was cut off.',
     `cd '${folder}' || exit 1`,
     "trap '' HUP INT TERM",
+    'exec 9>>confirm.lock || exit 1',
+    'if command -v flock >/dev/null; then flock 9; fi',
+    '# Another has ended it, or gone back.',
+    '[ -e confirming ] || exit 0',
     'failed=',
-    ...kept.map(
-      (it) => `mkdir -p ${shellWord(path.dirname(it.path))} && cp -p after/${it.index} ${it.word}.landline || failed=yes`,
-    ),
-    'if [ -n "$failed" ]; then exit 1; fi',
-    'sync',
-    ...kept.map((it) => `mv -f ${it.word}.landline ${it.word} || failed=yes`),
-    ...made.filter((it) => it.after === undefined).map((it) => `rm -f ${it.word} || failed=yes`),
+    'if [ -e phase.confirmed ]; then',
+    ...kept.map((it) => `  mkdir -p ${shellWord(path.dirname(it.path))} && cp -p after/${it.index} ${it.fresh} || failed=yes`),
+    ...(kept.length === 0 ? [] : [`  if [ -n "$failed" ]; then rm -f ${kept.map((it) => it.fresh).join(' ')}; exit 1; fi`]),
+    '  sync',
+    ...kept.map((it) => `  mv -f ${it.fresh} ${it.word} || failed=yes`),
+    ...made.filter((it) => it.after === undefined).map((it) => `  rm -f ${it.word} || failed=yes`),
     ...(kept.length === 0
       ? []
-      : [`if command -v restorecon >/dev/null; then restorecon ${kept.map((it) => it.word).join(' ')}; fi`]),
-    'sync',
-    'if [ -n "$failed" ]; then exit 1; fi',
-    'echo confirmed >phase',
+      : [`  if command -v restorecon >/dev/null; then restorecon ${kept.map((it) => it.word).join(' ')}; fi`]),
+    '  sync',
+    '  if [ -n "$failed" ]; then exit 1; fi',
+    '  mv -f phase.confirmed phase',
+    '  sync',
+    'fi',
+    ...settle.map((it) => `(trap - HUP INT TERM; exec sh -c ${shellWord(it)}) >/dev/null 2>&1 9>&-`),
+    'mv -f confirming settled',
     '',
   ].join('\n');
 }
@@ -156,7 +210,7 @@ export function setPhase(it: Conversion, phase: Phase): void {
 export function take(it: Conversion, as: string): boolean {
   try {
     fs.renameSync(path.join(it.folder, 'pending'), path.join(it.folder, as));
-    syncFolder(it.folder);
+    sync(it.folder);
     return true;
   } catch {
     return false;
@@ -165,21 +219,28 @@ export function take(it: Conversion, as: string): boolean {
 
 /** A whole file or the one before, whatever happens; durable when this returns. */
 export function writeSafely(file: string, text: string, mode: number): void {
-  const fresh = `${file}.landline`;
-  const fd = fs.openSync(fresh, 'w', mode);
+  const fresh = freshName(file);
   try {
-    fs.fchmodSync(fd, mode);
-    fs.writeSync(fd, text);
-    fs.fsyncSync(fd);
-  } finally {
-    fs.closeSync(fd);
+    const fd = fs.openSync(fresh, 'w', mode);
+    try {
+      fs.fchmodSync(fd, mode);
+      // All of it: a disk that is nearly full takes a part, and says how much.
+      fs.writeFileSync(fd, text);
+      fs.fsyncSync(fd);
+    } finally {
+      fs.closeSync(fd);
+    }
+    fs.renameSync(fresh, file);
+  } catch (error) {
+    fs.rmSync(fresh, { force: true });
+    throw error;
   }
-  fs.renameSync(fresh, file);
-  syncFolder(path.dirname(file));
+  sync(path.dirname(file));
 }
 
-function syncFolder(folder: string): void {
-  const fd = fs.openSync(folder, 'r');
+/** A file or a folder. */
+function sync(file: string): void {
+  const fd = fs.openSync(file, 'r');
   try {
     fs.fsyncSync(fd);
   } finally {

@@ -222,6 +222,32 @@ test('what only shows when it is tried leaves everything as it was, and is named
     assert.deepEqual(await networkOf(host, 'host'), before, 'a folder that cannot be written to');
     assert.equal(await host.sh('cat /etc/network/interfaces'), interfaces);
 
+    // A page is left, and two are needed.
+    const long = `${interfaces}${'# what else is to be known\n'.repeat(200)}`;
+    await host.sh(`mount -t tmpfs -o size=12k none /etc/network; cat >/etc/network/interfaces <<'END'\n${long}END\n`);
+    await host.landline('host', 'bridge', 'apply', '--interface', 'ens33');
+    assert.match(
+      await saysOf('landline host bridge confirm'),
+      /put back: the files of the next boot could not be written: .*No space left on device/,
+    );
+    assert.deepEqual(await networkOf(host, 'host'), before, 'a full disk for the files');
+    assert.equal(await host.sh('cat /etc/network/interfaces'), long);
+    assert.equal(await host.sh('ls -A /etc/network'), 'interfaces\n');
+    await host.sh('umount /etc/network');
+
+    const folders = "find /var/lib/landline/host-bridge -printf '%P %l\\n' | sort";
+    const kept = await host.sh(folders);
+    await host.sh('cp -a /var/lib/landline/host-bridge /run/kept');
+    for (const pages of [0, 4]) {
+      await host.sh(`mount -t tmpfs -o size=256k none /var/lib/landline; cp -a /run/kept /var/lib/landline/host-bridge
+        head -c ${4096 * pages} /dev/zero >/var/lib/landline/room; cat /dev/zero >/var/lib/landline/rest 2>/dev/null || rm /var/lib/landline/room`);
+      assert.match(await saysOf(apply), /STATE_UNWRITABLE: .*ENOSPC/, `${pages} pages of room for the way back`);
+      assert.deepEqual(await networkOf(host, 'host'), before);
+      assert.equal(await host.sh(folders), kept, 'nothing is left of it');
+      assert.equal((await host.status()).state, 'rolled back');
+      await host.sh('umount /var/lib/landline');
+    }
+
     // From here nothing is seen of a link in a namespace of somebody else's.
     await host.sh(
       'unshare --net sleep 60 >/dev/null 2>&1 & sleep 0.3; ip link add mv0 link ens33 netns $! type macvlan; echo $! >/run/other',
@@ -254,6 +280,67 @@ test('a router that is gone when it is looked for again: everything goes back at
     );
     assert.deepEqual(await networkOf(host, 'host'), before);
     assert.equal((await host.status()).state, 'rolled back');
+  });
+});
+
+/** `name` in its folder is a program that ends its caller, and the command that called that, once it is called for the `nth` time. */
+const killer = (name: string, nth: number): string => `rm -rf /run/killer; mkdir /run/killer
+cat >/run/killer/${name} <<'END'
+#!/bin/sh
+echo >>/run/killer/calls
+[ "$(wc -l </run/killer/calls)" -eq ${nth} ] && kill -KILL "$(ps -o ppid= -p $PPID)" $PPID && exit 1
+PATH=\${PATH#/run/killer:}
+exec ${name} "$@"
+END
+chmod +x /run/killer/${name}; PATH=/run/killer:$PATH exec landline host bridge confirm`;
+
+const networkdFile = '[Match]\nName=ens33\n\n[Network]\nAddress=192.168.11.20/23\nGateway=192.168.11.1\n';
+
+test('kill -9 of confirm and its shell, before, between and after the files: none is half-written, and it is ended', async (t) => {
+  await withPlainHost(t, async (host) => {
+    const folder = '/etc/systemd/network';
+    await host.sh(`mkdir -p ${folder} && cat >${folder}/50-ens33.network <<'END'\n${networkdFile}END\n`);
+    const apply = ['host', 'bridge', 'apply', '--interface', 'ens33', '--manager', 'systemd-networkd', '--timeout'];
+    const runs = [
+      { timeout: '8', moments: ['cp 1', 'mv 2', 'confirm'] },
+      // The watchdog alone.
+      { timeout: '3', moments: ['mv 4', 'wait'] },
+    ];
+    for (const [run, { timeout, moments }] of runs.entries()) {
+      if (run > 0) await host.landline('host', 'bridge', 'rollback');
+      assert.equal(await host.sh(`cat ${folder}/*`), networkdFile);
+      await host.landline(...apply, timeout);
+      const files = (await host.status()).files ?? [];
+      assert.ok(files.length >= 2, files.join(', '));
+      const written = async (): Promise<readonly string[]> => {
+        const names = (await host.sh(`ls ${folder}`)).trim().split('\n');
+        return names.map((name) => `${folder}/${name}`).filter((file) => files.includes(file));
+      };
+      const isAsWished = async (file: string): Promise<boolean> => {
+        const after = `/var/lib/landline/host-bridge/current/after/${files.indexOf(file)}`;
+        return (await host.exec('host', ['cmp', after, file])).status === 0;
+      };
+      for (const moment of moments) {
+        const [name = '', nth] = moment.split(' ');
+        if (moment === 'confirm') await host.landline('host', 'bridge', 'confirm');
+        else if (moment === 'wait') await host.until('bridged', 12_000);
+        else {
+          await host.exec('host', ['sh', '-c', killer(name, Number(nth))]);
+          await host.sh('test -e /var/lib/landline/host-bridge/current/confirming');
+          assert.match(await host.sh('ip -br address show br0'), /192\.168\.11\.20/, `killed at ${moment}`);
+          assert.equal(
+            (await written()).length,
+            moment === 'cp 1' ? 0 : moment === 'mv 2' ? 1 : files.length,
+            `written at ${moment}`,
+          );
+        }
+        for (const file of await written()) assert.ok(await isAsWished(file), `${file} is whole, killed at ${moment}`);
+      }
+      assert.equal((await host.status()).state, 'bridged');
+      assert.deepEqual((await written()).toSorted(), files.toSorted());
+      assert.doesNotMatch(await host.sh(`ls -A ${folder}`), /\.landline/);
+      await host.sh('test ! -e /var/lib/landline/host-bridge/current/confirming');
+    }
   });
 });
 

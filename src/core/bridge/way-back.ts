@@ -57,6 +57,15 @@ const left: SpellTime = (seconds) => `"$(left ${seconds})"`;
 /** For `sh`: within single quotes only where it is needed. */
 export const shellWord = (text: string): string => (/^[\w./:@%+,=-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
 
+/**
+ * Where a file is written before it is moved to its place. Its name begins with a dot: `source interfaces.d/*`, `ifcfg-*` and
+ * their like do not take one in that was left half-written.
+ */
+export function freshName(path: string): string {
+  const slash = path.lastIndexOf('/') + 1;
+  return `${path.slice(0, slash)}.${path.slice(slash)}.landline`;
+}
+
 export function formatWayBack(before: Before, files: readonly BootChange[], it: WayBackOptions): string {
   return `${[...head(it), ...fileLines(files), ...linkLines(before, it.bootId), ...tail].join('\n')}\n`;
 }
@@ -75,12 +84,13 @@ const head = (it: WayBackOptions): readonly string[] => [
   `say() { echo "$(date -u +%Y-%m-%dT%H:%M:%SZ) $*" >>log; }`,
   '# What is there already, or gone already, is no failure.',
   'try() {',
-  '  said=$("$@" 2>&1) && return',
+  '  said=$("$@" 2>&1) && return 0',
   '  case $said in',
-  `    *'File exists'* | *'already assigned'* | *'Cannot find device'* | *'does not exist'* | *'No such'* | *'not found'* | *'Cannot assign'*) return ;;`,
+  `    *'File exists'* | *'already assigned'* | *'Cannot find device'* | *'does not exist'* | *'No such'* | *'not found'* | *'Cannot assign'*) return 0 ;;`,
   '  esac',
   '  failed=yes',
   '  say "failed: $*: $said"',
+  '  return 1',
   '}',
   `# left SECONDS: what is left now of a lifetime as it was then.`,
   `left() { left=$(($1 + ${it.uptime} - $(cut -d. -f1 /proc/uptime))) && if [ $left -gt 0 ]; then echo $left; else echo 1; fi; }`,
@@ -97,7 +107,7 @@ const head = (it: WayBackOptions): readonly string[] => [
   'fi',
   '',
   '# The watchdog has no more to do; what is not written here is not undone.',
-  'mv pending taken 2>/dev/null',
+  'mv pending taken 2>/dev/null || mv confirming taken 2>/dev/null',
   `say "the way back: \${1:-run by hand}"`,
   'echo "going back" >phase',
 ];
@@ -106,14 +116,14 @@ function fileLines(files: readonly BootChange[]): readonly string[] {
   if (files.length === 0) return [];
   const lines = files.map((it, index) => {
     const path = shellWord(it.path);
-    return it.before === undefined ? `gone ${index} ${path}` : `put ${index} ${path}`;
+    return `${it.before === undefined ? 'gone' : 'put'} ${index} ${path} ${shellWord(freshName(it.path))}`;
   });
   return [
     '',
     '# The files of the next boot. One that is neither as it was nor as it was made since is kept beside its copy.',
     'keep() { if [ -e "$2" ] && ! cmp -s "$2" "before/$1" && ! cmp -s "$2" "after/$1"; then cp -p "$2" "found-$1"; fi; }',
-    'put() { keep "$1" "$2"; if ! cmp -s "before/$1" "$2"; then try cp -p "before/$1" "$2.landline" && try mv -f "$2.landline" "$2"; fi; }',
-    'gone() { keep "$1" "$2"; try rm -f "$2"; }',
+    'put() { keep "$1" "$2"; if ! cmp -s "before/$1" "$2"; then try cp -p "before/$1" "$3" && try mv -f "$3" "$2"; fi; rm -f "$3"; }',
+    'gone() { keep "$1" "$2"; try rm -f "$2" "$3"; }',
     ...lines,
     'sync',
   ];
