@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import type { EnvironmentView, EventView } from '../../src/api/contract.ts';
 import { refusalOf, until } from '../office.ts';
 import { type DockerOffice, withDockerOffice } from './office.ts';
-import { containers, isWhole, killedIn, outside, phases, pidsOf, says, settled, shop, web } from './swapping.ts';
+import { containers, type Heard, isWhole, killedIn, outside, phases, pidsOf, says, settled, shop, web } from './swapping.ts';
 
 /** Never healthy, and it says why. */
 const broken = {
@@ -20,7 +20,7 @@ const broken = {
 };
 
 test('a second generation takes the place of the first', { timeout: 170_000 }, async (t) => {
-  await withDockerOffice(t, {}, async (office) => {
+  await withDockerOffice(t, { secondLan: true }, async (office) => {
     await office.loadImage('test/box:1');
     const swap = (file: Parameters<DockerOffice['up']>[0], query = {}): ReturnType<DockerOffice['up']> =>
       office.up(file, { swap: true, ...query });
@@ -137,6 +137,57 @@ test('a second generation takes the place of the first', { timeout: 170_000 }, a
       await office.landlineJson('lease', 'renew', 'crm');
       assert.match((await office.daemon.log()).slice(heard), / lease renewed environment=crm/);
       await office.down('crm');
+    });
+
+    await t.test('on two LANs both ports are exchanged at once, and each LAN hears one holder', async (s) => {
+      const depot = { machine: 'depot-pc', address: '10.60.0.102' };
+      const networks = [
+        { network: 'office', address: '192.168.11.102' },
+        { network: 'depot', address: depot.address },
+      ];
+      const till = (text: string, more = networks) => ({
+        name: 'till',
+        'x-landline': { networks: more },
+        services: { web: web(text) },
+      });
+      const first = await office.up(till('one'));
+      let after = first;
+      const inOffice = { machine: 'pc', address: '192.168.11.102' };
+      let heardInDepot: Heard | undefined;
+      const heard = await outside(
+        office,
+        async () => {
+          heardInDepot = await outside(office, async () => void (after = await swap(till('two'))), depot);
+        },
+        inOffice,
+      );
+      s.diagnostic(JSON.stringify([heard, heardInDepot]));
+      for (const [at, it] of [heard, heardInDepot].entries()) {
+        assert.deepEqual(it?.words, ['one', 'two']);
+        assert.deepEqual([it?.macs, it?.surplus], [[first.endpoints[at]?.mac], 0]);
+        assert.ok(it.sent > 100 && it.lost <= 20 && it.refused <= 2, JSON.stringify(it));
+      }
+      const fixed = (it: typeof first): unknown => it.endpoints.map(({ lease: _lease, ...rest }) => rest);
+      assert.deepEqual(fixed(after), fixed(first));
+      const { message } = await refusalOf(swap(till('three', [...networks, { network: 'bridge', address: 'pool' }])));
+      assert.match(message, /on network 'bridge' it is behind the host/);
+      // A LAN that is away for one endpoint: none of the two is exchanged.
+      const swapping = swap(till('three')).then(
+        () => assert.fail('it is swapped'),
+        (error: unknown) => error,
+      );
+      await until(async () => (await office.ps('till')).next !== undefined, 'it is being built');
+      await office.read('host', ['ip', 'link', 'set', 'br1', 'down']);
+      assert.match(String(await swapping), /untouched: .*br1/);
+      await office.read('host', ['ip', 'link', 'set', 'br1', 'up']);
+      const isBack = async (): Promise<boolean> => {
+        const view = await office.ps('till');
+        const bridges = (await office.links()).filter((it) => it.ifalias?.includes(':till:')).map((it) => it.master);
+        return view.next === undefined && view.problems.length === 0 && bridges.sort().join() === 'br0,br1';
+      };
+      await until(isBack, 'the first generation is on both LANs');
+      assert.deepEqual(pidsOf(await office.ps('till')), pidsOf(after));
+      await office.down('till');
     });
 
     await t.test('another `up` finds nothing to do, and healing knows the generation', async () => {

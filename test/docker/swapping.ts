@@ -52,10 +52,22 @@ export interface Heard {
   readonly surplus: number;
 }
 
-/** What the pc hears while something is done: it pings every 5 ms, connects without a pause, and asks for the address by ARP. */
-export async function outside(office: DockerOffice, work: () => Promise<unknown>): Promise<Heard> {
+/** Who listens, and to whom. */
+export interface Outside {
+  readonly machine: string;
+  readonly address: string;
+}
+
+const pc: Outside = { machine: 'pc', address };
+
+/** What a machine hears while something is done: it pings every 5 ms, connects without a pause, and asks for the address by ARP. */
+export async function outside(
+  office: DockerOffice,
+  work: () => Promise<unknown>,
+  { machine, address }: Outside = pc,
+): Promise<Heard> {
   const run = (name: string, script: string): { ended: Promise<unknown>; said: () => string } => {
-    const child = office.start('pc', ['sh', '-c', `echo $$ >/tmp/${name}.pid; ${script}`]);
+    const child = office.start(machine, ['sh', '-c', `echo $$ >/tmp/${machine}-${name}.pid; ${script}`]);
     let said = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => (said += text));
     return { ended: new Promise((resolve) => child.on('close', resolve)), said: () => said };
@@ -68,14 +80,14 @@ export async function outside(office: DockerOffice, work: () => Promise<unknown>
   await until(() => ping.said().includes('icmp_seq=20') && talk.said().includes('\n'), 'it is pinged');
   await work();
   await sleep(300);
-  const end =
-    'kill $(cat /tmp/asking.pid /tmp/talk.pid); kill -INT $(cat /tmp/ping.pid); sleep 0.2; kill -INT $(cat /tmp/tape.pid)';
-  await office.read('pc', ['sh', '-c', end]);
+  const of = (name: string): string => `$(cat /tmp/${machine}-${name}.pid)`;
+  const end = `kill ${of('asking')} ${of('talk')}; kill -INT ${of('ping')}; sleep 0.2; kill -INT ${of('tape')}`;
+  await office.read(machine, ['sh', '-c', end]);
   await Promise.all([tape, ping, asking, talk].map((it) => it.ended));
   const [, sent = '0', received = '0'] = /(\d+) packets transmitted, (\d+) received/.exec(ping.said()) ?? [];
   const lines = talk.said().trim().split('\n');
   const escaped = address.replaceAll('.', '\\.');
-  const asked = [...tape.said().matchAll(new RegExp(`who-has ${escaped}.* tell 192\\.168\\.10\\.20`, 'g'))].length;
+  const asked = [...tape.said().matchAll(new RegExp(`who-has ${escaped}(?: \\(\\S+\\))? tell (?!${escaped})`, 'g'))].length;
   const answers = [...tape.said().matchAll(new RegExp(`> (?!ff:ff)\\S+ .*Reply ${escaped} is-at ([0-9a-f:]{17})`, 'g'))];
   return {
     sent: Number(sent),
