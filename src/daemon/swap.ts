@@ -70,7 +70,7 @@ export async function prepareSwap(
   return portClashes(prepared);
 }
 
-/** @throws LandlineError SWAP_GIVEN_UP, SUPERSEDED, and what refuses the exchange */
+/** @throws LandlineError SWAP_GIVEN_UP, SUPERSEDED, and what stands in the way of the second once it is on the LAN */
 export async function swap(
   world: World,
   before: EnvironmentRecord,
@@ -95,7 +95,10 @@ export async function swap(
     await loop.converge();
     return { spec, exchangeMs: loop.exchangeMs, former: before.spec };
   } catch (error) {
-    if (isLandlineError(error, 'SUPERSEDED') && world.store.environment(name)?.spec.generation === spec.generation) throw error;
+    const isWritten = world.store.environment(name)?.spec.generation === spec.generation;
+    // The second is on the LAN: what stands in its way now, Docker's end maybe, its loop goes on with.
+    const isExchanged = isWritten && loops.loop(name).exchangeMs !== undefined;
+    if (isExchanged || (isWritten && isLandlineError(error, 'SUPERSEDED'))) throw error;
     await takeBack(world, before, loops);
     await next.close();
     await next.remove().catch((second: unknown) => {

@@ -118,7 +118,8 @@ test('a second generation takes the place of the first', { timeout: 170_000 }, a
       await office.up(shop('one'));
     });
 
-    for (const phase of phases.filter((it) => it.inShort)) await killedIn(t, office, phase);
+    for (const victim of ['daemon', 'dockerd'] as const)
+      for (const phase of phases) if (phase.inShort.some((it) => it === victim)) await killedIn(t, office, phase, victim);
 
     await t.test('a lease from the LAN stays as it is: nothing is asked for and nothing given back', async () => {
       const leased = (text: string) => ({
@@ -157,7 +158,10 @@ test('a second generation takes the place of the first', { timeout: 170_000 }, a
       const heard = await outside(
         office,
         async () => {
-          heardInDepot = await outside(office, async () => void (after = await swap(till('two'))), depot);
+          const swapping = async (): Promise<void> => {
+            after = await swap(till('two'));
+          };
+          heardInDepot = await outside(office, swapping, depot);
         },
         inOffice,
       );
