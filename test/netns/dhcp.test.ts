@@ -67,7 +67,7 @@ describe('leases from DHCP', { concurrency: 3 }, () => {
         office.read('host', ['curl', '-s', '--unix-socket', '/run/landline/landline.sock', 'http://landline/v1/metrics']);
       // While its question has no answer, it listens all the time.
       await server.stop();
-      for (const reason of ['damaged', 'another transaction'])
+      for (const reason of ['damaged', 'another transaction', 'another client'])
         await until(
           async () => new RegExp(`landline_dhcp_ignored_total\\{reason="${reason}"\\} [1-9]`).test(await metricsNow()),
           `${reason} is counted`,

@@ -171,6 +171,7 @@ function filtered(program: Uint8Array, bytes: Uint8Array): number {
     at += 1;
     try {
       if (code === 0x06) return k;
+      else if (code === 0x20) a = view.getUint32(k);
       else if (code === 0x28) a = view.getUint16(k);
       else if (code === 0x30) a = view.getUint8(k);
       else if (code === 0xb1) x = (view.getUint8(k) & 15) * 4;
@@ -193,7 +194,14 @@ test('the filter lets replies to its client through, and nothing else', () => {
   const request = captures.find((it) => it.name === 'dnsmasq-udhcpc.request')?.bytes ?? new Uint8Array();
   assert.ok(filtered(filter, reply) >= reply.length);
   assert.equal(filtered(filter, request), 0);
-  assert.equal(filtered(dhcpReplyFilter('02:4c:4c:00:00:03'), reply), 0);
+  const other = dhcpReplyFilter('02:4c:4c:00:00:03');
+  assert.equal(filtered(other, reply), 0);
+  const sentTo = (...mac: readonly number[]): Uint8Array => Uint8Array.from([...mac, ...reply.subarray(6)]);
+  assert.equal(filtered(other, sentTo(0x02, 0x4c, 0x4c, 0, 0, 3)), 0xffff, "another's, sent to this client alone");
+  assert.equal(filtered(other, sentTo(0x02, 0x4c, 0x4c, 0, 0, 4)), 0);
+  assert.equal(filtered(other, sentTo(0x02, 0x4c, 0x4d, 0, 0, 3)), 0);
+  assert.equal(filtered(other, sentTo(255, 255, 255, 255, 255, 255)), 0, "another's broadcast wakes nobody");
   assert.equal(filtered(filter, Uint8Array.from(reply).fill(1, 20, 22)), 0, 'a fragment');
-  assert.equal(filtered(filter, reply.subarray(0, 60)), 0, 'a short one');
+  assert.equal(filtered(filter, reply.subarray(0, 60)), 0xffff, 'a short one, sent to this client alone');
+  assert.equal(filtered(other, reply.subarray(0, 60)), 0, 'a short one');
 });
