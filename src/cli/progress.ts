@@ -50,6 +50,8 @@ export async function withProgress<T extends EnvironmentView>(shown: Shown, work
 
 interface Screen {
   change(next: (it: Progress, now: number) => Progress): void;
+  /** A line that stays, at once where no picture is in its way. */
+  note(line: string): void;
   end(): void;
 }
 
@@ -58,7 +60,10 @@ async function follow(environment: string, screen: Screen, signal: AbortSignal):
   const opened = Promise.withResolvers<void>();
   const gather = async (): Promise<void> => {
     const ask = { query: { environment }, signal, onOpen: opened.resolve };
-    for await (const event of client().stream<EventView>('/v1/events', ask)) screen.change((it, now) => advance(it, event, now));
+    for await (const event of client().stream<EventView>('/v1/events', ask)) {
+      if (event.what === 'ports clash') screen.note(`landline: note: ${event.fields['note']}`);
+      else screen.change((it, now) => advance(it, event, now));
+    }
   };
   gather().then(opened.resolve, () => opened.resolve());
   await opened.promise;
@@ -75,6 +80,7 @@ const begin = ({ environment, services }: Shown): Progress => beginProgress(envi
 function picture(shown: Shown): Screen {
   let progress = begin(shown);
   let drawn: readonly string[] = [];
+  const notes: string[] = [];
   let timer: NodeJS.Timeout | undefined;
   const draw = (): void => {
     const terminal = terminalNow();
@@ -86,6 +92,7 @@ function picture(shown: Shown): Screen {
     process.off('SIGINT', interrupt);
     clearInterval(timer);
     if (drawn.length > 0) draw();
+    write(notes.splice(0));
   };
   const interrupt = (): void => {
     end();
@@ -104,6 +111,10 @@ function picture(shown: Shown): Screen {
       if (progress === before || !(hasMoved || progress.trouble !== undefined)) return;
       timer ??= setInterval(draw, turnMs);
       draw();
+    },
+    note: (line) => {
+      if (drawn.length === 0) write([line]);
+      else notes.push(line);
     },
     end,
   };
@@ -135,6 +146,7 @@ function plainLines(shown: Shown): Screen {
       const line = progressLine(before, progress);
       if (speaks && line !== undefined) write([line]);
     },
+    note: (line) => write([line]),
     end: () => clearTimeout(timer),
   };
 }

@@ -135,6 +135,7 @@ async function up(world: World, environments: Environments, ask: UpAsk): ReturnT
     before?.phase === 'up'
       ? await prepareSwap(world, before.spec, spec, ask.swap === 'shared')
       : await prepareServices(world, spec);
+  for (const note of clashes) world.events.tell('ports clash', { environment: spec.name, note });
   const { timeoutMs } = ask;
   const upped =
     ask.swap === undefined

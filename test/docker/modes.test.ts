@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { refusalOf, until } from '../office.ts';
@@ -217,14 +218,18 @@ test('modes and Compose keys on Docker', { timeout: 170_000 }, async (t) => {
       assert.equal(waits.code, 'HEALTHCHECK_MISSING');
       const native = { name: 'hello', 'x-landline': { network: 'none' }, services: { web: { command: 'sleep 60' } } };
       assert.equal((await refusalOf(office.up(native))).code, 'ENGINE_OTHER');
-      const two = await office.up({
-        name: 'two',
-        'x-landline': { network: 'none' },
-        services: { a: { ...box, ...says(80, 'a') }, b: { ...box, ...says(81, 'b') } },
-      });
-      assert.deepEqual(two.notes, [
-        "the images of 'a' and 'b' both say that they listen on 80/tcp, and they share one network: set one of them to another port",
-      ]);
+      const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'landline-two-'));
+      t.after(() => fs.rmSync(folder, { recursive: true }));
+      const services = { a: { ...box, ...says(80, 'a') }, b: { ...box, ...says(80, 'b') } };
+      fs.writeFileSync(
+        path.join(folder, 'two.yaml'),
+        JSON.stringify({ name: 'two', 'x-landline': { network: 'none' }, services }),
+      );
+      const two = await office.landline('up', '-f', path.join(folder, 'two.yaml'));
+      assert.match(
+        two.stderr,
+        /^landline: note: the images of 'a' and 'b' both say that they listen on 80\/tcp, and they share one network: set one of them to another port\n(.*\n)*landline: SERVICE_FAILED/,
+      );
       await office.down('two');
       await office.down('hello');
       assert.equal((await office.dockerCommand('ps', '-aq')).trim(), '');

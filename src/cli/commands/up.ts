@@ -53,7 +53,9 @@ export const addUp: AddCommand = (root) => {
       const view = await up(text, directory, file, { ...options, ...shown }).catch((error: unknown) => {
         throw placed(error, placeOf);
       });
-      printUp({ ...view, notes }, options.json);
+      // What the daemon says of the file is of the one that was made of it, with other lines than the user's.
+      const more = view.notes.filter((it) => !it.startsWith(`${file}:`));
+      printUp({ ...view, notes: [...notes, ...more] }, options.json);
     });
 };
 
