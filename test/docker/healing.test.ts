@@ -73,6 +73,10 @@ async function listening(office: DockerOffice, address: string, work: () => Prom
   return [...new Set(answers.map((it) => it[1] ?? ''))];
 }
 
+/** What is left of a start in whose middle dockerd ended: containerd has the task, dockerd's file says that nothing runs. */
+const forget =
+  'sed -i s/\'"Running":true\'/\'"Running":false\'/ $(grep -l "\\"Name\\":\\"/$1\\"" /var/lib/docker/containers/*/config.v2.json)';
+
 test('healing on Docker', { timeout: 170_000 }, async (t) => {
   await withDockerOffice(t, {}, async (office) => {
     await office.loadImage('test/box:1');
@@ -130,6 +134,12 @@ test('healing on Docker', { timeout: 170_000 }, async (t) => {
       },
       all,
     );
+
+    await story('dockerd forgets that an anchor and a service run, and can start neither again', async () => {
+      await office.dockerd.kill();
+      for (const name of ['landline.shop', 'landline.shop.web']) await office.read('host', ['sh', '-c', forget, 'sh', name]);
+      await office.dockerd.start();
+    });
 
     await t.test('dockerd restarts and leaves containers running: nobody notices', async () => {
       await office.dockerd.configure({ 'live-restore': true });

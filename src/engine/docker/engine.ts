@@ -36,7 +36,7 @@ import {
 } from './labels.ts';
 import { listenTo } from './listen.ts';
 import { keepLog, readFormer, readServiceLogs, takeOverLog, untilTold } from './service-logs.ts';
-import { startError } from './start-error.ts';
+import { isStuck, startError } from './start-error.ts';
 import { stateFolder } from './state-folder.ts';
 import { currentOf, endedByItself, generationOf, type Holder, statusOf } from './status.ts';
 import { stopContainer } from './stop.ts';
@@ -72,6 +72,8 @@ export function openDockerEngine(options: DockerEngineOptions): Engine {
   const ended = new AbortController();
   const inTurn = limited(startsAtOnce);
   const kept = new Set<string>();
+  /** Containers in whose place another one is to be made, by id. */
+  const stuck = new Set<string>();
   const changes = new EventTarget();
   let connectedAt = Date.now();
   let watching: Promise<void> | undefined;
@@ -216,7 +218,10 @@ export function openDockerEngine(options: DockerEngineOptions): Engine {
     const networkMode = await networkModeOf(view);
     const wish = await wishFor(view, service, digest, networkMode, files);
     const fits = existing.find(
-      (it) => it.Config.Labels[madeLabel] === wish.Labels?.[madeLabel] && it.HostConfig.NetworkMode === networkMode,
+      (it) =>
+        it.Config.Labels[madeLabel] === wish.Labels?.[madeLabel] &&
+        it.HostConfig.NetworkMode === networkMode &&
+        !stuck.has(it.Id),
     );
     if (fits !== undefined) return fits.Id;
     await requireVolumes(view, service);
@@ -308,6 +313,10 @@ export function openDockerEngine(options: DockerEngineOptions): Engine {
     try {
       await inTurn(() => docker.containers.start(id));
     } catch (error) {
+      if (isStuck(error)) {
+        stuck.add(id);
+        return start(view, service, digest);
+      }
       // A former one that is kept is started again by whoever kept it; one that was never started is of no use.
       if ((await docker.containers.inspect(id).catch(() => undefined))?.State.Status === 'created')
         await docker.containers.remove(id);
@@ -335,7 +344,11 @@ export function openDockerEngine(options: DockerEngineOptions): Engine {
     const environment = Actor.Attributes[environmentLabel];
     if (environment === undefined) return;
     const service = Actor.Attributes[serviceLabel] ?? '';
-    if (Action.startsWith('health_status')) for (const listener of healths) listener(environment, service);
+    const [, health] = /^health_status: (\w+)/.exec(Action) ?? [];
+    if (health !== undefined) {
+      log('service health', { environment, service, health });
+      for (const listener of healths) listener(environment, service);
+    }
     if (['die', 'destroy', 'start', 'unpause'].includes(Action)) for (const listener of exits) listener(environment, service);
     if (['start', 'destroy'].includes(Action)) changes.dispatchEvent(new Event('change'));
   };

@@ -6,6 +6,12 @@ import { isLandlineError, LandlineError } from '../../errors.ts';
 const programMissing = /executable file not found|exec: .*: (?:no such file or directory|permission denied)|exec format error/;
 const userMissing = /unable to find (user|group) (\S+?):/i;
 
+/** A dockerd that ended in the middle of a start left a task with containerd: under this id Docker never starts one again. */
+const taskLeft = /task \S+ already exists|id already in use/;
+
+/** Whether only another container in this one's place will start. */
+export const isStuck = (error: unknown): boolean => isLandlineError(error, 'DOCKER_REFUSED') && taskLeft.test(error.details.says);
+
 export function startError(error: unknown, environment: string, { name: service, command, container }: ServiceSpec): unknown {
   if (!isLandlineError(error, 'DOCKER_REFUSED')) return error;
   const { says } = error.details;

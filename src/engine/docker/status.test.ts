@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LandlineError } from '../../errors.ts';
-import { startError } from './start-error.ts';
+import { isStuck, startError } from './start-error.ts';
 import { currentOf, type EndNote, endedByItself, generationOf, type Holder, statusOf } from './status.ts';
 import type { Container, ContainerState } from './types.ts';
 
@@ -102,4 +102,11 @@ test("Docker's words for a program, a user or a group that is not there become e
   );
   assert.match(codeFor('Unable to find group x: no matching entries in group file'), /^USER_UNKNOWN .*"kind":"group","user":"x"/);
   assert.match(codeFor('driver failed'), /^DOCKER_REFUSED/);
+});
+
+test('a container whose task outlived a dockerd that ended in the middle of its start is never started again', () => {
+  const refused = (says: string): LandlineError => new LandlineError('DOCKER_REFUSED', { doing: 'start', status: 500, says });
+  assert.ok(isStuck(refused('task b7ffa0375ae6: already exists')));
+  assert.ok(isStuck(refused('id already in use')));
+  assert.ok(!isStuck(refused('transport is closing: unavailable')));
 });
