@@ -38,7 +38,13 @@ function lacksDocker(): string | undefined {
 }
 
 export const phases: readonly Phase[] = [
-  { name: 'unit', files: ['src/**/*.test.ts', 'test/{docs,runner}/*.test.ts'], atOnce: 2, limit: 60, soakLimit: minutes(30) },
+  {
+    name: 'unit',
+    files: ['src/**/*.test.ts', 'test/{docs,runner,support}/*.test.ts'],
+    atOnce: 2,
+    limit: 60,
+    soakLimit: minutes(30),
+  },
   {
     name: 'netns',
     files: ['test/netns/**/*.test.ts'],

@@ -2,6 +2,6 @@
 import { test } from 'node:test';
 import { churn } from '../support/churn.ts';
 
-test('two hundred environments of three services up, restarted and down, four times: nothing gathers', async (t) => {
-  await churn(t, { environments: 200, rounds: 4 });
+test('two hundred environments of three services up, restarted and down, eight times: nothing gathers', async (t) => {
+  await churn(t, { environments: 200, rounds: 8 });
 });
