@@ -90,7 +90,10 @@ const samples: { readonly [C in Code]: readonly Details<C>[] } = {
   STATE_BROKEN: [{ file: '/var/lib/landline/landline.db', reason: 'it is damaged' }],
   STATE_UNWRITABLE: [{ file: '/var/lib/landline/landline.db', reason: 'the disk is full' }],
   DNS_NAME_HELD: [{ name: 'shop.test.office.example', holder: "environment 'stall' of this host" }],
-  DNS_UNREACHABLE: [{ name: 'shop.test.office.example', server: '192.168.11.2:5353', reason: 'no answer within 4 s' }],
+  DNS_UNREACHABLE: [
+    { name: 'shop.test.office.example', server: '192.168.11.2:5353', reason: 'no answer within 4 s' },
+    { name: 'shop.test.office.example', server: '192.168.11.2:5353', reason: 'no answer within 4 s', leaving: true },
+  ],
   DNS_KEY_REFUSED: [{ name: 'shop.test.office.example', server: '192.168.11.2', key: 'landline', reason: 'BADKEY' }],
   DNS_CLOCK_SKEWED: [{ name: 'shop.test.office.example', server: '192.168.11.2', seconds: 3600 }],
   DNS_REFUSED: [{ name: 'shop.test.office.example', zone: 'test.office.example', server: '192.168.11.2', rcode: 'NOTAUTH' }],

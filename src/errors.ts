@@ -556,12 +556,15 @@ export const catalogue = {
     says: (d) => `${d.name} is not ours to take: it is held by ${d.holder}`,
     next: () => 'choose another with --hostname, or have its records removed; then it is taken by itself',
   }),
-  DNS_UNREACHABLE: entry<{ name: string; server: string; reason: string }>({
+  DNS_UNREACHABLE: entry<{ name: string; server: string; reason: string; leaving?: true }>({
     status: 503,
     exit: 1,
     retry: 'later',
-    says: (d) => `${d.name} waits for the DNS server ${d.server}: ${d.reason}`,
-    next: (d) => `\`dig @${d.server.replace(':', ' -p ')} ${d.name}\` asks it; the daemon goes on trying`,
+    says: (d) => `${d.name} waits ${d.leaving ? 'to be taken back at' : 'for'} the DNS server ${d.server}: ${d.reason}`,
+    next: (d) =>
+      d.leaving
+        ? `the daemon goes on trying; where that server is gone for good, \`landline name forget ${d.name}\` gives it up`
+        : `\`dig @${d.server.replace(':', ' -p ')} ${d.name}\` asks it; the daemon goes on trying`,
   }),
   DNS_KEY_REFUSED: entry<{ name: string; server: string; key: string; reason: string }>({
     status: 403,

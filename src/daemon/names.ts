@@ -13,6 +13,7 @@ import { nearest } from '../net/name.ts';
 import type { NameRecord } from '../store/index.ts';
 import { isWithin, plainName, sameName } from '../wire/dns/name.ts';
 import { type DnsClient, openDnsClient } from './dns/client.ts';
+import { keepFormerServers } from './dns/former.ts';
 import { type DnsServer, serveDns } from './dns/serve.ts';
 import { troubleOf } from './dns/trouble.ts';
 import { type Counters, heldError, keepZone, type ZoneKeeper } from './dns/zone-keeper.ts';
@@ -117,6 +118,7 @@ export function keepNames(world: Omit<World, 'names'>): Names {
     byZone = zoneByZone(registered);
     dropFormer(update);
     for (const it of keepers) it.wake();
+    former.wake((zone) => keeperOf(zone) !== undefined);
     if (serve !== undefined) lookAtServed(serve);
   };
 
@@ -165,6 +167,8 @@ export function keepNames(world: Omit<World, 'names'>): Names {
     return [...new Set([...own, ...hostResolvers().resolvers])].map((address) => ({ address, port: 53 }));
   };
 
+  const former = keepFormerServers(world, (spec) => openDnsClient(spec, resolvers), counters);
+
   const reconfigure = (): void => {
     const { networks, dns } = world.configuration;
     const now = JSON.stringify([networks, dns]);
@@ -194,7 +198,8 @@ export function keepNames(world: Omit<World, 'names'>): Names {
       const its = clients.get(key) ?? openDnsClient(spec, resolvers);
       clients.set(key, its);
       const desired = (): ReadonlyMap<string, DesiredName> => byZone.get(zone) ?? new Map();
-      return keepZone(zone, { world, client: its, ttl: spec.ttl, counters, desired });
+      const before = (): Promise<void> => former.tellApart(zone, its);
+      return keepZone(zone, { world, client: its, ttl: spec.ttl, counters, desired, before });
     });
   };
 
@@ -235,6 +240,13 @@ export function keepNames(world: Omit<World, 'names'>): Names {
 
   const isLeaving = ({ name, environment }: NameRecord): boolean => registered.names.get(name)?.environment !== environment;
 
+  /** Those that are to be taken back at servers of before, wished for elsewhere or not. */
+  const leavingFormer = (): NameStatus[] =>
+    former.list().map(({ record: { name, zone, environment, data }, keeper }): NameStatus => {
+      const problem = keeper.trouble === undefined ? undefined : troubleOf(name, keeper.trouble, true);
+      return { name, zone, environment, records: data.map(formatData), source: 'update', state: 'leaving', problem };
+    });
+
   const leaving = (): NameStatus[] =>
     [...store.names().values()].filter(isLeaving).map(({ name, zone, environment, data }): NameStatus => {
       const keeper = keeperOf(zone);
@@ -247,6 +259,9 @@ export function keepNames(world: Omit<World, 'names'>): Names {
     const wanted = plainName(text);
     // What is wished for now, not some milliseconds ago.
     look();
+    const pointsToIt = ({ data }: NameRecord): boolean => data.some((it) => it.kind === 'PTR' && sameName(it.target, wanted));
+    const elsewhere = former.forget((it) => it.name === wanted || pointsToIt(it));
+    if (elsewhere.length > 0) return tellForgotten(elsewhere);
     const records = [...store.names().values()];
     const found = records.find((it) => it.name === wanted);
     const holder = registered.names.get(wanted) ?? served.names.get(wanted);
@@ -258,14 +273,17 @@ export function keepNames(world: Omit<World, 'names'>): Names {
       );
       throw new LandlineError('NAME_UNKNOWN', { name: wanted, ...(suggestion === undefined ? {} : { suggestion }) });
     }
-    const pointsToIt = ({ data }: NameRecord): boolean => data.some((it) => it.kind === 'PTR' && sameName(it.target, wanted));
     const gone = records.filter((it) => it === found || (isLeaving(it) && pointsToIt(it)));
     await store.together(() => {
       for (const it of gone) store.deleteName(it.name);
     });
+    return tellForgotten(gone);
+  };
+
+  const tellForgotten = (gone: readonly NameRecord[]): readonly string[] => {
     for (const { name, environment } of gone) events.tell('name forgotten', { environment, name });
     wake();
-    return gone.map((it) => it.name);
+    return [...new Set(gone.map((it) => it.name))];
   };
 
   const servedStatus = (it: DesiredName): NameStatus => {
@@ -295,10 +313,16 @@ export function keepNames(world: Omit<World, 'names'>): Names {
     get standing() {
       const troubles = keepers.flatMap((it) => (it.trouble === undefined ? [] : [troubleOf(it.zone, it.trouble)]));
       const unkept = leaving().flatMap((it) => (it.problem?.code === 'DNS_UPDATE_MISSING' ? [it.problem] : []));
-      const zones = oncePerCause([...troubles, ...unkept]);
+      const elsewhere = leavingFormer().flatMap((it) => it.problem ?? []);
+      const zones = oncePerCause([...troubles, ...unkept, ...elsewhere]);
       return server?.it.problem === undefined ? zones : [...zones, server.it.problem];
     },
-    list: () => [...[...registered.names.values()].map(statusOf), ...leaving(), ...[...served.names.values()].map(servedStatus)],
+    list: () => [
+      ...[...registered.names.values()].map(statusOf),
+      ...leaving(),
+      ...leavingFormer(),
+      ...[...served.names.values()].map(servedStatus),
+    ],
     get counters() {
       return { ...counters, served: server?.it.counters ?? { udp: 0, tcp: 0, dropped: 0 } };
     },
@@ -313,6 +337,7 @@ export function keepNames(world: Omit<World, 'names'>): Names {
       clearTimeout(timer);
       clearInterval(slow);
       for (const it of keepers) it.close();
+      former.close();
       server?.it.close();
     },
   };

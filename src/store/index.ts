@@ -103,6 +103,16 @@ export interface NameRecord {
   readonly since: number;
 }
 
+/** Names that may stand at servers which the configuration no longer names for their zone. */
+export interface FormerNames {
+  readonly zone: string;
+  /** How they were registered. */
+  readonly spec: DnsUpdateSpec;
+  /** Whether it is known that these servers are not the new ones under other addresses. */
+  readonly apart: boolean;
+  readonly names: readonly NameRecord[];
+}
+
 export interface Store {
   /** Random id of this installation, made once. */
   readonly installation: string;
@@ -194,5 +204,8 @@ export interface Store {
   /** How names of each zone were registered, for when they are to be taken back and the configuration no longer says so. */
   zones(): Readonly<Record<string, DnsUpdateSpec>>;
   putZones(zones: Readonly<Record<string, DnsUpdateSpec>>): void;
+  /** What is to be taken back at servers of before, beside what stands in `names`. */
+  formerNames(): readonly FormerNames[];
+  putFormerNames(all: readonly FormerNames[]): void;
   close(): void;
 }

@@ -43,7 +43,13 @@ test('how a zone was written to is known to the next who opens the ledger', (t) 
   assert.deepEqual(next.zones(), { [shop.zone]: spec });
   next.putZones({});
   assert.deepEqual(next.zones(), {});
+  const former = { zone: shop.zone, spec, apart: false, names: [{ ...shop, state: 'registered' as const, since: 2 }] };
+  assert.deepEqual(next.formerNames(), []);
+  next.putFormerNames([former]);
   next.close();
+  const last = openStore({ file, now: 0 });
+  assert.deepEqual(last.formerNames(), [former]);
+  last.close();
 });
 
 test('what a transaction wrote that was undone is forgotten', async (t) => {

@@ -3,7 +3,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { NameRecord, Store } from './index.ts';
 import { allRows, firstRow } from './rows.ts';
 
-type Names = Pick<Store, 'names' | 'putName' | 'deleteName' | 'zones' | 'putZones'> & {
+type Names = Pick<Store, 'names' | 'putName' | 'deleteName' | 'zones' | 'putZones' | 'formerNames' | 'putFormerNames'> & {
   /** For after a transaction that was undone: all are read again. */
   forgetNames(): void;
 };
@@ -21,6 +21,9 @@ export function openNames(database: DatabaseSync, write: <T>(body: () => T) => T
   );
   const zones = database.prepare("SELECT value FROM settings WHERE name = 'dns-zones'");
   const putZones = database.prepare("INSERT OR REPLACE INTO settings (name, value) VALUES ('dns-zones', ?)");
+  const former = database.prepare("SELECT value FROM settings WHERE name = 'dns-former-names'");
+  const putFormer = database.prepare("INSERT OR REPLACE INTO settings (name, value) VALUES ('dns-former-names', ?)");
+  let knownFormer: ReturnType<Store['formerNames']> | undefined;
   let known: ReadonlyMap<string, NameRecord> | undefined;
   // Only putName writes the column.
   const recordOf = ({ data, ...it }: Row): NameRecord => ({ ...it, data: JSON.parse(data) as NameRecord['data'] });
@@ -40,8 +43,18 @@ export function openNames(database: DatabaseSync, write: <T>(body: () => T) => T
     // Only putZones writes it.
     zones: () => JSON.parse(firstRow<{ value: string }>(zones)?.value ?? '{}') as ReturnType<Store['zones']>,
     putZones: (it) => write(() => void putZones.run(JSON.stringify(it))),
+    formerNames: () => {
+      // Only putFormerNames writes it.
+      knownFormer ??= JSON.parse(firstRow<{ value: string }>(former)?.value ?? '[]') as ReturnType<Store['formerNames']>;
+      return knownFormer;
+    },
+    putFormerNames: (it) => {
+      write(() => void putFormer.run(JSON.stringify(it)));
+      knownFormer = undefined;
+    },
     forgetNames: () => {
       known = undefined;
+      knownFormer = undefined;
     },
   };
 }

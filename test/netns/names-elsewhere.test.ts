@@ -1,7 +1,7 @@
 /** Names where the DNS server is another one: Knot, the primary that the SOA record names, and this host itself. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { NameCheckView } from '../../src/api/contract.ts';
+import type { NameCheckView, NamesForgottenView, NameView } from '../../src/api/contract.ts';
 import { labSecret } from '../../src/lab/bind.ts';
 import { type EnvironmentFile, type Office, until, withOffice } from '../office.ts';
 
@@ -51,7 +51,9 @@ zone:
 const zoneFile =
   '@ 60 SOA server hostmaster 1 3600 600 86400 60\n@ 60 NS server.test.office.example.\nprinter 60 A 192.168.10.77\n';
 
-test('Knot makes the same of our updates as BIND does', { timeout: 60_000 }, async (t) => {
+test('Knot makes the same of our updates as BIND does, and names go from the one to the other with `dns.update.server`', {
+  timeout: 90_000,
+}, async (t) => {
   await withOffice(t, { dns: true, docker: false }, async (office) => {
     const files = {
       '/etc/knot.conf': knotConf,
@@ -73,6 +75,55 @@ test('Knot makes the same of our updates as BIND does', { timeout: 60_000 }, asy
     await office.up(idle('shop', '192.168.11.102'));
     await tells(office, '192.168.11.102', ...knot, `shop.${zone}`);
     await tells(office, '', ...knot, '-x', '192.168.11.101');
+
+    // The configuration names another server, and so does the daemon that reads it first.
+    const named = (server: string): string => networks + update.replace('192.168.11.2:5354', server);
+    await office.daemon.kill();
+    await office.read('host', ['sh', '-c', 'cat >/etc/landline/landline.yaml'], { stdin: named('192.168.11.2') });
+    await office.daemon.start();
+    await tells(office, '192.168.11.102', `shop.${zone}`);
+    await tells(office, '192.168.11.105', `printer.${zone}`);
+    for (const what of [[`shop.${zone}`], [`shop.${zone}`, 'TXT'], ['-x', '192.168.11.102']])
+      await tells(office, '', ...knot, ...what);
+    assert.equal(await dig(office, '+short', ...knot, `printer.${zone}`), '192.168.10.77');
+    const leaving = async (): Promise<readonly NameView[]> =>
+      (await office.landlineJson<readonly NameView[]>('name', 'ls')).filter((it) => it.state === 'leaving');
+    await until(async () => (await leaving()).length === 0, 'none is left to take back');
+
+    // The same server at another address has the same zone: nothing is taken back.
+    const serial = (): Promise<string> => dig(office, '+short', zone, 'SOA');
+    await office.read('server', ['ip', 'address', 'add', '192.168.10.2/23', 'dev', 'eth0']);
+    await tells(office, '192.168.11.102', '@192.168.10.2', `shop.${zone}`);
+    const before = await serial();
+    await office.configure(named('192.168.10.2'));
+    await until(
+      async () => (await office.landlineJson<NameCheckView>('name', 'check', 'shop')).differences.length === 0,
+      'it is right',
+    );
+    assert.deepEqual([await leaving(), (await serial()).split(' ')[2]], [[], before.split(' ')[2]]);
+
+    // A server that is away keeps its names until it is back, or until somebody gives them up.
+    await office.read('server', ['sh', '-c', 'kill $(pgrep -x named); while pgrep -x named >/dev/null; do sleep 0.05; done']);
+    await office.configure(named('192.168.11.2:5354'));
+    await tells(office, '192.168.11.102', ...knot, `shop.${zone}`);
+    await until(async () => (await leaving()).some((it) => it.problem !== null), 'the problem stands');
+    const problem = (await leaving()).find((it) => it.name === `shop.${zone}`)?.problem;
+    assert.match(
+      `${problem?.code}: ${problem?.message}`,
+      /^DNS_UNREACHABLE: shop\.\S+ waits to be taken back at the DNS server 192\.168\.10\.2: /,
+    );
+    assert.match(String(problem?.next), /`landline name forget shop\.test\.office\.example` gives it up$/);
+    const { forgotten } = await office.landlineJson<NamesForgottenView>('name', 'forget', `printer.${zone}`);
+    assert.deepEqual([...forgotten].sort(), ['105.11.168.192.in-addr.arpa', `printer.${zone}`]);
+    const start = 'setsid named -f -n 1 -c /etc/bind/office/named.conf >>/var/log/named.log 2>&1 </dev/null &';
+    await office.read('server', ['sh', '-c', start]);
+    await until(async () => (await leaving()).length === 0, 'all are taken back', 25_000);
+    assert.deepEqual(
+      [await dig(office, '+short', `shop.${zone}`), await dig(office, '+short', `printer.${zone}`)],
+      ['', '192.168.11.105'],
+    );
+    assert.equal(await dig(office, '+short', ...knot, `shop.${zone}`), '192.168.11.102');
+
     await office.down('shop');
     await tells(office, '', ...knot, `shop.${zone}`);
     await tells(office, '', ...knot, `shop.${zone}`, 'TXT');

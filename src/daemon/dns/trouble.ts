@@ -27,11 +27,13 @@ export class DnsError extends Error {
 export const formatServer = ({ address, port }: DnsServerAddress): string =>
   port === 53 ? formatIpv4(address) : `${formatIpv4(address)}:${port}`;
 
-/** The same as an error of the catalogue, about one name. */
-export function troubleOf(name: string, it: Trouble): LandlineError {
+/** The same as an error of the catalogue, about one name. @param leaving whether it is to be taken back at a server of before */
+export function troubleOf(name: string, it: Trouble, leaving?: true): LandlineError {
   switch (it.kind) {
-    case 'away':
-      return new LandlineError('DNS_UNREACHABLE', { name, server: formatServer(it.server), reason: it.reason });
+    case 'away': {
+      const more = leaving === undefined ? {} : { leaving };
+      return new LandlineError('DNS_UNREACHABLE', { name, server: formatServer(it.server), reason: it.reason, ...more });
+    }
     case 'key':
       return new LandlineError('DNS_KEY_REFUSED', { name, server: formatServer(it.server), key: it.key, reason: it.reason });
     case 'skewed':

@@ -10,7 +10,7 @@ import type { DesiredName } from '../../core/dns/desired.ts';
 import { formatData } from '../../core/dns/format.ts';
 import { limited } from '../../core/limited.ts';
 import { LandlineError } from '../../errors.ts';
-import type { NameRecord } from '../../store/index.ts';
+import type { NameRecord, Store } from '../../store/index.ts';
 import type { World } from '../world.ts';
 import type { DnsClient } from './client.ts';
 import { type Expected, findDifferent } from './sweep.ts';
@@ -58,8 +58,13 @@ export interface ZoneKeeper {
   close(): void;
 }
 
+/** The part of the ledger that a zone is kept by. */
+export type ZoneLedger = Pick<Store, 'installation' | 'names' | 'putName' | 'deleteName' | 'together'>;
+
 export interface ZoneContext {
-  readonly world: Pick<World, 'store' | 'events'>;
+  readonly world: Pick<World, 'events'> & { readonly store: ZoneLedger };
+  /** Done before anything is written. @throws DnsError */
+  readonly before?: () => Promise<void>;
   readonly client: DnsClient;
   readonly ttl: number;
   readonly counters: Counters;
@@ -135,6 +140,7 @@ export function keepZone(zone: string, context: ZoneContext): ZoneKeeper {
   };
 
   const round = async (): Promise<void> => {
+    await context.before?.();
     await lookAtZone();
     const pending = (): string[] => {
       const names = new Set([...context.desired().keys(), ...records().map((it) => it.name)]);
