@@ -72,7 +72,7 @@ interface Prepared {
   readonly undoes?: string;
 }
 
-export type BridgeState = 'plain' | 'pending' | 'bridged' | 'going back' | 'rolled back' | 'half';
+export type BridgeState = 'plain' | 'pending' | 'confirming' | 'bridged' | 'going back' | 'rolled back' | 'half';
 
 export interface BridgeStatus {
   readonly state: BridgeState;
@@ -175,8 +175,17 @@ const underWay = ({ journal }: Conversion): LandlineError =>
 const secondsUntil = (deadline: number | undefined): number | undefined =>
   deadline === undefined ? undefined : Math.max(0, Math.ceil((deadline - Date.now()) / 1000));
 
-/** The way back is on the disk and its watchdog runs before the first change. */
-async function carryOut(kernel: WholeTables, stateDir: string, it: Prepared, options: ApplyOptions): Promise<Applied> {
+/**
+ * The way back is on the disk and its watchdog runs before the first change. @param unless what keeps the watchdog from taking
+ * it, for people
+ */
+async function carryOut(
+  kernel: WholeTables,
+  stateDir: string,
+  it: Prepared,
+  options: ApplyOptions,
+  unless = 'unless you confirm',
+): Promise<Applied> {
   const { plan, tables } = it;
   if (plan.refusals.length > 0) {
     throw new LandlineError('BRIDGE_REFUSED', { link: plan.interface, bridge: plan.bridge, refusals: plan.refusals });
@@ -194,9 +203,7 @@ async function carryOut(kernel: WholeTables, stateDir: string, it: Prepared, opt
   const former = lastConversion(stateDir);
   const conversion = writeDown(stateDir, it, owner, options);
   watch(stateDir, conversion, former);
-  options.onProgress(
-    `the way back is sh ${conversion.folder}/way-back.sh, and is taken in ${options.timeout} s unless you confirm`,
-  );
+  options.onProgress(`the way back is sh ${conversion.folder}/way-back.sh, and is taken in ${options.timeout} s ${unless}`);
   try {
     options.signal.throwIfAborted();
     runCommands(it.tells.before, conversion.folder);
@@ -463,6 +470,7 @@ const saysState = (it: BridgeStatus): string =>
   ({
     plain: 'the host is as it was configured',
     pending: `${it.interface} under ${it.bridge} waits for a confirmation`,
+    confirming: `${it.interface} under ${it.bridge} is being confirmed`,
     bridged: `${it.interface} is under ${it.bridge}, confirmed`,
     'going back': 'the way back is being taken',
     'rolled back': `${it.interface} was put back`,
@@ -476,7 +484,7 @@ export function bridgeStatus(stateDir: string): BridgeStatus {
   const secondsLeft = secondsUntil(deadline);
   const states: Readonly<Record<string, BridgeState>> = {
     applying: 'pending',
-    pending: 'pending',
+    pending: fs.existsSync(path.join(folder, 'confirming')) ? 'confirming' : 'pending',
     'rolled back': 'rolled back',
     'going back': 'going back',
   };
@@ -584,7 +592,7 @@ export function rollbackBridge(stateDir: string, options: ApplyOptions): Promise
           });
         return bridgeStatus(stateDir);
       }
-      await carryOut(kernel, stateDir, prepareRemoval(kernel, stateDir, false), options);
+      await carryOut(kernel, stateDir, prepareRemoval(kernel, stateDir, false), options, 'should this be cut off');
       const removal = readCurrent(stateDir);
       if (removal !== undefined) finish(removal);
       return bridgeStatus(stateDir);

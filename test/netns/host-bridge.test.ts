@@ -82,7 +82,11 @@ test('apply and confirm: a colleague notices nothing, and the files of the next 
 
     await t.test('rollback long after takes what is there by then back to the NIC, and the files as they were', async () => {
       await host.sh('ip address add 192.168.11.22/23 dev br0');
-      const back = await watched(host, '192.168.11.20', async () => void (await host.landline('host', 'bridge', 'rollback')));
+      let told = '';
+      const back = await watched(host, '192.168.11.20', async () => {
+        told = (await host.exec('host', ['landline', 'host', 'bridge', 'rollback'])).stderr;
+      });
+      assert.match(told, /is taken in 60 s should this be cut off$/m, 'nobody is asked to confirm it');
       assert.ok(back.session.lived && back.pings.gap < 1000, JSON.stringify(back));
       assert.match(await host.sh('ip -br address show ens33'), /192\.168\.11\.20\/23 192\.168\.11\.22\/23/);
       await host.sh('ip address delete 192.168.11.22/23 dev ens33');
@@ -326,6 +330,7 @@ test('kill -9 of confirm and its shell, before, between and after the files: non
         else if (moment === 'wait') await host.until('bridged', 12_000);
         else {
           await host.exec('host', ['sh', '-c', killer(name, Number(nth))]);
+          assert.equal((await host.status()).state, 'confirming', `killed at ${moment}`);
           await host.sh('test -e /var/lib/landline/host-bridge/current/confirming');
           assert.match(await host.sh('ip -br address show br0'), /192\.168\.11\.20/, `killed at ${moment}`);
           assert.equal(

@@ -182,9 +182,11 @@ function renderPlan(plan: BridgePlan): string {
 }
 
 function renderStatus(it: BridgeStatus): string {
+  const moved = it.direction === 'remove' ? `${it.interface} has left ${it.bridge}` : `${it.interface} is under ${it.bridge}`;
   const lines: Readonly<Record<BridgeStatus['state'], string>> = {
     plain: 'the host is as it was configured: nothing of `landline host bridge` is in force',
-    pending: `${it.direction === 'remove' ? `${it.interface} has left ${it.bridge}` : `${it.interface} is under ${it.bridge}`}; it goes back in ${it.secondsLeft ?? 0} s\n→ \`landline host bridge confirm\`, from a new connection, keeps it`,
+    pending: `${moved}; it goes back in ${it.secondsLeft ?? 0} s\n→ \`landline host bridge confirm\`, from a new connection, keeps it`,
+    confirming: `${moved}; its confirmation is under way, or was cut off\n→ \`landline host bridge confirm\` ends it`,
     bridged: `${it.interface} is under ${it.bridge}, since ${it.since}; ${it.files?.length === 0 ? 'no boot configuration was written' : `at boot by ${it.manager}`}`,
     'going back': 'the way back is being taken',
     'rolled back': `${it.interface} was put back as it was; ${it.folder}/log tells why`,
