@@ -45,6 +45,8 @@ function move(store: Ledger, zone: string, before: DnsUpdateSpec, now: DnsUpdate
   const back = same.filter((it) => !areOthers(it.spec, now));
   const rest = same.filter((it) => areOthers(it.spec, now) && areOthers(it.spec, before));
   for (const record of back.flatMap((it) => it.names)) if (!store.names().has(record.name)) store.putName(record);
-  const left: readonly FormerNames[] = names.length === 0 ? [] : [{ zone, spec: before, apart: false, names }];
+  // Then our marks stand there for that reason, and say nothing of whether it is one zone.
+  const apart = back.some((it) => it.apart);
+  const left: readonly FormerNames[] = names.length === 0 ? [] : [{ zone, spec: before, apart, names }];
   store.putFormerNames([...others, ...rest, ...left]);
 }
