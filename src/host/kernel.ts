@@ -173,7 +173,8 @@ export function kernelOn(socket: Transactions, lanes: readonly Transactions[] = 
     addRoute6: (route) => change(addRoute6Request(route)),
     deleteRoute6: (route) => change(deleteRoute6Request(route)),
     listRules6: async () => {
-      const messages = socket.dump(read('ip -6 rule show', RTM_GETRULE, rulesPayload(AF_INET6)));
+      const request = read('ip -6 rule show', RTM_GETRULE, rulesPayload(AF_INET6));
+      const messages = unlessNoTable(() => socket.dump(request));
       return messages.flatMap((it) => present(toRule6(decodeRule(it.payload))));
     },
     addRule6: (rule) => change(addRule6Request(rule)),
@@ -204,12 +205,15 @@ export function kernelOn(socket: Transactions, lanes: readonly Transactions[] = 
   };
 }
 
-/** A namespace whose links were never up has no table yet, and the kernel says ENOENT ("FIB table does not exist"). */
+/**
+ * A namespace whose links were never up has no table yet, and the kernel says ENOENT ("FIB table does not exist"); one that
+ * was built without rules for a family says EAFNOSUPPORT.
+ */
 function unlessNoTable<T>(dump: () => readonly T[]): readonly T[] {
   try {
     return dump();
   } catch (error) {
-    if (isKernelError(error, 'ENOENT')) return [];
+    if (isKernelError(error, 'ENOENT', 'EAFNOSUPPORT')) return [];
     throw error;
   }
 }
