@@ -8,6 +8,8 @@ const wish = (container: string, ...pairs: readonly string[]): ReturnType<typeof
 test('labels of others, and those that Landline itself sets, ask for nothing', () => {
   assert.deepEqual(wish('web', 'com.docker.compose.project=shop', 'landline.environment=shop'), { kind: 'none' });
   assert.deepEqual(wish('web'), { kind: 'none' });
+  for (const own of ['installation', 'service', 'digest', 'joined', 'made', 'generation', 'note'])
+    assert.deepEqual(wish('web', `landline.${own}=1`), { kind: 'none' }, own);
 });
 
 test('the network alone is enough', () => {
@@ -64,6 +66,8 @@ test('what cannot be right is named, with what to write instead', () => {
     assert.equal(found.label, label);
     assert.match(found.problem, problem);
   }
+  const nowhere = wish('web', 'landline.netwrok=office');
+  assert.equal(nowhere.kind === 'wrong' ? nowhere.advice : '', "did you mean 'landline.network'?");
   const mistyped = wish('web', 'landline.network=office', 'landline.adress=x');
   assert.equal(mistyped.kind === 'wrong' ? mistyped.advice : '', "did you mean 'landline.address'?");
 });

@@ -64,8 +64,8 @@ const dockersOwn = ['host', 'none'];
  */
 export function readLabels(labels: Readonly<Record<string, string>>, container: string): LabelWish {
   const name = nameForContainer(container);
+  if (!(networkLabel in labels)) return mistypedNetwork(labels, name) ?? { kind: 'none' };
   const ours = Object.entries(labels).filter(([label]) => label.startsWith(prefix));
-  if (!(networkLabel in labels)) return { kind: 'none' };
   for (const [label, value] of ours) {
     const key = label.slice(prefix.length);
     const [problem, advice] = isKey(key) ? (checks[key](value) ?? []) : unknownKey(key);
@@ -114,6 +114,21 @@ const isKey = (key: string): key is Key => (keys as readonly string[]).includes(
 function spelled(value: string | undefined): string | undefined {
   const address = parseIpv4(value ?? '');
   return address === undefined ? value : formatIpv4(address);
+}
+
+/** The label that names the network, or is meant to: `landline.netwrok`. Undefined: the container is none of Landline's business. */
+export const networkLabelOf = (labels: Readonly<Record<string, string>>): string | undefined =>
+  networkLabel in labels
+    ? networkLabel
+    : Object.keys(labels).find((it) => it.startsWith(prefix) && nearest(it.slice(prefix.length), ['network']) !== undefined);
+
+/** Of a container that would be on no network for a slip of the pen. */
+function mistypedNetwork(labels: Readonly<Record<string, string>>, name: string): LabelWish | undefined {
+  const label = networkLabelOf(labels);
+  if (label === undefined) return undefined;
+  const value = labels[label] ?? '';
+  const [problem, advice] = unknownKey(label.slice(prefix.length));
+  return { kind: 'wrong', name, label, value, problem, advice };
 }
 
 function unknownKey(key: string): readonly [string, string] {

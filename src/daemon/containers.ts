@@ -5,7 +5,7 @@
  * A container's network namespace is found by its process. While it starts, Docker does not say which that is: then its
  * cgroup does (`starting`), so that it is plumbed before it runs.
  */
-import { networkLabel } from '../core/labels.ts';
+import { networkLabelOf } from '../core/labels.ts';
 import { limited } from '../core/limited.ts';
 import type { DockerClient, DockerWatch } from '../engine/docker/index.ts';
 import type { Container, DockerEvent, Labels } from '../engine/docker/types.ts';
@@ -85,7 +85,8 @@ export function openContainers(
     if (known.delete(id)) tell({ kind: 'gone', id });
   };
 
-  const concerns = (id: string, labels: Labels): boolean => networkLabel in labels || known.has(id) || isAttached(id);
+  const concerns = (id: string, labels: Labels): boolean =>
+    networkLabelOf(labels) !== undefined || known.has(id) || isAttached(id);
 
   /** Asks Docker anew. Looks at one container come one after the other, so that the last is the newest. */
   const look = (id: string): Promise<void> =>

@@ -163,6 +163,7 @@ test('plain containers on the LAN, by their labels', async (t) => {
           /label landline\.address=192\.168\.11\.999 of container 'bad-address'/,
         ],
         ['bad-key', labels('network=office', 'adress=192.168.11.130'), 'LABEL_WRONG', /Landline knows no such label/],
+        ['bad-network', ['--network', 'none', '--label', 'landline.netwrok=office'], 'LABEL_WRONG', /knows no such label/],
         ['bad-mac', labels('network=office', 'mac=01:00:5e:00:00:01'), 'LABEL_WRONG', /no unicast MAC/],
         ['on-host', ['--network', 'host', '--label', 'landline.network=office'], 'LABEL_WRONG', /--network host/],
       ];
