@@ -6,7 +6,16 @@ import { ipv4 } from '../net/ipv4.ts';
 import { formatPrefix, prefix } from '../net/prefix.ts';
 import { formatPrefix6, prefix6 } from '../net/prefix6.ts';
 import { type Arp, arpAnnouncement, arpProbe, decodeArp, encodeArp } from '../wire/arp/arp.ts';
-import { type Host, isKernelError, type Kernel, type KernelEvent, type Link, type Route, type Route6 } from './index.ts';
+import {
+  type Host,
+  homeNetns,
+  isKernelError,
+  type Kernel,
+  type KernelEvent,
+  type Link,
+  type Route,
+  type Route6,
+} from './index.ts';
 
 /** One host to try. */
 export interface Candidate {
@@ -777,6 +786,38 @@ function addressStories(story: Story, addSandbox: AddSandbox): void {
 }
 
 function netnsStories(story: Story, addSandbox: AddSandbox): void {
+  story(
+    'a namespace that is held lives on with its links, which can be moved out of it, until it is let go',
+    async (host, it) => {
+      const { path, hostEnd } = await addSandbox(
+        host,
+        it,
+        'shop',
+        (await host.kernel.addLink({ kind: 'bridge', name: 'br0', up: true })).index,
+      );
+      const inode = host.netnsInode(path);
+      const held = host.holdNetns(path);
+      await host.deleteNetns(path);
+      assert.deepEqual([held.inode, host.netnsInode(held.path), host.netnsInode(path)], [inode, inode, undefined]);
+      assert.throws(() => host.holdNetns(path), refusedWith('ENOENT'));
+      await host.within(held.path, async ({ kernel }) => {
+        const link = await kernel.getLink('eth0');
+        assert.ok(link);
+        // Refused before it leaves, or with its former name once it is there: Linux does the latter.
+        await assert.rejects(kernel.setLink(link.index, { netns: homeNetns, name: 'br0' }), refusedWith('EEXIST'));
+        const there = (await kernel.getLink(link.index)) === undefined ? host.kernel : kernel;
+        const again = await there.getLink('eth0');
+        assert.ok(again);
+        await there.setLink(again.index, { ...(there === kernel ? { netns: homeNetns } : {}), name: 'ens34' });
+      });
+      const home = await host.kernel.getLink('ens34');
+      assert.deepEqual([home?.up, home?.mac, home?.alias], [false, '02:4c:4c:00:00:01', undefined]);
+      held.close();
+      assert.equal((await host.kernel.getLink(hostEnd))?.kind, 'veth');
+      await host.kernel.deleteLink(hostEnd);
+    },
+  );
+
   story('a namespace is made with its folder, has an inode, and is listed until it is deleted', async (host, it) => {
     const path = `${it.folder}/shop`;
     assert.deepEqual(await host.listNetns(it.folder), []);

@@ -26,6 +26,7 @@ import {
   isSamePrefix,
   linkTowards,
   makeLink,
+  moveLink,
   removeAddress,
   removeFrom,
   removeLink,
@@ -33,7 +34,6 @@ import {
   requireLink,
   setUp,
   type Tell,
-  takeOut,
 } from './fake-tables.ts';
 import type {
   ChildSpec,
@@ -111,7 +111,9 @@ export function fakeKernel({ netns, tell, find }: FakeKernelParts): Kernel {
     const doing = describeSetLink(index, change);
     const link = requireLink(netns, index, doing);
     const there = change.netns === undefined ? netns : find(change.netns);
-    if (change.name !== undefined && change.name !== link.name) checkName(there, change.name, doing);
+    if (change.name !== undefined && (change.name !== link.name || there !== netns)) checkName(there, change.name, doing);
+    if (change.name === undefined && there !== netns) checkName(there, link.name, doing);
+    if (there !== netns && (link.name === 'lo' || link.kind === 'bridge')) throw new KernelError(doing, 'EINVAL');
     checkSettings(change, doing);
     if (change.up === true) checkUp(link, doing);
     if (change.controller !== undefined) {
@@ -120,21 +122,9 @@ export function fakeKernel({ netns, tell, find }: FakeKernelParts): Kernel {
     }
     const { name = link.name, mac = link.mac, mtu = link.mtu, alias = link.alias, group = link.group } = change;
     Object.assign(link, { name, mac, mtu, alias, group });
-    if (there !== netns) return move(link, there);
+    if (there !== netns) return moveLink(link, there, tell);
     if (change.up !== undefined) setUp(link, change.up, tell);
     tellOf(link);
-  };
-
-  const move = (link: FakeLink, there: FakeNetns): void => {
-    takeOut(link, tell);
-    const { name, kind, mac, mtu, group, alias, peer, parent } = link;
-    const moved = makeLink(there, { name, kind, mac, mtu, group, alias });
-    if (parent !== undefined) adopt(parent, moved);
-    if (peer !== undefined) {
-      moved.peer = peer;
-      peer.peer = moved;
-    }
-    tellOf(moved);
   };
 
   const addRoute = (route: Route): void => {

@@ -10,6 +10,8 @@ export interface FakeLink {
   readonly index: number;
   name: string;
   mac: string;
+  /** Of hardware alone. */
+  readonly permanentMac: string | undefined;
   mtu: number;
   up: boolean;
   group: number;
@@ -69,7 +71,7 @@ export function makeNetns(): FakeNetns {
 
 export function makeLink(
   netns: FakeNetns,
-  it: Pick<FakeLink, 'name' | 'kind'> & Partial<Pick<FakeLink, 'mac' | 'mtu' | 'group' | 'alias'>>,
+  it: Pick<FakeLink, 'name' | 'kind'> & Partial<Pick<FakeLink, 'mac' | 'permanentMac' | 'mtu' | 'group' | 'alias'>>,
 ): FakeLink {
   const index = netns.nextIndex;
   netns.nextIndex += 1;
@@ -79,6 +81,7 @@ export function makeLink(
     mtu: 1500,
     group: 0,
     alias: '',
+    permanentMac: undefined,
     ...it,
     ...{ netns, index, up: false, bridge: undefined, peer: undefined, parent: undefined, learned: new Map() },
   };
@@ -117,6 +120,7 @@ export function describeLink(link: FakeLink): Link {
   return {
     ...{ index, name, mac, mtu, up, group, carrier: hasCarrier(link) },
     ...(link.kind === undefined ? {} : { kind: link.kind }),
+    ...(link.permanentMac === undefined ? {} : { permanentMac: link.permanentMac }),
     ...(link.alias === '' ? {} : { alias: link.alias }),
     ...(link.peer === undefined ? {} : { peer: link.peer.index }),
     ...(link.parent === undefined ? {} : { peer: link.parent.index }),
@@ -163,7 +167,7 @@ export function removeAddress(netns: FakeNetns, address: LinkAddress, tell: Tell
 function addSubnetRoute(link: FakeLink, address: Prefix, tell: Tell): void {
   const to = subnetOf(address);
   const known = link.netns.routes.some((it) => it.link === link.index && it.protocol === 'kernel' && isSamePrefix(it.to, to));
-  if (known || link.kind === undefined || address.length === 32) return;
+  if (known || link.name === 'lo' || address.length === 32) return;
   link.netns.routes.push({ to, link: link.index, metric: 0, source: address.address, protocol: 'kernel' });
   tell({ kind: 'route', change: 'new' });
 }
@@ -187,7 +191,7 @@ export function removeLink(link: FakeLink, tell: Tell): void {
 }
 
 /** Takes a link out of its namespace with everything that hangs on it, but not its other end. */
-export function takeOut(link: FakeLink, tell: Tell): boolean {
+function takeOut(link: FakeLink, tell: Tell): boolean {
   const { netns, index } = link;
   if (!netns.links.delete(index)) return false;
   if (link.parent !== undefined) children.get(link.parent)?.delete(link);
@@ -201,6 +205,25 @@ export function takeOut(link: FakeLink, tell: Tell): boolean {
     tell({ kind: 'address', change: 'deleted', address });
   tell({ kind: 'link', change: 'deleted', link: describeLink(link) });
   return true;
+}
+
+/** To another namespace: down, under a new number, and without addresses. */
+export function moveLink(link: FakeLink, there: FakeNetns, tell: Tell): void {
+  takeOut(link, tell);
+  const { name, kind, mac, permanentMac, mtu, group, alias, peer, parent } = link;
+  const moved = makeLink(there, { name, kind, mac, permanentMac, mtu, group, alias });
+  if (parent !== undefined) adopt(parent, moved);
+  if (peer !== undefined) {
+    moved.peer = peer;
+    peer.peer = moved;
+  }
+  tell({ kind: 'link', change: 'new', link: describeLink(moved) });
+}
+
+/** Hardware of a namespace that ends, as the kernel does it (default_device_exit_net, net/core/dev.c): its own name, or devN. */
+export function returnLink(link: FakeLink, home: FakeNetns, tell: Tell): void {
+  if (findLink(home, link.name) !== undefined) link.name = `dev${link.index}`;
+  moveLink(link, home, tell);
 }
 
 function removeValue<K, V>(map: Map<K, V>, value: V): void {

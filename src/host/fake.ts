@@ -7,10 +7,11 @@
 
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Mac } from '../net/mac.ts';
 import { fakeEthernet, type Lan } from './fake-ethernet.ts';
 import { fakeKernel } from './fake-kernel.ts';
-import { type FakeNetns, findLink, makeNetns, removeLink } from './fake-tables.ts';
-import type { Host, Inside, Kernel, KernelEvent } from './index.ts';
+import { describeLink, type FakeNetns, findLink, makeLink, makeNetns, removeLink, returnLink } from './fake-tables.ts';
+import { type Host, homeNetns, type Inside, type Kernel, type KernelEvent } from './index.ts';
 import { KernelError } from './kernel-error.ts';
 
 export interface FakeHostOptions {
@@ -33,6 +34,8 @@ export interface FakeHost extends Host {
   failAt(count: number, failure?: Failure): void;
   /** Another path of a namespace that is there: `/proc/4711/ns/net`. `deleteNetns` takes it away again. */
   bindNetns(path: string, target: string): void;
+  /** Hardware of this host, which outlives any namespace. */
+  addNic(name: string, mac: Mac): void;
   /** A file in a folder of namespaces that is none, as a crash leaves it. */
   leaveFile(path: string): void;
   /** What was written to a sysctl, in the namespace at `path` or at home. */
@@ -43,12 +46,15 @@ export interface FakeHost extends Host {
 
 /** Makes one, with lo and nothing else at home. */
 export function fakeHost(options: FakeHostOptions = {}): FakeHost {
-  const home = makeNetns();
+  // It is the machine's own, and never ends.
+  const home = Object.assign(makeNetns(), { holders: 1 });
   const bound = new Map<string, FakeNetns>();
   const files = new Set<string>();
   const watches = new Set<(event: KernelEvent) => void>();
   const ethernet = fakeEthernet(options.arp ?? (() => []));
   let closed = false;
+  /** How many namespaces have been held. */
+  let held = 0;
   const { calls, failAt, guard, guardNow } = failures(options.latencyMs);
 
   /** As from the event loop: never before the call that caused it has returned. */
@@ -57,7 +63,7 @@ export function fakeHost(options: FakeHostOptions = {}): FakeHost {
   };
 
   const find = (file: string): FakeNetns => {
-    const netns = bound.get(file);
+    const netns = file === homeNetns ? home : bound.get(file);
     if (netns === undefined) throw new KernelError(`open ${file}`, files.has(file) ? 'EINVAL' : 'ENOENT');
     return netns;
   };
@@ -65,7 +71,10 @@ export function fakeHost(options: FakeHostOptions = {}): FakeHost {
   const release = (netns: FakeNetns): void => {
     netns.holders -= 1;
     if (netns.holders > 0) return;
-    for (const link of [...netns.links.values()]) removeLink(link, tell);
+    for (const link of [...netns.links.values()]) {
+      if (link.permanentMac === undefined) removeLink(link, tell);
+      else returnLink(link, home, tell);
+    }
   };
 
   const bind = (file: string, netns: FakeNetns): void => {
@@ -130,7 +139,15 @@ export function fakeHost(options: FakeHostOptions = {}): FakeHost {
         for (const file of files) if (path.dirname(file) === folder) files.delete(file);
         return [...bound.keys()].filter((file) => path.dirname(file) === folder).map((file) => path.basename(file));
       }),
-    netnsInode: (file) => bound.get(file)?.inode,
+    holdNetns: (file) =>
+      guardNow('holdNetns', () => {
+        const netns = find(file);
+        held += 1;
+        const path = `/proc/self/fd/${held}`;
+        bind(path, netns);
+        return { path, inode: netns.inode, close: () => unbind(path) };
+      }),
+    netnsInode: (file) => (file === homeNetns ? home : bound.get(file))?.inode,
     watch: (onEvent) =>
       guard('watch', async () => {
         const watch = (event: KernelEvent): void => onEvent(event);
@@ -144,6 +161,10 @@ export function fakeHost(options: FakeHostOptions = {}): FakeHost {
     calls,
     failAt,
     bindNetns: (file, target) => bind(file, find(target)),
+    addNic: (name, mac) => {
+      const nic = makeLink(home, { name, mac, permanentMac: mac, kind: undefined });
+      tell({ kind: 'link', change: 'new', link: describeLink(nic) });
+    },
     leaveFile: (file) => void files.add(file),
     readSysctl: (name, file) => (file === undefined ? home : find(file)).sysctls.get(name),
     tell,

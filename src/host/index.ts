@@ -23,6 +23,8 @@ export interface Link {
   readonly index: number;
   readonly name: string;
   readonly mac: Mac;
+  /** Burnt into the hardware, whatever `mac` is now (IFLA_PERM_ADDRESS); undefined for most virtual links. */
+  readonly permanentMac?: Mac;
   readonly mtu: number;
   /** IFF_UP: the administrator's wish. */
   readonly up: boolean;
@@ -255,6 +257,17 @@ export interface Kernel {
 /** Path of a network namespace: `/run/landline/netns/shop`, `/proc/4711/ns/net`, `/proc/self/fd/9`. */
 export type NetnsRef = string;
 
+/** The daemon's own namespace, as a place to move a link to. */
+export const homeNetns: NetnsRef = '/proc/self/ns/net';
+
+/** A namespace that lives until this is closed, whatever becomes of its processes and of the file that it was bound to. */
+export interface HeldNetns {
+  /** Another path of it. */
+  readonly path: NetnsRef;
+  readonly inode: number;
+  close(): void;
+}
+
 /** An Ethernet socket (packet(7)) for one protocol on one link. */
 export interface PacketSocket {
   /** Sends a whole frame, synchronously. @throws KernelError ENETDOWN, … */
@@ -323,6 +336,8 @@ export interface Host {
    * without a namespace are removed on the way.
    */
   listNetns(folder: string): Promise<readonly string[]>;
+  /** Keeps a namespace alive, with its links, by a descriptor. @throws KernelError ENOENT, EINVAL when it is gone */
+  holdNetns(path: NetnsRef): HeldNetns;
   /** Inode of the namespace at `path`, or undefined when there is none. */
   netnsInode(path: NetnsRef): number | undefined;
   /**

@@ -44,6 +44,7 @@ export function toLink(message: LinkMessage): Link {
     ...defined({
       kind: info?.text('IFLA_INFO_KIND'),
       alias: attributes.text('IFLA_IFALIAS'),
+      permanentMac: attributes.text('IFLA_PERM_ADDRESS'),
       controller: attributes.number('IFLA_MASTER'),
       peer: attributes.number('IFLA_LINK'),
       portState: portState === undefined ? undefined : portStates[portState],

@@ -24,6 +24,11 @@ export function openHost(): Host {
     addNetns: async (file) => ({ inode: bindNewNetns(file) }),
     deleteNetns: async (file) => unbindNetns(file),
     listNetns: async (folder) => listBoundNetns(folder),
+    holdNetns: (file) => {
+      const fd = openNetns(file);
+      const close = (): void => fs.closeSync(fd);
+      return { path: `/proc/self/fd/${fd}`, inode: fs.fstatSync(fd).ino, close };
+    },
     netnsInode,
     watch: async (onEvent, options) => {
       const watch = await watchKernel(onEvent, options);

@@ -129,6 +129,7 @@ const linkTable = {
   IFLA_CARRIER_DOWN_COUNT: [48, u32],
   IFLA_MIN_MTU: [50, u32],
   IFLA_MAX_MTU: [51, u32],
+  IFLA_PERM_ADDRESS: [54, mac],
 } as const;
 
 /** Attributes of RTM_NEWLINK and its kin. */
