@@ -113,6 +113,21 @@ export interface FormerNames {
   readonly names: readonly NameRecord[];
 }
 
+/** A NIC of this host that is in a sandbox, or on its way there or back: what it was here, and is to be again. */
+export interface NicRecord {
+  /** Its name on the host. */
+  readonly name: string;
+  readonly environment: string;
+  /** Its name in the sandbox. */
+  readonly interface: string;
+  readonly mac: Mac;
+  readonly permanentMac?: Mac;
+  readonly mtu: number;
+  readonly up: boolean;
+  /** An alias that somebody else has given it. */
+  readonly alias?: string;
+}
+
 export interface Store {
   /** Random id of this installation, made once. */
   readonly installation: string;
@@ -207,5 +222,11 @@ export interface Store {
   /** What is to be taken back at servers of before, beside what stands in `names`. */
   formerNames(): readonly FormerNames[];
   putFormerNames(all: readonly FormerNames[]): void;
+  /** NICs that were given away, by name. */
+  nics(): readonly NicRecord[];
+  /** Written before the NIC is touched. */
+  putNic(record: NicRecord): void;
+  /** It is back, as it was. */
+  deleteNic(name: string): void;
   close(): void;
 }

@@ -122,8 +122,22 @@ CREATE TABLE restarts (
 ) STRICT, WITHOUT ROWID;
 `;
 
+/** NICs of this host that are in a sandbox, or on their way, with all that they are to have again when they come back. */
+const nics = `
+CREATE TABLE nics (
+  name TEXT PRIMARY KEY,
+  environment TEXT NOT NULL,
+  interface TEXT NOT NULL,
+  mac TEXT NOT NULL,
+  permanent_mac TEXT,
+  mtu INTEGER NOT NULL,
+  up INTEGER NOT NULL CHECK (up IN (0, 1)),
+  alias TEXT
+) STRICT, WITHOUT ROWID;
+`;
+
 /** In order; the number of a step is its place, from 1, and the file's `user_version` is the last one it has seen. */
-export const migrations: readonly string[] = [ledger, names, terms, ipv6, restarts];
+export const migrations: readonly string[] = [ledger, names, terms, ipv6, restarts, nics];
 
 /** "LL" twice: tells a file of ours from any other SQLite file (https://sqlite.org/fileformat.html, offset 68). */
 export const applicationId = 0x4c4c4c4c;

@@ -10,6 +10,7 @@ import { pruneHistory, readHistory } from './history.ts';
 import type { Store } from './index.ts';
 import { lockState } from './lock.ts';
 import { openNames } from './names.ts';
+import { openNics } from './nics.ts';
 import { openPages } from './pages.ts';
 import { firstRow } from './rows.ts';
 import { asStateError } from './sqlite-error.ts';
@@ -92,7 +93,8 @@ function assembleOpen(database: DatabaseSync, { attempt, unlock, now, id }: Part
   const { giveBack6, ...addresses6 } = openAddresses6(database, write);
   const { deleteEnvironment, dropEnvironment, forgetEnvironments, ...environments } = openEnvironments(database, write);
   const { forgetNames, ...names } = openNames(database, write);
-  forget.push(forgetEnvironments, forgetNames);
+  const { forgetNics, ...nics } = openNics(database, write);
+  forget.push(forgetEnvironments, forgetNames, forgetNics);
   const { together, flush } = openGroup(write, () => database.isTransaction);
   return {
     installation,
@@ -100,6 +102,7 @@ function assembleOpen(database: DatabaseSync, { attempt, unlock, now, id }: Part
     ...addresses,
     ...addresses6,
     ...names,
+    ...nics,
     removeEnvironment: (it) => {
       write(() => {
         deleteEnvironment(it.name);
