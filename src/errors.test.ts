@@ -72,6 +72,12 @@ const samples: { readonly [C in Code]: readonly Details<C>[] } = {
   KIND_MISSING: [{ network: 'office', kind: 'ipvlan' }],
   MAC_TAKEN: [{ mac: '02:4c:4c:00:00:01', parent: 'ens33' }],
   MAC_OF_PARENT: [{ network: 'office', parent: 'ens33' }],
+  NIC_MISSING: [{ nic: 'ens34' }],
+  NIC_MOVED: [{ nic: 'ens34', environment: 'shop', interface: 'eth1' }],
+  NIC_IN_USE: [
+    { nic: 'ens33', use: "the host's default route leads over it", instead: 'name a NIC that the host can do without' },
+  ],
+  NIC_IMMOVABLE: [{ nic: 'lo', because: 'it is the loopback', instead: 'name a NIC' }],
   INTERFACE_TAKEN: [{ interface: 'eth0', target: "environment 'shop'" }],
   KERNEL_REFUSED: [
     { doing: 'ip link add ll0 type veth', errno: 'EPERM' },

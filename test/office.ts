@@ -1,5 +1,6 @@
 /** An office with its daemon, for tests: the API at hand, the command, and what `ip` and /proc show. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -126,6 +127,15 @@ function openOffice(lab: TestLab, folder: string): Office {
       await until(async () => countOf(await daemon.log(), 'configuration') > heard, 'the daemon has read its configuration');
     },
   };
+}
+
+/** One more NIC of the host with a cable to the office's switch, and settings of its own: up, with an MTU of 1400. */
+export function addNic(office: TestLab, name: string): void {
+  const ip = (machine: string, ...words: readonly string[]): Buffer =>
+    execFileSync('nsenter', [`--net=/proc/${office.pidOf(machine)}/ns/net`, 'ip', 'link', ...words]);
+  ip('host', 'add', name, 'mtu', '1400', 'type', 'veth', 'peer', 'name', `${name}-lan`, 'netns', String(office.pidOf('switch')));
+  ip('switch', 'set', `${name}-lan`, 'master', 'lan', 'up');
+  ip('host', 'set', name, 'up');
 }
 
 const countOf = (text: string, word: string): number => text.split(word).length - 1;

@@ -110,7 +110,7 @@ export interface NetworkView {
   readonly kind: 'lan' | 'private' | 'none';
   readonly bridge: string | null;
   /** The NIC whose children the endpoints are, and what kind of link they are. */
-  readonly parent: { readonly kind: 'macvlan' | 'ipvlan'; readonly link: string } | null;
+  readonly parent: { readonly kind: 'macvlan' | 'ipvlan' | 'phys'; readonly link: string } | null;
   /** Who makes links to its bridge, Landline or Docker; null where there is no bridge. */
   readonly backend: 'veth' | 'docker-network' | null;
   readonly subnet: string | null;

@@ -17,7 +17,7 @@ export function parseLinkNetwork(name: string): LanNetwork | undefined {
   if (!link || link.length > 15 || /[\s/]/.test(link) || !isWhole) return undefined;
   const network = { name, subnet, pool: [], exclude: [], resolvers: [], probe: 'fast' } as const;
   if (kind === 'bridge') return { ...network, bridge: link };
-  return kind === 'macvlan' || kind === 'ipvlan' ? { ...network, parent: { kind, link } } : undefined;
+  return kind === 'macvlan' || kind === 'ipvlan' || kind === 'phys' ? { ...network, parent: { kind, link } } : undefined;
 }
 
 /** Whether Landline makes the bridge of this network, where there is none. */

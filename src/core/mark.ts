@@ -48,6 +48,9 @@ export function parseShimMark(installation: string, alias: string | undefined): 
   return word === 'landline' && id === installation && isName && names[0] ? names.join(':') : undefined;
 }
 
+/** `landline-nic:ID:ENVIRONMENT:INTERFACE`, the alias of a NIC of this host that was given away. No link of ours: it is never deleted. */
+export const formatNicMark = (mark: Mark): string => `landline-nic:${mark.installation}:${mark.environment}:${mark.interface}`;
+
 /** The mark in a link's alias; undefined for other people's aliases. */
 export function parseMark(alias: string | undefined): Mark | undefined {
   const [word, installation, environment, name, ...rest] = alias?.split(':') ?? [];

@@ -14,9 +14,12 @@ import type { Grant } from './dhcp/model.ts';
 /** How an address is probed before use: three probes within 300 ms, RFC 5227's own times, or not at all. */
 export type ProbeProfile = 'fast' | 'rfc5227' | 'off';
 
-/** A NIC of this host whose children the endpoints are, in place of ports of a bridge. */
+/**
+ * A NIC of this host whose children the endpoints are, in place of ports of a bridge. `phys`: the NIC itself is the one
+ * endpoint, and not on the host meanwhile.
+ */
 export interface ParentLink {
-  readonly kind: 'macvlan' | 'ipvlan';
+  readonly kind: 'macvlan' | 'ipvlan' | 'phys';
   readonly link: string;
 }
 

@@ -19,6 +19,7 @@ import { addChild, type Child, findParent, retireElsewhere, undoChild } from './
 import { type Ears, openEars } from './ears.ts';
 import type { Forwarding } from './forwarding.ts';
 import { setIpv6 } from './ipv6.ts';
+import type { NicLoan } from './nic.ts';
 import { probe } from './probe.ts';
 import { maxBridgePorts, refusal, unless } from './refusals.ts';
 import { mendSource, setSource } from './source-routing.ts';
@@ -33,6 +34,8 @@ export interface AttachWish {
   readonly probe: ProbeProfile;
   /** For messages: the sandbox as the user knows it. */
   readonly target: string;
+  /** Of an endpoint that is a NIC of the host itself. */
+  readonly nic?: NicLoan;
 }
 
 /**
@@ -50,9 +53,16 @@ export type Ground = { readonly bridge: string; readonly parent?: undefined } | 
 /** An endpoint of a LAN network: a port of a bridge, or the child of a NIC. */
 export type LanEndpoint = DesiredEndpoint & Ground;
 
-/** What endpoints of a network stand on: its bridge, or its NIC. */
-async function findGround(host: Host, endpoint: PluggedEndpoint): Promise<Link> {
+/** What a new endpoint stands on: a bridge, or a NIC. */
+async function findGround(host: Host, { endpoint, nic }: Pick<PlugWish, 'endpoint' | 'nic'>): Promise<Link> {
+  if (nic !== undefined) return nic.find();
   return isChild(endpoint) ? findParent(host, endpoint.network, endpoint.parent) : findBridge(host, endpoint);
+}
+
+/** The same of one that is there; a NIC that was given away stands for itself. */
+async function findStanding(host: Host, wish: AttachWish): Promise<Link> {
+  if (wish.nic === undefined) return findGround(host, wish);
+  return host.within(wish.netns, (inside) => requireLink(inside, wish.endpoint.interface, wish.target));
 }
 
 /** What of an endpoint its link is made of. */
@@ -92,7 +102,7 @@ export async function attach(host: Host, forwarding: Forwarding, wish: AttachWis
 
 async function attachOnce(host: Host, forwarding: Forwarding, asked: AttachWish): Promise<AttachTimes> {
   const begin = performance.now();
-  const ground = await findGround(host, asked.endpoint);
+  const ground = await findGround(host, asked);
   const wish = grounded(asked, ground);
   // The kernel makes the link on a thread of its own; meanwhile the door to the sandbox is opened.
   const adding = addEnds(host, wish, ground);
@@ -111,7 +121,7 @@ async function attachOnce(host: Host, forwarding: Forwarding, asked: AttachWish)
 }
 
 /** What a link without an address is made with. */
-export interface PlugWish extends Pick<AttachWish, 'mark' | 'group' | 'netns' | 'target'> {
+export interface PlugWish extends Pick<AttachWish, 'mark' | 'group' | 'netns' | 'target' | 'nic'> {
   readonly endpoint: PluggedEndpoint;
 }
 
@@ -120,7 +130,7 @@ export interface PlugWish extends Pick<AttachWish, 'mark' | 'group' | 'netns' | 
  * @throws LandlineError BRIDGE_MISSING, BRIDGE_DOWN, BRIDGE_FULL, PARENT_*, INTERFACE_TAKEN, KERNEL_REFUSED
  */
 export async function plug(host: Host, forwarding: Forwarding, wish: PlugWish): Promise<void> {
-  const ground = await findGround(host, wish.endpoint);
+  const ground = await findGround(host, wish);
   const ends = await addEnds(host, wish, ground);
   try {
     await host.within(wish.netns, async (inside) => {
@@ -164,15 +174,17 @@ function macRefusal(error: unknown, { mac, parent }: PluggedEndpoint): unknown {
 const oldGenerationMs = 2000;
 const macRetryMs = 40;
 
-/** A new veth, or the child of a NIC, which has no end on the host. */
+/** A new veth; or the child of a NIC or a NIC itself, which have no end on the host. */
 type Ends = Veth | Child;
 
 async function addEnds(host: Host, wish: PlugWish, ground: Link): Promise<Ends> {
   const { endpoint } = wish;
+  if (wish.nic !== undefined) return wish.nic.lend();
   return isChild(endpoint) ? addChild(host, { ...wish, endpoint }, ground) : addVeth(host, wish, ground);
 }
 
-function undoEnds(host: Host, wish: Pick<PlugWish, 'netns'>, ends: Ends, first: unknown): Promise<unknown> {
+async function undoEnds(host: Host, wish: Pick<PlugWish, 'netns' | 'nic'>, ends: Ends, first: unknown): Promise<unknown> {
+  if (wish.nic !== undefined) return wish.nic.takeBack(first);
   return 'index' in ends ? undo(host, ends.index, first) : undoChild(host, wish.netns, ends.peer, first);
 }
 
@@ -394,7 +406,7 @@ export function deleteLinkIfThere(host: Host, index: number): Promise<void> {
 
 /** Puts an endpoint right in place: what somebody took from it comes back, and neighbours are told. */
 export async function mend(host: Host, forwarding: Forwarding, asked: AttachWish): Promise<void> {
-  const ground = await findGround(host, asked.endpoint);
+  const ground = await findStanding(host, asked);
   const wish = grounded(asked, ground);
   const { endpoint } = wish;
   await host
@@ -422,7 +434,8 @@ async function straighten(host: Host, inside: Inside, wish: AttachWish, ground: 
   const link = await requireLink(inside, name, wish.target);
   const hostEnd = peerOnHost(wish, link);
   if (hostEnd !== undefined) await host.kernel.setLink(hostEnd, { ...controller, mtu: ground.mtu, up: true });
-  const own = wish.endpoint.parent?.kind === 'ipvlan' ? {} : { mac };
+  // Most hardware takes another MAC only while it is down, and refuses its own too (eth_prepare_mac_addr_change, net/ethernet/eth.c).
+  const own = wish.endpoint.parent?.kind === 'ipvlan' || link.mac === mac ? {} : { mac };
   await inside.kernel.setLink(link.index, { ...own, mtu: Math.min(mtu, ground.mtu), up: true });
   return link;
 }
@@ -436,7 +449,7 @@ const peerOnHost = ({ endpoint }: AttachWish, link: Link): number | undefined =>
  * @throws LandlineError BRIDGE_MISSING, BRIDGE_DOWN, ADDRESS_TAKEN, KERNEL_REFUSED
  */
 export async function readdress(host: Host, forwarding: Forwarding, asked: AttachWish): Promise<void> {
-  const ground = await findGround(host, asked.endpoint);
+  const ground = await findStanding(host, asked);
   const wish = grounded(asked, ground);
   await host
     .within(wish.netns, async (inside) => {

@@ -5,6 +5,7 @@ import { nameForContainer } from '../core/labels.ts';
 import type { EndpointSpec, EnvironmentSpec, Network, SandboxSpec } from '../core/model.ts';
 import { LandlineError } from '../errors.ts';
 import { isKernelError } from '../host/index.ts';
+import type { Mac } from '../net/mac.ts';
 import { isEnvironmentName } from '../net/name.ts';
 import { containerOf } from './container-keeper.ts';
 import type { Environments } from './environments.ts';
@@ -24,6 +25,7 @@ const leaseWaitMs = 60_000;
 export async function attachTarget(world: World, environments: Environments, ask: AttachAsk): Promise<UpView> {
   learnNetwork(world, ask.network);
   const { name, sandbox } = await targetOf(world, ask);
+  const mac = await macOf(world, ask, name);
   const before = world.store.environment(name)?.spec;
   if (before !== undefined && JSON.stringify(before.sandbox) !== JSON.stringify(sandbox)) {
     throw new LandlineError('NAME_TAKEN', { name });
@@ -33,7 +35,7 @@ export async function attachTarget(world: World, environments: Environments, ask
   // A way out that somebody else gave it stays: Docker's, on a bridge of its own.
   const hasWayOut = found.defaults.some((link) => before?.endpoints.every((it) => it.interface !== link) ?? true);
   const endpoint = endpointOf(
-    hasWayOut ? { gateway: 'none', ...ask } : ask,
+    { ...(hasWayOut ? { gateway: 'none' } : {}), ...ask, ...mac },
     same?.interface ?? ask.interface ?? freeInterface(found),
     same ?? { address: 'default' },
   );
@@ -50,6 +52,18 @@ export async function attachTarget(world: World, environments: Environments, ask
   const network = requireNetwork(networksOf(world), endpoint.network);
   const wait = addressingOf(network, endpoint) === 'dhcp';
   return upView(world, await environments.up(spec, { wait, timeoutMs: leaseWaitMs }), [], '`landline detach`');
+}
+
+/** A NIC that is given away keeps its MAC, unless another is asked for. @throws LandlineError NIC_* */
+async function macOf(
+  world: World,
+  { network, mac, interface: name }: AttachAsk,
+  environment: string,
+): Promise<{ readonly mac?: Mac }> {
+  const { parent } = requireNetwork(networksOf(world), network);
+  if (parent?.kind !== 'phys') return {};
+  const own = await world.nics.macFor(parent.link, { environment, ...(name === undefined ? {} : { interface: name }) });
+  return { mac: mac ?? own };
 }
 
 /** The sandbox, and the environment's name: the one asked for, or what the target's own suggests. */

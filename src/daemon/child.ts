@@ -45,6 +45,7 @@ export interface Child {
 export async function addChild(host: Host, wish: ChildWish, parent: Link): Promise<Child> {
   const { endpoint, netns, group } = wish;
   const { kind } = endpoint.parent;
+  if (kind === 'phys') throw new Error(`${endpoint.parent.link} is given away itself, and has no children`);
   const mac = kind === 'macvlan' ? { mac: endpoint.mac } : {};
   const place = { name: endpoint.interface, parent: parent.index, netns };
   try {

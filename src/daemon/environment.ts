@@ -105,7 +105,14 @@ export function environmentLoop(
       netns: spec === undefined ? netnsPath(world, name) : sandboxPath(world, spec),
       owned: spec === undefined || isOwned(spec),
       plumbed: spec === undefined || isPlumbed(spec),
+      nics: world.store.nics().filter((it) => it.environment === name),
     });
+  };
+
+  /** A NIC of the host whose sandbox has ended, or has become another, comes back before anything else is looked at. */
+  const settleNics = async (): Promise<void> => {
+    const spec = world.store.environment(name)?.spec;
+    await world.nics.settle(name, spec === undefined ? undefined : sandboxPath(world, spec));
   };
 
   /** Notes the services that ended since the last look, for their back-off. */
@@ -209,6 +216,7 @@ export function environmentLoop(
   const round = async (): Promise<void> => {
     for (let count = 0; count < mostRounds; count += 1) {
       if (closed) throw endOfDaemon();
+      await settleNics();
       const observed = await look();
       remember(observed);
       const next = await nextPlan(observed);

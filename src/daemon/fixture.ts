@@ -17,6 +17,7 @@ import { formatEvent, openEvents } from './events.ts';
 import { watchForwarding } from './forwarding.ts';
 import { openLeaseKeeper } from './lease-keeper.ts';
 import { markedLinks } from './marked-links.ts';
+import { openNics } from './nics.ts';
 import { probesAhead } from './probes-ahead.ts';
 import { openShims } from './shims.ts';
 import type { World } from './world.ts';
@@ -101,6 +102,7 @@ export async function fakeWorld(t: TestContext, { probe = false, ...slowness }: 
     marked,
     names: noNames,
     shims: openShims(() => world),
+    nics: openNics(() => world),
     linkNetworks: new Map(),
     swaps: new Map(),
     firewall: { apply: async () => undefined, check: async () => undefined, problems: [], close: () => undefined },

@@ -32,6 +32,7 @@ import { openLeaseKeeper } from './lease-keeper.ts';
 import { markedLinks } from './marked-links.ts';
 import { keepNames } from './names.ts';
 import { learnNetwork } from './networks.ts';
+import { openNics } from './nics.ts';
 import { probesAhead } from './probes-ahead.ts';
 import { refusal } from './refusals.ts';
 import { openShims } from './shims.ts';
@@ -61,6 +62,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   let api: ApiServer | undefined;
   try {
     await orRefusal(sweep(world));
+    await world.nics.settleOrphans();
     await world.shims.settle();
     await applyFirewall(world).catch((error: unknown) => world.events.tell('firewall in trouble', { problem: String(error) }));
     const triggers = await orRefusal(watchWorld(world, environments));
@@ -169,6 +171,7 @@ async function openWorld(
     marked: markedLinks(host, store.installation),
     firewall: openFirewall(host, openNft(), (line, fields) => events.tell(line, fields)),
     shims: openShims(() => world),
+    nics: openNics(() => world),
     linkNetworks: new Map(),
     swaps: new Map(),
     linkGroup: linkGroup(store.installation),
@@ -177,6 +180,7 @@ async function openWorld(
   const world: World = Object.assign(parts, { names: keepNames(parts) });
   for (const { spec } of store.environments()) for (const it of spec.endpoints) learnNetwork(world, it.network);
   const close = async (): Promise<void> => {
+    world.nics.close();
     world.names.close();
     leases.close();
     await engine.close();

@@ -2,12 +2,14 @@
 import { privateLinkPrefix } from '../core/firewall/wish.ts';
 import { limited } from '../core/limited.ts';
 import { linkGroup, type Mark, parseMark } from '../core/mark.ts';
-import type { Observed, ObservedEndpoint, ObservedRoute, ObservedService } from '../core/plan/model.ts';
+import type { Observed, ObservedChild, ObservedEndpoint, ObservedRoute, ObservedService } from '../core/plan/model.ts';
 import { type ObservedSource, type SourceRule, sourceTableOf } from '../core/plan/source-routing.ts';
 import type { Engine } from '../engine/index.ts';
 import { type Host, type Inside, isKernelError, type Link, type LinkAddress6, type Route, type Route6 } from '../host/index.ts';
 import type { Ipv6 } from '../net/ipv6.ts';
+import type { NicRecord } from '../store/index.ts';
 import type { MarkedLinks } from './marked-links.ts';
+import { findNic } from './nic.ts';
 import { observePrivateEnd } from './private-endpoint.ts';
 import { sourceOfLink, sourceRules } from './source-routing.ts';
 
@@ -20,6 +22,8 @@ export interface ObserveWhat {
   readonly owned: boolean;
   /** Whether its links are the environment's. */
   readonly plumbed: boolean;
+  /** NICs of the host that were given to the environment. */
+  readonly nics: readonly NicRecord[];
 }
 
 /** Looks at everything that one environment owns. */
@@ -85,11 +89,14 @@ async function lookInside(host: Host, { kernel }: Inside, what: ObserveWhat): Pr
   const [routes, rules] = [all.filter((it) => it.table === undefined), sourceRules(listed)];
   const [routes6, rules6] = [all6.filter((it) => it.table === undefined), sourceRules(listed6)];
   const tables = links.map((it) => sourceTableOf(it.index));
+  const nicOf = (link: Link): NicRecord | undefined => what.nics.find((it) => findNic(links, it, what.installation) === link);
   const endpoints = await Promise.all(
     links.filter(isEndpoint).map(async (link): Promise<ObservedEndpoint> => {
-      const hostEnd = await observeHostEnd(host, link, what);
+      const nic = nicOf(link);
+      // It may be a veth itself, in the place of hardware.
+      const hostEnd = nic === undefined ? await observeHostEnd(host, link, what) : undefined;
       const bySource = sourceOfLink(link.index, rules, all);
-      const child = await observeChild(host, link, what);
+      const child = nic === undefined ? await observeChild(host, link, what) : givenAway(link, nic);
       return {
         interface: link.name,
         mac: link.mac,
@@ -118,6 +125,14 @@ function observedIpv6(
   const gateways = routes.flatMap((it) => (isDefault(it) && it.via !== undefined ? [it.via] : []));
   return own.length === 0 ? {} : { ipv6: { addresses: own, gateways, ...(bySource === undefined ? {} : { bySource }) } };
 }
+
+/** Its MTU is its own business, and that of the sandbox. */
+const givenAway = ({ mtu }: Link, { name }: NicRecord): ObservedChild => ({
+  kind: 'phys',
+  ours: true,
+  whole: true,
+  parent: { name, mtu },
+});
 
 /** One of ours that has no mark yet is known by its group: its making was cut off. */
 async function observeChild(host: Host, link: Link, what: ObserveWhat): Promise<ObservedEndpoint['child']> {

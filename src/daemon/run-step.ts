@@ -85,8 +85,7 @@ export async function runStep(context: StepContext, step: Step): Promise<void> {
       return exchange(context, step.endpoints, netns);
     case 'plug':
       await plug(host, world.forwarding, {
-        ...commonWish(context, step.endpoint),
-        netns,
+        ...commonWish(context, step.endpoint, netns),
         endpoint: onGround(spec, step.endpoint),
       });
       return events.tell('endpoint without address', {
@@ -113,6 +112,7 @@ export async function runStep(context: StepContext, step: Step): Promise<void> {
     case 'detach':
       await releaseUnwished(world, spec, step.interface);
       events.tell('endpoint detached', { environment, interface: step.interface, why: step.why });
+      if (await world.nics.takeBack(environment, netns, step.interface)) return;
       return detach(host, netns, step.interface);
     case 'remove-rules':
       return removeStrayRules(host, netns, step.rules);
@@ -223,15 +223,17 @@ function markOf({ world, spec }: StepContext, { interface: name, aside }: Marked
   return aside === true ? { ...mark, aside } : mark;
 }
 
-function commonWish(context: StepContext, endpoint: Marked): Pick<PlugWish, 'mark' | 'group' | 'target'> {
+function commonWish(context: StepContext, endpoint: Marked & WaitingEndpoint, netns: string): Omit<PlugWish, 'endpoint'> {
   const { world, spec } = context;
-  return { mark: markOf(context, endpoint), group: world.linkGroup, target: `environment '${spec.name}'` };
+  const { parent, mac } = endpoint;
+  const wish = { mark: markOf(context, endpoint), group: world.linkGroup, netns, target: `environment '${spec.name}'` };
+  return parent?.kind === 'phys' ? { ...wish, nic: world.nics.loanOf({ nic: parent.link, mac, ...wish }) } : wish;
 }
 
 function lanWish(context: StepContext, endpoint: DesiredEndpoint, netns: string): Parameters<typeof attach>[2] {
   const { world, spec } = context;
   const network = requireNetwork(networksOf(world), endpoint.network);
-  return { ...commonWish(context, endpoint), endpoint: onGround(spec, endpoint), netns, probe: network.probe };
+  return { ...commonWish(context, endpoint, netns), endpoint: onGround(spec, endpoint), probe: network.probe };
 }
 
 function onGround<E extends WaitingEndpoint>(spec: EnvironmentSpec, endpoint: E): E & Ground {

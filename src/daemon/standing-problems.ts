@@ -20,7 +20,8 @@ export async function networkProblems(world: World, network: Network): Promise<L
 
 /** Where the NIC is not fit, the host's own way to its children cannot be either. */
 async function parentProblems(world: World, { name, parent }: Network): Promise<readonly LandlineError[]> {
-  if (parent === undefined) return [];
+  // Of a NIC that was given away nothing is expected here; who has it tells what is wrong with it.
+  if (parent === undefined || parent.kind === 'phys') return [];
   try {
     await findParent(world.host, name, parent);
     return world.shims.problemsOf(name);

@@ -19,6 +19,9 @@ const slowTimerMs = 60_000;
 /** Whether each sandbox is still bound is looked at this often, in milliseconds: no event tells of a file that is unmounted. */
 const sandboxTimerMs = 5_000;
 
+/** Whether a NIC of the host is in a sandbox that has ended is looked at this often, in milliseconds: no event tells of one that is held. */
+const nicTimerMs = 500;
+
 /** Events come in bursts: looks are put off by so many milliseconds. */
 const gatherMs = 25;
 
@@ -107,11 +110,20 @@ export async function watchWorld(world: World, environments: Environments): Prom
     for (const name of changed()) soon((it) => it.names.add(name));
     // Neighbours that are taken away are not heard of; a port goes a moment after its sandbox.
     void world.shims.settle();
+    void world.nics.settleOrphans();
     if (world.linkNetworks.size > 0) removeOwnBridges(world).catch(() => undefined);
   }, sandboxTimerMs);
+  const pathOf = (name: string): string | undefined => {
+    const spec = world.store.environment(name)?.spec;
+    return spec === undefined ? undefined : sandboxPath(world, spec);
+  };
+  const nics = setInterval(() => {
+    for (const name of world.nics.strayed(pathOf)) soon((it) => it.names.add(name));
+  }, nicTimerMs);
   return {
     close: () => {
       watch.close();
+      clearInterval(nics);
       carriers.close();
       clearTimeout(timer);
       clearTimeout(restTimer);

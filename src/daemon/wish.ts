@@ -159,7 +159,8 @@ export function prefixLengthOf(network: Network, { terms, address }: Lease): num
 }
 
 /** Whether a DHCP server can be asked: a server knows ipvlans, which share a MAC, by client-id at best. */
-export const mayLease = ({ bridge, parent }: Network): boolean => bridge !== undefined || parent?.kind === 'macvlan';
+export const mayLease = ({ bridge, parent }: Network): boolean =>
+  bridge !== undefined || (parent !== undefined && parent.kind !== 'ipvlan');
 
 /** Where an endpoint's address comes from. @throws LandlineError DHCP_UNAVAILABLE */
 export function addressingOf(network: Network, endpoint: Pick<EndpointSpec, 'address'>): 'static' | 'pool' | 'dhcp' | 'none' {

@@ -11,6 +11,7 @@ import type { Forwarding } from './forwarding.ts';
 import type { LeaseKeeper } from './lease-keeper.ts';
 import type { MarkedLinks } from './marked-links.ts';
 import type { Names } from './names.ts';
+import type { Nics } from './nics.ts';
 import type { ProbesAhead } from './probes-ahead.ts';
 import type { SecondGeneration } from './second-generation.ts';
 import type { Shims } from './shims.ts';
@@ -31,6 +32,7 @@ export interface World {
   readonly containers: Containers;
   readonly probes: ProbesAhead;
   readonly shims: Shims;
+  readonly nics: Nics;
   /** Group of the links of this installation. */
   readonly linkGroup: number;
   /** Folder in which sandboxes are bound, as `ip netns` does in /run/netns. */

@@ -11,13 +11,13 @@ function told(ask: PipeworkAsk): string {
     it.container ?? it.path ?? `pid ${it.pid}`;
   if (ask.do === 'wait') return `wait for ${ask.interface}`;
   if (ask.do === 'run') return `in ${guest(ask.guest)}: ${ask.command.join(' ')}`;
-  const { address, mac, link } = ask;
+  const { address, mac, link, direct } = ask;
   const where = 'mac' in link ? `NIC ${link.mac}` : link.name;
   const what = typeof address === 'string' ? address : formatPrefix(address.prefix);
   const end = ask.hostInterface === undefined ? '' : ` and ${ask.hostInterface}`;
   const via = typeof address === 'string' || address.gateway === undefined ? '' : ` via ${formatIpv4(address.gateway)}`;
   const from = mac === undefined ? '' : typeof mac === 'string' ? ` ${mac}` : ` of '${mac.seed}'`;
-  return `${where} → ${guest(ask.guest)} ${ask.interface}${end} ${what}${via}${from}`;
+  return `${direct ? 'itself ' : ''}${where} → ${guest(ask.guest)} ${ask.interface}${end} ${what}${via}${from}`;
 }
 
 const understood: readonly (readonly [line: string, told: string])[] = [
@@ -38,6 +38,8 @@ const understood: readonly (readonly [line: string, told: string])[] = [
   ['br0 shop dhcp U:shop', "br0 → shop eth1 dhcp of 'shop'"],
   ['br0 4711 192.168.11.101/23', 'br0 → pid 4711 eth1 192.168.11.101/23'],
   ['br0 /run/netns/blue 192.168.11.101/23', 'br0 → /run/netns/blue eth1 192.168.11.101/23'],
+  ['--direct-phys eth1 shop 192.168.1.2/24', 'itself eth1 → shop eth1 192.168.1.2/24'],
+  ['--direct-phys mac:00:50:b6:0c:00:01 -i eth0 shop dhcp', 'itself NIC 00:50:b6:0c:00:01 → shop eth0 dhcp'],
   ['--wait', 'wait for eth1'],
   ['--wait -i eth0', 'wait for eth0'],
   ['route shop add 10.0.5.6/24 via 192.168.2.1', 'in shop: ip route add 10.0.5.6/24 via 192.168.2.1'],
@@ -69,9 +71,10 @@ const refused: readonly (readonly [line: string, says: string])[] = [
     'ovsbr0 shop dhcp @171',
     'ovsbr0: Open vSwitch is not spoken here → put the NIC under a bridge of Linux: `landline host bridge plan`',
   ],
+  ['--direct-phys', '--direct-phys names no NIC → as in: pipework --direct-phys ens34 shop 192.168.11.101/23'],
   [
-    '--direct-phys eth1 shop 192.168.1.2/24',
-    '--direct-phys: a NIC that is given away falls back to the host under another name when the container ends, and nobody puts that right → leave --direct-phys out: the container then has a macvlan of the NIC, and the host keeps it',
+    '--direct-phys eth1 shop 192.168.1.2/24 @171',
+    '@171: Landline makes no VLANs → make the link of the VLAN yourself (`ip link add link ens33 name ens33.7 type vlan id 7`) and name that one',
   ],
   ['br1 -l llp0 shop 192.168.1.2/24', "-l llp0: names that begin with ll are Landline's own → choose another"],
   [

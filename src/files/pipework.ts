@@ -19,6 +19,8 @@ export type PipeworkGuest =
 
 export interface PipeworkAttach {
   readonly do: 'attach';
+  /** The NIC itself goes into the container (`--direct-phys`), in place of a macvlan of it. */
+  readonly direct?: true;
   readonly link: PipeworkLink;
   /** Name of the link in the container; pipework's own default is eth1. */
   readonly interface: string;
@@ -40,6 +42,7 @@ export type PipeworkAsk =
 
 export const pipeworkSyntax = `landline pipework LINK [-i IF] [-l HOST-IF] GUEST ADDRESS/LEN[@GATEWAY] [MAC | U:SEED]
 landline pipework LINK [-i IF] [-l HOST-IF] GUEST dhcp|0/0 [MAC | U:SEED]
+landline pipework --direct-phys NIC [-i IF] GUEST ADDRESS/LEN[@GATEWAY]|dhcp|0/0 [MAC | U:SEED]
 landline pipework mac:MAC-OF-NIC …
 landline pipework route|rule|tc GUEST WORDS…
 landline pipework --wait [-i IF]`;
@@ -51,11 +54,7 @@ export function parsePipework(args: readonly string[]): PipeworkAsk {
   const [first, ...rest] = args;
   if (first === undefined) throw usage('pipework is told nothing', pipeworkSyntax.split('\n')[0] ?? '');
   if (first === '--wait') return { do: 'wait', interface: waitOption(rest) };
-  if (first === '--direct-phys')
-    throw usage(
-      '--direct-phys: a NIC that is given away falls back to the host under another name when the container ends, and nobody puts that right',
-      'leave --direct-phys out: the container then has a macvlan of the NIC, and the host keeps it',
-    );
+  if (first === '--direct-phys') return parseDirect(rest);
   if (first === 'route' || first === 'rule' || first === 'tc') return parseRun(first, rest);
   return parseAttach(first, rest);
 }
@@ -72,6 +71,11 @@ function parseRun(verb: 'route' | 'rule' | 'tc', [guest, ...words]: readonly str
     throw usage(`pipework ${verb} needs a container and a command`, `as in: pipework ${verb} shop show`);
   const command = verb === 'tc' ? ['tc', ...words] : ['ip', verb, ...words];
   return { do: 'run', guest: parseGuest(guest), command };
+}
+
+function parseDirect([nic, ...rest]: readonly string[]): PipeworkAttach {
+  if (nic === undefined) throw usage('--direct-phys names no NIC', 'as in: pipework --direct-phys ens34 shop 192.168.11.101/23');
+  return { ...parseAttach(nic, rest), direct: true };
 }
 
 function parseAttach(first: string, rest: readonly string[]): PipeworkAttach {

@@ -1,4 +1,4 @@
-/** Which ports of the daemon's namespace programs wait at (proc_net(5)), and whose they are. */
+/** Which ports of the daemon's namespace programs wait at (proc_net(5)) and whose they are, and where connections are. */
 import fs from 'node:fs/promises';
 import { type Ipv4, ipv4FromBytes } from '../net/ipv4.ts';
 
@@ -37,6 +37,22 @@ async function read(file: string): Promise<string> {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
     throw error;
   }
+}
+
+/** TCP_ESTABLISHED. */
+const connectedState = '01';
+
+/** Addresses of the host that TCP connections are on at this moment, IPv4's alone. */
+export async function connectedAddresses(): Promise<ReadonlySet<Ipv4>> {
+  const tables = await Promise.all(['tcp', 'tcp6'].map(read));
+  const found = tables
+    .flatMap((table) => table.split('\n'))
+    .flatMap((line) => {
+      const [, local, , state] = line.trim().split(/\s+/);
+      const where = state === connectedState ? parseAddress(local?.split(':')[0] ?? '') : undefined;
+      return where?.address ?? [];
+    });
+  return new Set(found);
 }
 
 function parse(protocol: 'tcp' | 'udp', text: string): ListeningSocket[] {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EnvironmentView, UpView } from '../../src/api/contract.ts';
-import { codeOf, listen, refusalOf, until } from '../office.ts';
+import { addNic, codeOf, listen, refusalOf, until } from '../office.ts';
 import { eventually } from '../support/office.ts';
 import { type DockerOffice, withDockerOffice } from './office.ts';
 
@@ -304,6 +304,27 @@ test('plain containers on the LAN, by their labels', async (t) => {
       assert.match(await pipework('route', 'nobody', 'show'), /^1 .*ENVIRONMENT_UNKNOWN/);
       await office.dockerCommand('rm', '-f', id);
       await until(async () => (await find(office, 'pipe-1')) === undefined, 'it is forgotten');
+    });
+
+    await t.test("a NIC of the host goes with the container's network, and is home while that does not run", async () => {
+      addNic(office, 'ens34');
+      const isHome = async (): Promise<boolean> =>
+        / mtu 1400 .* UP /.test((await office.exec('host', ['ip', '-o', 'link', 'show', 'ens34'])).stdout.replace(/[<>,]/g, ' '));
+      assert.ok(await isHome());
+      await run(office, 'direct', '--network', 'none');
+      assert.equal((await office.landline('pipework', '--direct-phys', 'ens34', 'direct', '192.168.11.134/23')).stderr, '');
+      assert.ok(await opens(office, '192.168.11.134'));
+      assert.ok(!(await isHome()));
+      await office.dockerCommand('stop', '-t', '1', 'direct');
+      await until(isHome, 'the NIC is home', 5000);
+      await office.dockerCommand('start', 'direct');
+      await until(() => opens(office, '192.168.11.134'), 'and in the container again');
+      await office.dockerCommand('restart', '-t', '1', 'direct');
+      await until(() => opens(office, '192.168.11.134'), 'also in the next');
+      await office.dockerCommand('rm', '-f', 'direct');
+      await until(isHome, 'it is home for good', 5000);
+      await until(async () => (await find(office, 'direct')) === undefined, 'the container is forgotten');
+      await office.read('host', ['ip', 'link', 'delete', 'ens34']);
     });
 
     await t.test("a container on Docker's own bridge gets one more link, and keeps its default route", async () => {

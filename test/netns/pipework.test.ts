@@ -1,7 +1,7 @@
 /** `landline pipework`, with pipework's own words, on a bridge, on a NIC, and on a bridge that is made for it. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Office, until, withOffice } from '../office.ts';
+import { addNic, type Office, until, withOffice } from '../office.ts';
 
 /** A namespace like a container's: made by somebody else. */
 const addBlue = (it: Office, name = 'blue'): Promise<string> => it.read('host', ['ip', 'netns', 'add', name]);
@@ -115,6 +115,84 @@ test('pipework: the network on that bridge, eth1, kept; ip and tc in there; a br
       await until(async () => (await it.links()).length === 0, 'no link is left');
       assert.match(await inBlue(it, 'link'), /^1: lo[^\n]*\n[^\n]*\n$/);
     });
+  });
+});
+
+test('pipework --direct-phys: the NIC itself, and home again as it was, whatever ends first', async (t) => {
+  await withOffice(t, {}, async (it) => {
+    const shown = async (name = 'ens34'): Promise<string> => {
+      const { stdout } = await it.exec('host', ['ip', '-o', 'link', 'show', name]);
+      const [, flags = '', mtu = ''] = /<([^>]*)>.* mtu (\d+)/.exec(stdout) ?? [];
+      return `${/ether (\S+)/.exec(stdout)?.[1]} ${mtu} ${/\bUP\b/.test(flags) ? 'up' : 'down'}`;
+    };
+    const gone = 'undefined  down';
+    addNic(it, 'ens34');
+    const atHome = await shown();
+    const [mac = ''] = atHome.split(' ');
+    await addBlue(it);
+    const direct = (...words: readonly string[]): Promise<string> => pipework(it, '--direct-phys', 'ens34', ...words);
+
+    await t.test('the LAN reaches the guest through it, under its own MAC; the host has it no more', async () => {
+      await direct('/run/netns/blue', '192.168.11.101/23@192.168.11.1');
+      assert.deepEqual([await it.holderOf('192.168.11.101'), await shown()], [mac, gone]);
+      await it.read('branch-pc', ['ping', '-c', '1', '-W', '2', '192.168.11.101']);
+      assert.match(await inBlue(it, 'route'), /^default via 192\.168\.11\.1 dev eth1/);
+      await direct('/run/netns/blue', '192.168.11.101/23@192.168.11.1');
+      assert.deepEqual((await it.ps('blue')).problems, []);
+    });
+
+    await t.test('it is kept: an address that is taken away comes back', async () => {
+      await inBlue(it, 'address', 'flush', 'dev', 'eth1');
+      await until(async () => (await it.holderOf('192.168.11.101')) === mac, 'the address is back');
+    });
+
+    await t.test(
+      'given away once, it is refused to others; so are what the host needs, a bridge, and a name that is taken',
+      async () => {
+        await addBlue(it, 'red');
+        await it.read('host', ['ip', '-netns', 'red', 'link', 'add', 'theirs', 'type', 'veth', 'peer', 'name', 'also-theirs']);
+        const red = '/run/netns/red';
+        assert.match(
+          await direct(red, '192.168.11.102/23'),
+          /^1 landline: NIC_MOVED: ens34 is in the sandbox of 'blue', as eth1/,
+        );
+        const other = (nic: string, ...words: readonly string[]): Promise<string> =>
+          pipework(it, '--direct-phys', nic, ...words, '192.168.11.102/23');
+        assert.match(await other('br0', red), /^1 landline: NIC_IMMOVABLE: .*a bridge/);
+        assert.match(await other('ens33', red), /^1 landline: NIC_IN_USE: .*port of br0/);
+        addNic(it, 'ens35');
+        assert.match(await other('ens35', '-i', 'theirs', red), /^1 landline: INTERFACE_TAKEN/);
+        await it.read('host', ['ip', 'address', 'add', '192.168.11.35/23', 'dev', 'ens35']);
+        it.start('host', ['sh', '-c', 'sleep 9 | busybox nc -l -p 2222']);
+        const connect = 'until { exec 3<>/dev/tcp/192.168.11.35/2222; } 2>/dev/null; do sleep 0.05; done; sleep 9';
+        it.start('host', ['bash', '-c', connect]);
+        const isConnected = async (): Promise<boolean> =>
+          / 230BA8C0:\w+ 230BA8C0:08AE 01 /.test(await it.read('host', ['cat', '/proc/net/tcp']));
+        await until(isConnected, 'somebody has connected to the host by way of the NIC');
+        assert.match(await other('ens35', red), /^1 landline: NIC_IN_USE: .*connection .* 192\.168\.11\.35/);
+        assert.doesNotMatch(await it.read('host', ['ip', '-netns', 'red', 'link']), /ens35|eth1/);
+      },
+    );
+
+    await t.test('another daemon looks after it: detach moves it home', async () => {
+      await it.daemon.kill();
+      await it.daemon.start();
+      await inBlue(it, 'link', 'set', 'eth1', 'mtu', '1300');
+      await it.landline('detach', 'blue');
+      assert.deepEqual([await shown(), await it.holderOf('192.168.11.101')], [atHome, undefined]);
+      assert.match(await inBlue(it, 'link'), /^1: lo[^\n]*\n[^\n]*\n$/);
+    });
+
+    await t.test(
+      'an address from DHCP and a MAC of its own; the end of the guest brings it home, before the kernel would end it',
+      async () => {
+        await direct('/run/netns/blue', 'dhcp', '02:00:00:00:00:35');
+        const address = /inet ([\d.]+)\//.exec(await inBlue(it, 'address', 'show', 'dev', 'eth1'))?.[1] ?? '';
+        assert.equal(await it.holderOf(address), '02:00:00:00:00:35');
+        await it.read('host', ['ip', 'netns', 'delete', 'blue']);
+        await until(async () => (await shown()) === atHome, 'it is home');
+      },
+    );
   });
 });
 

@@ -44,7 +44,7 @@ export const addPipework: AddCommand = (root, { setStatus }) => {
 async function attach(ask: PipeworkAttach): Promise<UpView> {
   const { address, mac, guest } = ask;
   const isWord = typeof address === 'string';
-  const { name: network, kind } = await networkOn(ask.link, isWord ? address : address.prefix);
+  const { name: network, kind } = await joinedBy(ask, isWord ? address : address.prefix);
   // pipework takes it for a NIC too, where there is no such end.
   const hostInterface = kind === 'bridge' ? ask.hostInterface : undefined;
   const query = {
@@ -70,11 +70,18 @@ const macOfSeed = (seed: string): Mac => macFromDigest(createHash('md5').update(
 
 interface Joined {
   readonly name: string;
-  readonly kind: 'bridge' | 'macvlan';
+  readonly kind: 'bridge' | 'macvlan' | 'phys';
 }
 
 /** Of a network that nobody configured, whose endpoints have no address of ours. */
 const anySubnet: Prefix = { address: 0, length: 0 };
+
+/** What is given away has a network of its own, even where one is on it: the daemon says why that cannot be. */
+async function joinedBy({ link, direct }: PipeworkAttach, address: Prefix | 'dhcp' | 'none'): Promise<Joined> {
+  if (direct !== true) return networkOn(link, address);
+  const name = 'mac' in link ? nicWith(link.mac) : link.name;
+  return { kind: 'phys', name: linkNetworkName('phys', name, typeof address === 'string' ? anySubnet : address) };
+}
 
 /** The network on that link, and else one of its own, whose subnet is the address's. */
 async function networkOn(link: PipeworkLink, address: Prefix | 'dhcp' | 'none'): Promise<Joined> {

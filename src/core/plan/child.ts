@@ -13,6 +13,7 @@ export function whyAnewChild(
   if (parent === undefined || child === undefined) return `it is to be on network '${network}'`;
   if (!child.whole) return 'its making was cut off';
   const isThere = child.kind === parent.kind && child.parent?.name === parent.link;
+  if (!isThere && parent.kind === 'phys') return `it is to be ${parent.link} itself`;
   return isThere ? undefined : `it is to be a ${parent.kind} of ${parent.link}`;
 }
 

@@ -75,14 +75,14 @@ export interface ObservedRoute extends DesiredRoute {
   readonly ours: boolean;
 }
 
-/** How a macvlan or ipvlan stands; all of it lives in the sandbox. */
+/** How a macvlan or ipvlan stands, or a NIC that was given away; all of it lives in the sandbox. */
 export interface ObservedChild {
-  readonly kind: 'macvlan' | 'ipvlan';
-  /** Whether alias or group say that it is this environment's. */
+  readonly kind: 'macvlan' | 'ipvlan' | 'phys';
+  /** Whether alias, group or the ledger say that it is this environment's. */
   readonly ours: boolean;
   /** False of one whose making was cut off before it had its alias. */
   readonly whole: boolean;
-  /** The NIC, where it is on this host. */
+  /** The NIC, where it is on this host; what was given away is its own. */
   readonly parent?: { readonly name: string; readonly mtu: number };
 }
 
@@ -97,7 +97,7 @@ export interface ObservedEndpoint {
   readonly bySource?: ObservedSource<Ipv4>;
   /** Left out: no IPv6 at all. */
   readonly ipv6?: ObservedIpv6;
-  /** Of a macvlan or ipvlan. */
+  /** Of a macvlan, an ipvlan, or a NIC that was given away. */
   readonly child?: ObservedChild;
   /** Undefined when the other end is not in the daemon's namespace, or not a veth. */
   readonly hostEnd?: {

@@ -4,7 +4,7 @@
  */
 import type { Ipv4 } from '../../net/ipv4.ts';
 import type { Mac } from '../../net/mac.ts';
-import type { Lease, Network, ParentLink } from '../model.ts';
+import type { Lease, Network } from '../model.ts';
 
 /** One endpoint that the host is to reach. */
 export interface Way {
@@ -15,7 +15,7 @@ export interface Way {
 
 export interface DesiredShim {
   readonly network: string;
-  readonly parent: ParentLink;
+  readonly parent: { readonly kind: 'macvlan' | 'ipvlan'; readonly link: string };
   readonly ways: readonly Way[];
   /** The host's own address on the network, which it speaks from; undefined where it has none. */
   readonly source?: Ipv4;
@@ -31,8 +31,11 @@ export function desiredShims(
     const { name, parent } = network;
     const ways = leases.filter((it) => it.network === name).map(({ address, mac }) => ({ address, mac }));
     if (parent === undefined || ways.length === 0) return [];
+    const { kind, link } = parent;
+    // A NIC that was given away leads the host nowhere.
+    if (kind === 'phys') return [];
     const source = sourceOf(network);
-    return [{ network: name, parent, ways, ...(source === undefined ? {} : { source }) }];
+    return [{ network: name, parent: { kind, link }, ways, ...(source === undefined ? {} : { source }) }];
   });
 }
 
