@@ -11,7 +11,7 @@ interface Metric {
 }
 
 export function metricsText(world: World): string {
-  return [...ledgerMetrics(world), ...leaseMetrics(world)].map(format).join('');
+  return [...ledgerMetrics(world), ...leaseMetrics(world), ...nameMetrics(world)].map(format).join('');
 }
 
 function ledgerMetrics({ store }: World): readonly Metric[] {
@@ -43,6 +43,22 @@ function leaseMetrics({ leases }: World): readonly Metric[] {
     counter('landline_dhcp_bound_total', 'Addresses that DHCP servers gave.', [[{}, counts.bound]]),
     counter('landline_dhcp_renewed_total', 'Leases that DHCP servers renewed.', [[{}, counts.renewed]]),
     counter('landline_dhcp_lost_total', 'Leases that ended, by reason.', by('reason', counts.lost)),
+  ];
+}
+
+function nameMetrics({ names }: World): readonly Metric[] {
+  const { served, ...changes } = names.counters;
+  const by = (label: string, counts: Readonly<Record<string, number>>): [Labels, number][] =>
+    Object.entries(counts).map(([value, count]) => [{ [label]: value }, count]);
+  const states = Map.groupBy(names.list(), (it) => it.state);
+  return [
+    gauge(
+      'landline_dns_names',
+      'Names in DNS, by how they stand.',
+      [...states].map(([state, those]) => [{ state }, those.length]),
+    ),
+    counter('landline_dns_updates_total', "What became of names in the company's DNS, by outcome.", by('outcome', changes)),
+    counter('landline_dns_served_total', 'Questions to the DNS server of this host, by how they came.', by('over', served)),
   ];
 }
 

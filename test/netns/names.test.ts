@@ -89,6 +89,12 @@ test('a name comes, follows its address, comes back when it is taken, and goes w
       );
       const check = await office.landlineJson<NameCheckView>('name', 'check', 'shop');
       assert.deepEqual([check.differences, check.answers.length], [[], 2]);
+      const socket = ['--unix-socket', '/run/landline/landline.sock'];
+      const metrics = await office.read('host', ['curl', '-sS', ...socket, 'http://landline/v1/metrics']);
+      assert.match(metrics, /^landline_dns_names\{state="registered"\} 2$/m);
+      assert.match(metrics, /^landline_dns_updates_total\{outcome="registered"\} 2$/m);
+      assert.match(metrics, /^landline_dns_updates_total\{outcome="failures"\} 0$/m);
+      assert.match(metrics, /^landline_dns_served_total\{over="udp"\} 0$/m);
     });
 
     await t.test('it follows the address', async () => {
