@@ -109,6 +109,9 @@ export function fakeHost(options: FakeHostOptions = {}): FakeHost {
     },
     // No server is on this LAN.
     openDhcp: () => ({ send: () => guardNow(`${file} send`, () => undefined), close: () => undefined }),
+    // Nobody is connected.
+    openResets: () => ({ send: () => guardNow(`${file} send`, () => undefined), close: () => undefined }),
+    endConnections: () => guardNow(`${file} endConnections`, () => 0),
     openUdp: () => ({ send: () => guardNow(`${file} send`, () => undefined), close: () => undefined }),
     sysctl: (name, value, more) => guardNow(`${file} sysctl`, () => writeSysctl(netns, name, value, more?.optional ?? false)),
   });

@@ -24,6 +24,7 @@ export const SO_RCVBUFFORCE = 33;
 const SO_ATTACH_FILTER = 26;
 export const SOL_NETLINK = 270;
 export const NETLINK_ROUTE = 0;
+export const NETLINK_SOCK_DIAG = 4;
 export const NETLINK_NETFILTER = 12;
 export const NETLINK_LISTEN_ALL_NSID = 8;
 export const NETLINK_EXT_ACK = 11;

@@ -291,6 +291,14 @@ export interface Inside {
   openArp(link: number, onFrame?: (frame: Uint8Array) => void): PacketSocket;
   /** Opens a socket that hears DHCP replies for a MAC, and sends IPv4 frames; the caller closes it. */
   openDhcp(link: number, mac: Mac, onFrame: (frame: Uint8Array) => void): PacketSocket;
+  /** Opens a socket that hears resets of TCP over IPv4, and sends IPv4 frames; the caller closes it. Without `onFrame` it only sends. */
+  openResets(link: number, onFrame?: (frame: Uint8Array) => void): PacketSocket;
+  /**
+   * Ends the connections of TCP that have one of these addresses here, those that come over lo too; their peers are sent a
+   * RST (`ss -K -t src ADDRESS`). @returns how many; 0 where the kernel cannot (CONFIG_INET_DIAG_DESTROY)
+   * @throws KernelError
+   */
+  endConnections(addresses: readonly Ipv4[]): number;
   /** Opens a UDP socket that sends from an address and port of this namespace; the caller closes it. @throws KernelError EADDRNOTAVAIL */
   openUdp(from: Ipv4, port: number): UdpSender;
   /** Opens a socket for IPv6's frames, of which those of neighbour discovery (RFC 4861) are meant; the caller closes it. */

@@ -4,6 +4,8 @@ import { ETH_P_ARP } from '../wire/arp/arp.ts';
 import { dhcpReplyFilter } from '../wire/dhcp/filter.ts';
 import { ETH_P_IP } from '../wire/dhcp/frame.ts';
 import { ETH_P_IPV6 } from '../wire/ndp/ndp.ts';
+import { tcpResetFilter } from '../wire/tcp/reset-filter.ts';
+import { endConnections, openSockDiag } from './diag-socket.ts';
 import type { Host, Inside, Watch } from './index.ts';
 import { kernelOn } from './kernel.ts';
 import { bindNewNetns, inNetns, listBoundNetns, netnsInode, openNetns, unbindNetns, writeSysctl } from './netns.ts';
@@ -46,8 +48,8 @@ async function within<T>(netns: string, body: (inside: Inside) => Promise<T>): P
   const fd = openNetns(netns);
   try {
     const socket = inNetns(fd, openRtnetlink);
-    const sockets: { close(): void }[] = [];
-    const closing = <T extends { close(): void }>(it: T): T => {
+    const sockets: { close(): unknown }[] = [];
+    const closing = <T extends { close(): unknown }>(it: T): T => {
       sockets.push(it);
       return it;
     };
@@ -59,6 +61,8 @@ async function within<T>(netns: string, body: (inside: Inside) => Promise<T>): P
         inode: fs.fstatSync(fd).ino,
         openArp: (link, onFrame) => closing(packetSocketOn(openPacket(link, ETH_P_ARP), onFrame)),
         openDhcp: (link, mac, onFrame) => closing(packetSocketOn(openPacket(link, ETH_P_IP, dhcpReplyFilter(mac)), onFrame)),
+        openResets: (link, onFrame) => closing(packetSocketOn(openPacket(link, ETH_P_IP, tcpResetFilter()), onFrame)),
+        endConnections: (addresses) => endConnections(closing(inNetns(fd, openSockDiag)), addresses),
         openUdp: (from, port) => closing(udpSenderOn(inNetns(fd, () => openUdpFd(from, port)))),
         openNdp: (link, onFrame) => closing(packetSocketOn(openPacket(link, ETH_P_IPV6), onFrame)),
         sysctl: (name, value, options) => inNetns(fd, () => writeSysctl(name, value, options?.optional ?? false)),

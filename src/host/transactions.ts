@@ -93,7 +93,8 @@ const dumpRounds = 3;
 /** So many acknowledgements fit into a socket's receive buffer of the default size. */
 const batchSize = 64;
 
-export function transactions(channel: Channel): Transactions {
+/** @param describe a message for the debug log */
+export function transactions(channel: Channel, describe: (it: NetlinkMessage) => string = describeMessage): Transactions {
   const pending = new Map<number, Pending>();
   let sequence = 0;
   let waiting = 0;
@@ -106,7 +107,7 @@ export function transactions(channel: Channel): Transactions {
     pending.set(sequence, it);
     const { type, payload } = request;
     const message = { type, flags: NLM_F_REQUEST | flags | request.flags, sequence, port: 0, payload };
-    debuglog('netlink', () => `> ${sequence} ${request.doing} = ${describeMessage(message)}`);
+    debuglog('netlink', () => `> ${sequence} ${request.doing} = ${describe(message)}`);
     return { bytes: encodeMessage(message), it };
   };
 
@@ -117,7 +118,9 @@ export function transactions(channel: Channel): Transactions {
       if (datagram === undefined) return;
       for (const message of decodeMessages(datagram)) {
         const it = pending.get(message.sequence);
-        if (it !== undefined) take(it, message);
+        if (it === undefined) continue;
+        debuglog('netlink', () => `< ${message.sequence} ${describe(message)}`);
+        take(it, message);
       }
     }
   };
@@ -222,7 +225,6 @@ function batchesOf(requests: readonly Request[]): readonly (readonly Request[])[
 }
 
 function take(it: Pending, message: NetlinkMessage): void {
-  debuglog('netlink', () => `< ${message.sequence} ${describeMessage(message)}`);
   if ((message.flags & NLM_F_DUMP_INTR) !== 0) it.interrupted = true;
   if (message.type === NLMSG_ERROR) it.end = decodeAcknowledgement(message);
   else if (message.type === NLMSG_DONE) it.end = decodeDone(message);

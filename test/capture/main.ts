@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { captureArp } from './arp.ts';
 import { captureDhcp } from './dhcp.ts';
+import { captureDiag } from './diag.ts';
 import { captureDns } from './dns.ts';
 import { captureNdp } from './ndp.ts';
 import { captureNetfilter } from './netfilter.ts';
@@ -10,6 +11,7 @@ import { captureNetlink } from './netlink.ts';
 const captures: Readonly<Record<string, () => Promise<void>>> = {
   arp: captureArp,
   dhcp: captureDhcp,
+  diag: captureDiag,
   ndp: captureNdp,
   dns: captureDns,
   netfilter: captureNetfilter,
