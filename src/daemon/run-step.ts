@@ -3,9 +3,10 @@ import { formatMark, type Mark, privateLinkGroup } from '../core/mark.ts';
 import type { EnvironmentSpec } from '../core/model.ts';
 import type { DesiredEndpoint, Step, WaitingEndpoint } from '../core/plan/model.ts';
 import type { DesiredPrivateEnd } from '../core/plan/private-end.ts';
-import { LandlineError } from '../errors.ts';
+import { generationName } from '../engine/index.ts';
+import { asLandlineError, LandlineError } from '../errors.ts';
 import { isKernelError } from '../host/index.ts';
-import { formatIpv4 } from '../net/ipv4.ts';
+import { formatIpv4, type Ipv4 } from '../net/ipv4.ts';
 import { formatPrefix } from '../net/prefix.ts';
 import {
   type AttachTimes,
@@ -20,6 +21,7 @@ import {
   readdress,
   unaddress,
 } from './attach.ts';
+import { endConnections, type FormerSandbox } from './end-connections.ts';
 import { exchangePorts } from './exchange-ports.ts';
 import { applyFirewall } from './host-firewall.ts';
 import { joinOf, prepareJoin } from './lan-join.ts';
@@ -282,14 +284,33 @@ async function exchange(context: StepContext, endpoints: readonly DesiredEndpoin
   // One that nobody has heard of would hold the address beside the new one.
   await world.marked.refresh();
   const own = new Set(await hostEndsIn(world, netns));
+  const former = world.marked.of(spec.name).filter(({ index }) => !own.has(index));
   const tookMs = await exchangePorts(world.host, world.forwarding, {
     netns,
     endpoints: endpoints.map((it) => ({ endpoint: onGround(spec, it), mark: markOf(context, it) })),
-    former: world.marked.of(spec.name).flatMap(({ index }) => (own.has(index) ? [] : [index])),
+    former: former.map(({ index }) => index),
   });
   onExchanged(tookMs);
   world.events.tell('ports exchanged', { environment: spec.name, exchangeMs: Number(tookMs.toFixed(3)) });
   for (const endpoint of endpoints) announceLater(world, netns, endpoint);
+  const ends = former.map(({ index, mark }) => ({ index, interface: mark.interface }));
+  await endFormerConnections(context, { netns, ends, addresses: endpoints.map((it) => it.address.address) });
+}
+
+/** Whoever waits on one is told. Where that cannot be, the exchange is done all the same. Never throws. */
+async function endFormerConnections(
+  { world, spec }: StepContext,
+  { netns, ends, addresses }: { readonly netns: string; readonly addresses: readonly Ipv4[] } & Pick<FormerSandbox, 'ends'>,
+): Promise<void> {
+  const { name: environment, generation = 0 } = spec;
+  const former = world.engine.sandboxes?.path(generationName({ environment, generation: generation - 1 }));
+  if (former === undefined) return;
+  try {
+    const connections = await endConnections(world.host, { netns: former, ends }, netns, addresses);
+    world.events.tell('former connections ended', { environment, connections });
+  } catch (error) {
+    world.events.tell('former connections live on', { environment, problem: asLandlineError(refusal(error)).message });
+  }
 }
 
 async function attachEndpoint(context: StepContext, endpoint: DesiredEndpoint, netns: string): Promise<void> {

@@ -2,10 +2,24 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { EnvironmentView, EventView } from '../../src/api/contract.ts';
 import { refusalOf, until } from '../office.ts';
 import { type DockerOffice, withDockerOffice } from './office.ts';
 import { containers, type Heard, isWhole, killedIn, outside, phases, pidsOf, says, settled, shop, web } from './swapping.ts';
+
+/** Says nothing to whoever connects, and keeps him waiting. */
+const idle = { image: 'test/box:1', init: true, command: ['nc', '-ll', '-p', '81', '-e', 'sleep', '1000'] };
+
+/** Waits on a connection that says nothing, and connects to the other service once it ends: what was said at its end. */
+async function clientOf(office: DockerOffice, machine: string, address: string): Promise<() => string> {
+  const script = `exec 3<>/dev/tcp/${address}/81; echo open; read -r -u 3; exec 3<>/dev/tcp/${address}/80; cat <&3`;
+  const child = office.start(machine, ['bash', '-c', `{ ${script}; } 2>&1`]);
+  let said = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (said += text));
+  await until(() => said.includes('open'), `${machine} is connected`);
+  return () => said;
+}
 
 /** Never healthy, and it says why. */
 const broken = {
@@ -149,9 +163,14 @@ test('a second generation takes the place of the first', { timeout: 170_000 }, a
       const till = (text: string, more = networks) => ({
         name: 'till',
         'x-landline': { networks: more },
-        services: { web: web(text) },
+        services: { web: web(text), idle },
       });
       const first = await office.up(till('one'));
+      const waiting = await Promise.all([
+        clientOf(office, 'pc', '192.168.11.102'),
+        clientOf(office, 'branch-pc', '192.168.11.102'),
+        clientOf(office, 'depot-pc', depot.address),
+      ]);
       let after = first;
       const inOffice = { machine: 'pc', address: '192.168.11.102' };
       let heardInDepot: Heard | undefined;
@@ -160,6 +179,10 @@ test('a second generation takes the place of the first', { timeout: 170_000 }, a
         async () => {
           const swapping = async (): Promise<void> => {
             after = await swap(till('two'));
+            await sleep(1000);
+            const told = waiting.map((said) => said().replace(/^.*: /m, '').trim().split('\n'));
+            const wanted = ['open', 'Connection reset by peer', 'two'];
+            assert.deepEqual(told, [wanted, wanted, wanted], 'who only waits is told, and meets the second');
           };
           heardInDepot = await outside(office, swapping, depot);
         },
