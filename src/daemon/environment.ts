@@ -261,8 +261,13 @@ export function environmentLoop(
   const failed = (error: unknown): LandlineError => {
     const it = asLandlineError(refusal(error));
     if (closed) return it;
-    if (problem?.message !== it.message)
+    if (problem?.message !== it.message) {
+      if (isLandlineError(it, 'ADDRESS_TAKEN')) {
+        const { address, holder } = it.details;
+        world.events.tell('address taken', { environment: name, address, holder });
+      }
       world.events.tell('environment in trouble', { environment: name, code: it.code, problem: it.message });
+    }
     if (it.code === 'INTERNAL') process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
     problem = it;
     settled = false;

@@ -9,6 +9,7 @@ import { reverseZones } from '../core/dns/reverse.ts';
 import { buildZones, nameServerOf } from '../core/dns/zone.ts';
 import type { DnsServerAddress, DnsServeSpec, DnsUpdateSpec, EnvironmentSpec } from '../core/model.ts';
 import { LandlineError } from '../errors.ts';
+import { formatIpv4 } from '../net/ipv4.ts';
 import { nearest } from '../net/name.ts';
 import type { NameRecord } from '../store/index.ts';
 import { isWithin, plainName, sameName } from '../wire/dns/name.ts';
@@ -67,6 +68,8 @@ export function keepNames(world: Omit<World, 'names'>): Names {
   const counters: Counters = { registered: 0, removed: 0, refreshed: 0, held: 0, failures: 0 };
   /** Environments that are being made, and whose address is on the wire already. */
   const bound = new Set<string>();
+  /** What another machine answers for, by the environment that was to have it. */
+  const contested = new Map<string, unknown>();
   let keepers: readonly ZoneKeeper[] = [];
   let client: DnsClient | undefined;
   let server: { readonly spec: DnsServeSpec; readonly it: DnsServer } | undefined;
@@ -100,8 +103,10 @@ export function keepNames(world: Omit<World, 'names'>): Names {
           nameless.set(spec.name, mistake);
           return [];
         }
+        const taken = contested.get(spec.name);
+        if (taken === formatIpv4(lease.address)) return [];
         const { address6 } = endpoint;
-        const ipv6 = address6 === undefined ? {} : { address6 };
+        const ipv6 = address6 === undefined || address6 === taken ? {} : { address6 };
         return [{ environment: spec.name, interface: lease.interface, name, address: lease.address, ...ipv6 }];
       }),
     );
@@ -207,9 +212,12 @@ export function keepNames(world: Omit<World, 'names'>): Names {
     timer ??= setTimeout(look, gatherMs);
   };
 
-  const deaf = events.listen(({ what, fields: { environment } }) => {
-    if (what === 'address bound') bound.add(String(environment));
-    if (what === 'environment gone') bound.delete(String(environment));
+  const deaf = events.listen(({ what, fields: { environment, address } }) => {
+    const whose = String(environment);
+    if (what === 'address bound') bound.add(whose);
+    if (what === 'environment gone') bound.delete(whose);
+    if (what === 'address taken') contested.set(whose, address);
+    else if (what === 'address bound' || what === 'environment gone') contested.delete(whose);
     if (isAboutNames(what)) wake();
   });
   const slow = setInterval(wake, slowMs);

@@ -104,6 +104,20 @@ test('a name comes, follows its address, comes back when it is taken, and goes w
       await tells(office, '192.168.11.101', []);
     });
 
+    await t.test('an address that is another machine’s by now has no name of ours until it is back', async () => {
+      const twin = (what: 'add' | 'delete'): Promise<unknown> =>
+        office.read('pc', ['ip', 'address', what, '192.168.11.102/32', 'dev', 'eth0']);
+      await twin('add');
+      await office.read('host', ['sh', '-c', 'ip link delete "$(ls /sys/class/net | grep ^ll)"']);
+      await until(async () => (await office.ps('shop')).problems[0]?.code === 'ADDRESS_TAKEN', 'the pc has its address');
+      await tells(office, `shop.${zone}`, []);
+      await tells(office, '192.168.11.102', []);
+      await twin('delete');
+      // It would be tried again by itself, after as long as it has been tried in vain.
+      await office.up(shop({ address: '192.168.11.102' }));
+      await tells(office, `shop.${zone}`, ['192.168.11.102'], 'A', 15_000);
+    });
+
     await t.test('what somebody deletes is back within seconds, and what somebody adds stays', async () => {
       await nsupdate(office, `update delete shop.${zone} A`, `update add shop.${zone} 60 TXT "of the web team"`);
       await tells(office, `shop.${zone}`, ['192.168.11.102'], 'A', 15_000);
