@@ -85,7 +85,11 @@ export function daemonOn(world: World, environments: Environments, keeper: Conta
     },
     attach: (ask) => attachTarget(world, environments, ask),
     detach: (name, network) => detachTarget(environments, name, network),
-    networks: async () => [...(await Promise.all(networksOf(world).map((it) => networkView(world, it)))), noneView(world)],
+    networks: async () => {
+      const list = await Promise.all(networksOf(world).map((it) => networkView(world, it)));
+      // One that was only ever named on a command line is there for as long as somebody is on it.
+      return [...list.filter((it) => it.endpoints > 0 || !world.linkNetworks.has(it.name)), noneView(world)];
+    },
     endpoints: async () =>
       (await views()).flatMap((it) => it.endpoints.map((endpoint): EndpointRow => ({ environment: it.name, ...endpoint }))),
     names: () => ({ names: world.names.list().map(nameView), counters: world.names.counters }),

@@ -88,6 +88,8 @@ export function environmentLoop(
   let retryMs = firstRetryMs;
   let problem: LandlineError | undefined;
   let settled = false;
+  /** Addresses that were told to be another machine's. */
+  const taken = new Set<string>();
   let times: AttachTimes | undefined;
   let probedMs = 0;
   let exchangeMs: number | undefined;
@@ -246,6 +248,8 @@ export function environmentLoop(
 
   const sleepUntil = (at: number | undefined): void => {
     avoid.clear();
+    for (const address of taken) world.events.tell('address free', { environment: name, address });
+    taken.clear();
     failedAt = Number.NEGATIVE_INFINITY;
     settled = at === undefined && !waitsForLease;
     problem = undefined;
@@ -265,6 +269,7 @@ export function environmentLoop(
       if (isLandlineError(it, 'ADDRESS_TAKEN')) {
         const { address, holder } = it.details;
         world.events.tell('address taken', { environment: name, address, holder });
+        taken.add(address);
       }
       world.events.tell('environment in trouble', { environment: name, code: it.code, problem: it.message });
     }

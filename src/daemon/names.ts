@@ -68,8 +68,8 @@ export function keepNames(world: Omit<World, 'names'>): Names {
   const counters: Counters = { registered: 0, removed: 0, refreshed: 0, held: 0, failures: 0 };
   /** Environments that are being made, and whose address is on the wire already. */
   const bound = new Set<string>();
-  /** What another machine answers for, by the environment that was to have it. */
-  const contested = new Map<string, unknown>();
+  /** Addresses that another machine answers for, by the environment that was to have them. */
+  const contested = new Map<string, Set<unknown>>();
   let keepers: readonly ZoneKeeper[] = [];
   let client: DnsClient | undefined;
   let server: { readonly spec: DnsServeSpec; readonly it: DnsServer } | undefined;
@@ -104,9 +104,9 @@ export function keepNames(world: Omit<World, 'names'>): Names {
           return [];
         }
         const taken = contested.get(spec.name);
-        if (taken === formatIpv4(lease.address)) return [];
+        if (taken?.has(formatIpv4(lease.address)) === true) return [];
         const { address6 } = endpoint;
-        const ipv6 = address6 === undefined || address6 === taken ? {} : { address6 };
+        const ipv6 = address6 === undefined || taken?.has(address6) === true ? {} : { address6 };
         return [{ environment: spec.name, interface: lease.interface, name, address: lease.address, ...ipv6 }];
       }),
     );
@@ -215,9 +215,12 @@ export function keepNames(world: Omit<World, 'names'>): Names {
   const deaf = events.listen(({ what, fields: { environment, address } }) => {
     const whose = String(environment);
     if (what === 'address bound') bound.add(whose);
-    if (what === 'environment gone') bound.delete(whose);
-    if (what === 'address taken') contested.set(whose, address);
-    else if (what === 'address bound' || what === 'environment gone') contested.delete(whose);
+    if (what === 'environment gone') {
+      bound.delete(whose);
+      contested.delete(whose);
+    }
+    if (what === 'address taken') contested.set(whose, (contested.get(whose) ?? new Set()).add(address));
+    if (what === 'address free') contested.get(whose)?.delete(address);
     if (isAboutNames(what)) wake();
   });
   const slow = setInterval(wake, slowMs);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { NameCheckView, NamesForgottenView, NameView } from '../../src/api/contract.ts';
 import { labSecret } from '../../src/lab/bind.ts';
-import { type EnvironmentFile, listen, type Office, until, withOffice } from '../office.ts';
+import { codeOf, type EnvironmentFile, listen, type Office, until, withOffice } from '../office.ts';
 import { dnsmasq, stopLabServer } from '../support/dhcp-servers.ts';
 
 const zone = 'test.office.example';
@@ -116,6 +116,16 @@ test('a name comes, follows its address, comes back when it is taken, and goes w
       // It would be tried again by itself, after as long as it has been tried in vain.
       await office.up(shop({ address: '192.168.11.102' }));
       await tells(office, `shop.${zone}`, ['192.168.11.102'], 'A', 15_000);
+    });
+
+    await t.test('and is none of another’s either where it is asked for in place', async () => {
+      await office.read('pc', ['ip', 'address', 'add', '192.168.11.103/32', 'dev', 'eth0']);
+      assert.equal(await codeOf(office.up(shop({ address: '192.168.11.103' }))), 'ADDRESS_TAKEN');
+      await office.read('pc', ['ip', 'address', 'delete', '192.168.11.103/32', 'dev', 'eth0']);
+      for (const address of ['192.168.11.103', '192.168.11.102']) {
+        await office.up(shop({ address }));
+        await tells(office, `shop.${zone}`, [address]);
+      }
     });
 
     await t.test('what somebody deletes is back within seconds, and what somebody adds stays', async () => {
