@@ -1,7 +1,7 @@
 /** A NIC of the host that is given away whole: found again wherever it is, prepared in a sandbox, put right at home. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { formatNicMark } from '../core/mark.ts';
-import { type Host, homeNetns, type Inside, isKernelError, type Kernel, type Link } from '../host/index.ts';
+import { type Host, homeNetns, type Inside, isKernelError, type Kernel, type Link, type LinkChange } from '../host/index.ts';
 import type { Mac } from '../net/mac.ts';
 import type { NicRecord } from '../store/index.ts';
 import type { Child } from './child.ts';
@@ -69,26 +69,36 @@ async function leave(kernel: Kernel, index: number, name: string): Promise<void>
   }
 }
 
-/** Everything of it as it was, the alias last: up to then it is found by it. @returns whether its name was free */
-export async function putRight({ kernel }: Host, link: Link, record: NicRecord): Promise<boolean> {
-  const { index } = link;
-  const { name, mac, mtu, alias = '', up } = record;
-  // Hardware takes another MAC, and any link before Linux 6.3 another name, only while it is down.
-  if (link.mac !== mac || link.name !== name) await kernel.setLink(index, { up: false });
-  if (link.mac !== mac) await kernel.setLink(index, { mac });
-  if (link.mtu !== mtu) await kernel.setLink(index, { mtu });
-  const isNamed = link.name === name || (await isRenamed(kernel, index, name));
-  await kernel.setLink(index, { up });
-  if (isNamed) await kernel.setLink(index, { alias });
-  return isNamed;
+/** How far a NIC is as it was. */
+export interface Righted {
+  /** Whether its name was free. */
+  readonly isNamed: boolean;
+  /** What could not be restored; with any of these, or without its name, it keeps our alias. */
+  readonly refused: readonly unknown[];
 }
 
-async function isRenamed(kernel: Kernel, index: number, name: string): Promise<boolean> {
-  try {
-    await kernel.setLink(index, { name });
-    return true;
-  } catch (error) {
-    if (isKernelError(error, 'EEXIST')) return false;
-    throw error;
-  }
+/**
+ * Everything of it as it was, the alias last: up to then it is found by it. What one setting is refused for, a VLAN's MTU
+ * above that of its NIC by now, say, is in no other's way.
+ */
+export async function putRight({ kernel }: Host, link: Link, record: NicRecord): Promise<Righted> {
+  const { index } = link;
+  const { name, mac, mtu, alias = '', up } = record;
+  const refused: unknown[] = [];
+  const restore = (change: LinkChange): Promise<void> =>
+    kernel.setLink(index, change).catch((error: unknown) => void refused.push(error));
+  // Hardware takes another MAC, and any link before Linux 6.3 another name, only while it is down.
+  if (link.mac !== mac || link.name !== name) await restore({ up: false });
+  if (link.mac !== mac) await restore({ mac });
+  if (link.mtu !== mtu) await restore({ mtu });
+  let isNamed = true;
+  if (link.name !== name)
+    await kernel.setLink(index, { name }).catch((error: unknown) => {
+      isNamed = false;
+      // The name is somebody else's.
+      if (!isKernelError(error, 'EEXIST')) refused.push(error);
+    });
+  await restore({ up });
+  if (isNamed && refused.length === 0) await restore({ alias });
+  return { isNamed, refused };
 }

@@ -3,7 +3,7 @@ import { type TestContext, test } from 'node:test';
 import type { AttachAsk } from '../api/daemon.ts';
 import { parseLinkNetwork } from '../core/link-network.ts';
 import { isLandlineError } from '../errors.ts';
-import type { Link } from '../host/index.ts';
+import type { Link, LinkChange } from '../host/index.ts';
 import { prefix } from '../net/prefix.ts';
 import { attachTarget, detachTarget } from './attachments.ts';
 import { type Environments, openEnvironments } from './environments.ts';
@@ -22,7 +22,7 @@ interface Room extends FakeWorld {
   nics(): Promise<readonly string[]>;
   inBlue(path?: string): Promise<readonly string[]>;
   /** Somebody in blue does what root may. */
-  setInBlue(name: string, change: { readonly name?: string; readonly alias?: string; readonly mac?: string }): Promise<void>;
+  setInBlue(name: string, change: Pick<LinkChange, 'name' | 'alias' | 'mac' | 'mtu'>): Promise<void>;
 }
 
 /** A host with a second NIC, with settings of its own, and the namespace of somebody's container. */
@@ -55,7 +55,11 @@ async function room(t: TestContext): Promise<Room> {
     inBlue: (path = blue) =>
       host.within(path, async ({ kernel }) => (await kernel.listLinks()).filter((link) => link.name !== 'lo').map(show)),
     setInBlue: (name, change) =>
-      host.within(blue, async ({ kernel }) => kernel.setLink((await kernel.getLink(name))?.index ?? 0, change)),
+      host.within(blue, async ({ kernel }) => {
+        const index = (await kernel.getLink(name))?.index ?? 0;
+        if (change.mac !== undefined) await kernel.setLink(index, { up: false });
+        await kernel.setLink(index, { ...change, up: true });
+      }),
   };
 }
 
@@ -204,6 +208,37 @@ test('whose name somebody has taken meanwhile is home under another, and gets it
   await it.host.kernel.deleteLink((await find(it, 'ens34')).index);
   await it.world.nics.settleOrphans();
   assert.deepEqual([await it.nics(), it.world.store.nics()], [atHome, []]);
+});
+
+test('a setting that cannot be restored keeps back neither the rest of the NIC nor the environment', async (t) => {
+  const it = await room(t);
+  await it.attach();
+  await it.setInBlue('eth1', { mtu: 1500, mac: '02:00:00:00:00:07' });
+  it.host.limitMtu('eth1', 1500);
+  await detachTarget(it.environments, 'blue', undefined);
+  await it.world.nics.settleOrphans();
+  const almost = [`ens34 ${mac} 1500 up landline-nic:a1b2:blue:eth1`];
+  assert.deepEqual([await it.nics(), await it.inBlue(), it.world.store.environments()], [almost, [], []]);
+  const troubles = it.told.filter((line) => line.startsWith('NIC in trouble'));
+  assert.equal(troubles.length, 1, it.told.join('\n'));
+  assert.match(troubles[0] ?? '', /nic=ens34 .*mtu 9000/);
+  assert.match(await codeOf(it.attach()), /^NIC_MOVED|^NIC_IN_USE: .* is not what it was .*mtu 9000/);
+  it.host.limitMtu('ens34', 9000);
+  await it.world.nics.settleOrphans();
+  assert.deepEqual([await it.nics(), it.world.store.nics()], [atHome, []]);
+});
+
+test('a NIC with such a setting whose sandbox has ended is in the next one neither in the way nor lost', async (t) => {
+  const it = await room(t);
+  await it.attach();
+  await it.setInBlue('eth1', { mtu: 1500 });
+  it.host.limitMtu('eth1', 1500);
+  await it.host.deleteNetns(blue);
+  await it.host.addNetns(blue);
+  assert.match(await codeOf(it.environments.loop('blue').converge()), /^NIC_IN_USE/);
+  it.host.limitMtu('ens34', 9000);
+  await it.environments.loop('blue').converge();
+  assert.deepEqual([await it.nics(), await it.inBlue()], [[], away]);
 });
 
 test('refused by name: what the host needs, what has been given away, what is no NIC, and a name that is taken', async (t) => {

@@ -35,7 +35,7 @@ export interface Nics {
   loanOf(wish: LoanWish): NicLoan;
   /** Takes the link of that name out of a sandbox, where it is a NIC of the host. @returns whether it is one */
   takeBack(environment: string, netns: string, name: string): Promise<boolean>;
-  /** Brings home what is in a sandbox of the environment that has ended, or is another by now. @throws LandlineError KERNEL_REFUSED */
+  /** Brings home what is in a sandbox of the environment that has ended, or is another by now. What fails is told. */
   settle(environment: string, netns: string | undefined): Promise<void>;
   /** Environments whose sandbox is not the one any more that a NIC of theirs is in. @param pathOf the sandbox as it is now */
   strayed(pathOf: (environment: string) => string | undefined): readonly string[];
@@ -53,6 +53,8 @@ export function openNics(worldNow: () => NicWorld): Nics {
   const inTurn = exclusively();
   /** Those that are home under another name, which has been told. */
   const misnamed = new Set<string>();
+  /** What each that is not as it was is told to suffer from: once, however often it is tried. */
+  const troubles = new Map<string, string>();
 
   const recordOf = (nic: string): NicRecord | undefined =>
     worldNow()
@@ -81,13 +83,23 @@ export function openNics(worldNow: () => NicWorld): Nics {
     const isDone = (it: Link): boolean => it.name === nic && it.mac === mac && it.alias === record.alias;
     const link = findNic(links, record, store.installation) ?? links.find(isDone);
     if (link === undefined) return;
-    if (await putRight(host, link, record)) {
+    const { isNamed, refused } = await putRight(host, link, record);
+    if (isNamed && refused.length === 0) {
       store.deleteNic(nic);
       misnamed.delete(nic);
+      troubles.delete(nic);
       return events.tell('NIC back', { nic, environment, was: link.name });
     }
+    if (refused.length > 0) tellTrouble(nic, refused);
+    if (isNamed) return;
     if (!misnamed.has(nic)) events.tell('NIC back under another name', { nic, environment, link: link.name });
     misnamed.add(nic);
+  };
+
+  const tellTrouble = (nic: string, errors: readonly unknown[]): void => {
+    const problem = errors.map((it) => asLandlineError(refusal(it)).message).join('; ');
+    if (troubles.get(nic) !== problem) worldNow().events.tell('NIC in trouble', { nic, problem });
+    troubles.set(nic, problem);
   };
 
   const isInside = async (record: NicRecord, netns: string): Promise<boolean> => {
@@ -124,6 +136,10 @@ export function openNics(worldNow: () => NicWorld): Nics {
     if (record.environment !== environment) throw movedTo(record);
     const link = findNic(await host.kernel.listLinks(), record, store.installation);
     if (link === undefined) return requireFree(worldNow(), nic);
+    if (link.name === nic) {
+      const use = `it is not what it was before it was given away (${troubles.get(nic) ?? 'it is being put right'})`;
+      throw new LandlineError('NIC_IN_USE', { nic, use, instead: 'end what stands in the way: it is tried again and again' });
+    }
     const instead = `rename or remove the other one, and ${link.name} becomes ${nic} again`;
     throw new LandlineError('NIC_IN_USE', { nic, use: `it is ${link.name} by now, since another link has its name`, instead });
   };
@@ -196,7 +212,10 @@ export function openNics(worldNow: () => NicWorld): Nics {
       const its = worldNow()
         .store.nics()
         .filter((it) => it.environment === environment);
-      for (const record of its) await inTurn(record.name, () => settleOne(record, netns));
+      for (const record of its) {
+        // The rest of the environment does not wait for it.
+        await inTurn(record.name, () => settleOne(record, netns)).catch((error: unknown) => tellTrouble(record.name, [error]));
+      }
     },
     strayed: (pathOf) => {
       const { host, store } = worldNow();
@@ -207,12 +226,9 @@ export function openNics(worldNow: () => NicWorld): Nics {
       });
     },
     settleOrphans: async () => {
-      const { store, events } = worldNow();
-      for (const record of store.nics().filter((it) => store.environment(it.environment) === undefined)) {
-        await inTurn(record.name, () => bringHome(record)).catch((error: unknown) =>
-          events.tell('NIC in trouble', { nic: record.name, problem: asLandlineError(refusal(error)).message }),
-        );
-      }
+      const { store } = worldNow();
+      for (const record of store.nics().filter((it) => store.environment(it.environment) === undefined))
+        await inTurn(record.name, () => bringHome(record)).catch((error: unknown) => tellTrouble(record.name, [error]));
     },
     close: () => {
       for (const nic of [...held.keys()]) letGo(nic);

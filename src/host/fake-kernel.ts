@@ -114,7 +114,7 @@ export function fakeKernel({ netns, tell, find }: FakeKernelParts): Kernel {
     if (change.name !== undefined && (change.name !== link.name || there !== netns)) checkName(there, change.name, doing);
     if (change.name === undefined && there !== netns) checkName(there, link.name, doing);
     if (there !== netns && (link.name === 'lo' || link.kind === 'bridge')) throw new KernelError(doing, 'EINVAL');
-    checkSettings(change, doing);
+    checkSettings(change, doing, link.mostMtu);
     if (change.up === true) checkUp(link, doing);
     if (change.controller !== undefined) {
       if (change.controller !== 0 && childrenOf(link).length > 0) throw new KernelError(doing, 'EBUSY');
@@ -356,9 +356,9 @@ function checkName(netns: FakeNetns, name: string, doing: string): void {
   if (findLink(netns, name) !== undefined) throw new KernelError(doing, 'EEXIST');
 }
 
-function checkSettings({ mac, mtu, alias }: Pick<LinkChange, 'mac' | 'mtu' | 'alias'>, doing: string): void {
+function checkSettings({ mac, mtu, alias }: Pick<LinkChange, 'mac' | 'mtu' | 'alias'>, doing: string, most = mostMtu): void {
   if (mac !== undefined && isMulticast(mac)) throw new KernelError(doing, 'EADDRNOTAVAIL');
-  if (mtu !== undefined && mtu > mostMtu) throw new KernelError(doing, 'EINVAL', 'mtu greater than device maximum');
+  if (mtu !== undefined && mtu > most) throw new KernelError(doing, 'EINVAL', 'mtu greater than device maximum');
   if (alias !== undefined && alias.length > mostAlias) throw new KernelError(doing, 'ERANGE');
 }
 

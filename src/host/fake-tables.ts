@@ -13,6 +13,8 @@ export interface FakeLink {
   /** Of hardware alone. */
   readonly permanentMac: string | undefined;
   mtu: number;
+  /** What it takes at most: a driver's limit, or that of the NIC under a VLAN. */
+  mostMtu: number;
   up: boolean;
   group: number;
   alias: string;
@@ -71,7 +73,7 @@ export function makeNetns(): FakeNetns {
 
 export function makeLink(
   netns: FakeNetns,
-  it: Pick<FakeLink, 'name' | 'kind'> & Partial<Pick<FakeLink, 'mac' | 'permanentMac' | 'mtu' | 'group' | 'alias'>>,
+  it: Pick<FakeLink, 'name' | 'kind'> & Partial<Pick<FakeLink, 'mac' | 'permanentMac' | 'mtu' | 'mostMtu' | 'group' | 'alias'>>,
 ): FakeLink {
   const index = netns.nextIndex;
   netns.nextIndex += 1;
@@ -79,6 +81,7 @@ export function makeLink(
   const link: FakeLink = {
     mac: macFromDigest(Uint8Array.of(0, 0, 0, digests >> 8, digests), 0x02),
     mtu: 1500,
+    mostMtu: 65_535,
     group: 0,
     alias: '',
     permanentMac: undefined,
@@ -210,8 +213,8 @@ function takeOut(link: FakeLink, tell: Tell): boolean {
 /** To another namespace: down, under a new number, and without addresses. */
 export function moveLink(link: FakeLink, there: FakeNetns, tell: Tell): void {
   takeOut(link, tell);
-  const { name, kind, mac, permanentMac, mtu, group, alias, peer, parent } = link;
-  const moved = makeLink(there, { name, kind, mac, permanentMac, mtu, group, alias });
+  const { name, kind, mac, permanentMac, mtu, mostMtu, group, alias, peer, parent } = link;
+  const moved = makeLink(there, { name, kind, mac, permanentMac, mtu, mostMtu, group, alias });
   if (parent !== undefined) adopt(parent, moved);
   if (peer !== undefined) {
     moved.peer = peer;

@@ -36,6 +36,8 @@ export interface FakeHost extends Host {
   bindNetns(path: string, target: string): void;
   /** Hardware of this host, which outlives any namespace. */
   addNic(name: string, mac: Mac): void;
+  /** The greatest MTU that a link takes from now on, wherever it is by then; what it has it keeps. */
+  limitMtu(name: string, mtu: number): void;
   /** A file in a folder of namespaces that is none, as a crash leaves it. */
   leaveFile(path: string): void;
   /** What was written to a sysctl, in the namespace at `path` or at home. */
@@ -167,6 +169,9 @@ export function fakeHost(options: FakeHostOptions = {}): FakeHost {
     addNic: (name, mac) => {
       const nic = makeLink(home, { name, mac, permanentMac: mac, kind: undefined });
       tell({ kind: 'link', change: 'new', link: describeLink(nic) });
+    },
+    limitMtu: (name, mtu) => {
+      for (const { links } of [home, ...bound.values()]) for (const it of links.values()) if (it.name === name) it.mostMtu = mtu;
     },
     leaveFile: (file) => void files.add(file),
     readSysctl: (name, file) => (file === undefined ? home : find(file)).sysctls.get(name),
