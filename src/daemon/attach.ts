@@ -436,6 +436,7 @@ async function straighten(host: Host, inside: Inside, wish: AttachWish, ground: 
   if (hostEnd !== undefined) await host.kernel.setLink(hostEnd, { ...controller, mtu: ground.mtu, up: true });
   // Most hardware takes another MAC only while it is down, and refuses its own too (eth_prepare_mac_addr_change, net/ethernet/eth.c).
   const own = wish.endpoint.parent?.kind === 'ipvlan' || link.mac === mac ? {} : { mac };
+  if (wish.nic !== undefined && link.mac !== mac) await inside.kernel.setLink(link.index, { up: false });
   await inside.kernel.setLink(link.index, { ...own, mtu: Math.min(mtu, ground.mtu), up: true });
   return link;
 }

@@ -241,6 +241,14 @@ test('a NIC with such a setting whose sandbox has ended is in the next one neith
   assert.deepEqual([await it.nics(), await it.inBlue()], [[], away]);
 });
 
+test('a NIC whose MAC somebody in the sandbox has changed gets it back there', async (t) => {
+  const it = await room(t);
+  await it.attach();
+  await it.setInBlue('eth1', { mac: '02:00:00:00:00:07' });
+  await it.environments.loop('blue').converge();
+  assert.deepEqual([await it.nics(), await it.inBlue()], [[], away]);
+});
+
 test('refused by name: what the host needs, what has been given away, what is no NIC, and a name that is taken', async (t) => {
   const it = await room(t);
   const { kernel } = it.host;

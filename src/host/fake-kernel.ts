@@ -115,6 +115,8 @@ export function fakeKernel({ netns, tell, find }: FakeKernelParts): Kernel {
     if (change.name === undefined && there !== netns) checkName(there, link.name, doing);
     if (there !== netns && (link.name === 'lo' || link.kind === 'bridge')) throw new KernelError(doing, 'EINVAL');
     checkSettings(change, doing, link.mostMtu);
+    // Hardware takes no MAC while it is up, its own neither (eth_prepare_mac_addr_change, net/ethernet/eth.c).
+    if (change.mac !== undefined && link.permanentMac !== undefined && link.up) throw new KernelError(doing, 'EBUSY');
     if (change.up === true) checkUp(link, doing);
     if (change.controller !== undefined) {
       if (change.controller !== 0 && childrenOf(link).length > 0) throw new KernelError(doing, 'EBUSY');
