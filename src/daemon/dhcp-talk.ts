@@ -1,8 +1,9 @@
 /** What a DHCP client says and hears, from inside its sandbox. */
 import type { DhcpEffect } from '../core/dhcp/model.ts';
-import { type Host, type Inside, isKernelError, type NetnsRef, type UdpSender } from '../host/index.ts';
+import { type Host, type Inside, isKernelError, type NetnsRef, type Route, type UdpSender } from '../host/index.ts';
 import { formatIpv4, type Ipv4, ipv4 } from '../net/ipv4.ts';
 import { broadcastMac, type Mac } from '../net/mac.ts';
+import { containsAddress } from '../net/prefix.ts';
 import { WireError } from '../wire/bytes.ts';
 import { clientPort, type DhcpMessage, decodeDhcp, encodeDhcp, serverPort } from '../wire/dhcp/dhcp.ts';
 import { decodeUdpFrame, encodeUdpFrame } from '../wire/dhcp/frame.ts';
@@ -87,18 +88,27 @@ export async function sayOnce(host: Host, netns: NetnsRef, it: Sending & { reado
     const udp = inside.openUdp(it.from, clientPort);
     udp.send(it.to, serverPort, encodeDhcp(it.message));
     const end = performance.now() + neighbourMs;
-    let waiting = await waitingIn(inside, new Set());
+    const hops = await nextHopsTo(inside, it.to);
+    let waiting = await waitingIn(inside, hops, new Set());
     while (waiting.size > 0 && performance.now() < end) {
       await new Promise((resolve) => setTimeout(resolve, 10));
-      waiting = await waitingIn(inside, waiting);
+      waiting = await waitingIn(inside, hops, waiting);
     }
     if (waiting.size > 0) throw new Error(`nobody tells the MAC of ${[...waiting].map(formatIpv4).join(', ')}`);
   });
 }
 
-/** Neighbours whose MAC is asked for; who was, and has not answered in time, stays among them. */
-async function waitingIn({ kernel }: Inside, before: ReadonlySet<Ipv4>): Promise<ReadonlySet<Ipv4>> {
-  const neighbours = await kernel.listNeighbours();
+/** Who stands first on the way to an address, by each table: which one counts, the rules decide. */
+async function nextHopsTo({ kernel }: Inside, to: Ipv4): Promise<ReadonlySet<Ipv4>> {
+  const routes = (await kernel.listRoutes(undefined, 'all')).filter((it) => containsAddress(it.to, to));
+  const isBest = ({ table, to: { length } }: Route): boolean =>
+    !routes.some((other) => other.table === table && other.to.length > length);
+  return new Set(routes.filter(isBest).map(({ via }) => via ?? to));
+}
+
+/** Those among them whose MAC is asked for; who was asked, and has not answered in time, stays. What else is asked for is not ours. */
+async function waitingIn({ kernel }: Inside, hops: ReadonlySet<Ipv4>, before: ReadonlySet<Ipv4>): Promise<ReadonlySet<Ipv4>> {
+  const neighbours = (await kernel.listNeighbours()).filter((it) => hops.has(it.address));
   const unknown = neighbours.filter((it) => it.mac === undefined && (it.state !== 'failed' || before.has(it.address)));
   return new Set(unknown.map((it) => it.address));
 }
