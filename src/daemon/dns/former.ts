@@ -32,6 +32,8 @@ export function keepFormerServers(
   counters: Counters,
 ): FormerServers {
   const keepers = new Map<string, ZoneKeeper>();
+  // Until the first look nobody knows, and all may be kept.
+  let kept = (_zone: string): boolean => true;
 
   const entryOf = (key: string): FormerNames | undefined => store.formerNames().find((it) => keyOf(it) === key);
 
@@ -53,7 +55,7 @@ export function keepFormerServers(
     },
   });
 
-  const wake = (kept: (zone: string) => boolean): void => {
+  const wake = (): void => {
     const ready = store.formerNames().filter((it) => it.apart || !kept(it.zone));
     const apart = new Map(ready.map((it) => [keyOf(it), it]));
     for (const [key, keeper] of keepers)
@@ -77,7 +79,10 @@ export function keepFormerServers(
   };
 
   return {
-    wake,
+    wake: (keptNow) => {
+      kept = keptNow;
+      wake();
+    },
     list: () =>
       store.formerNames().flatMap((it) => {
         const keeper = keepers.get(keyOf(it));
@@ -91,7 +96,7 @@ export function keepFormerServers(
       const known = new Set(unknown.map(keyOf));
       const rest = store.formerNames().filter((it) => !same.has(keyOf(it)));
       store.putFormerNames(rest.map((it) => (known.has(keyOf(it)) ? { ...it, apart: true } : it)));
-      wake(() => true);
+      wake();
     },
     forget: (fits) => {
       const gone = store.formerNames().flatMap((it) => it.names.filter(fits));
