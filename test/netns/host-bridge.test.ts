@@ -306,9 +306,9 @@ test('kill -9 of confirm and its shell, before, between and after the files: non
     await host.sh(`mkdir -p ${folder} && cat >${folder}/50-ens33.network <<'END'\n${networkdFile}END\n`);
     const apply = ['host', 'bridge', 'apply', '--interface', 'ens33', '--manager', 'systemd-networkd', '--timeout'];
     const runs = [
-      { timeout: '8', moments: ['cp 1', 'mv 2', 'confirm'] },
+      { timeout: '30', moments: ['cp 1', 'mv 2', 'confirm'] },
       // The watchdog alone.
-      { timeout: '3', moments: ['mv 4', 'wait'] },
+      { timeout: '10', moments: ['mv 4', 'wait'] },
     ];
     for (const [run, { timeout, moments }] of runs.entries()) {
       if (run > 0) await host.landline('host', 'bridge', 'rollback');
@@ -327,7 +327,7 @@ test('kill -9 of confirm and its shell, before, between and after the files: non
       for (const moment of moments) {
         const [name = '', nth] = moment.split(' ');
         if (moment === 'confirm') await host.landline('host', 'bridge', 'confirm');
-        else if (moment === 'wait') await host.until('bridged', 12_000);
+        else if (moment === 'wait') await host.until('bridged', 40_000);
         else {
           await host.exec('host', ['sh', '-c', killer(name, Number(nth))]);
           assert.equal((await host.status()).state, 'confirming', `killed at ${moment}`);
