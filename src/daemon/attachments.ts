@@ -4,7 +4,7 @@ import type { AttachAsk } from '../api/daemon.ts';
 import { nameForContainer } from '../core/labels.ts';
 import type { EndpointSpec, EnvironmentSpec, Network, SandboxSpec } from '../core/model.ts';
 import { LandlineError } from '../errors.ts';
-import { isKernelError } from '../host/index.ts';
+import { homeNetns, isKernelError } from '../host/index.ts';
 import type { Mac } from '../net/mac.ts';
 import { isEnvironmentName } from '../net/name.ts';
 import { containerOf } from './container-keeper.ts';
@@ -115,7 +115,7 @@ export async function runningContainer(
 function requireOwnNetns(world: World, path: string, target: string): void {
   const inode = world.host.netnsInode(path);
   if (inode === undefined) throw new LandlineError('TARGET_GONE', { target });
-  if (inode === world.host.netnsInode('/proc/self/ns/net')) throw new LandlineError('TARGET_IS_HOST', { target });
+  if (inode === world.host.netnsInode(homeNetns)) throw new LandlineError('TARGET_IS_HOST', { target });
 }
 
 function sandboxOf(world: World, target: Exclude<AttachAsk['target'], { kind: 'container' }>): SandboxSpec {

@@ -4,7 +4,7 @@ import { formatMark, type Mark } from '../core/mark.ts';
 import type { ParentLink } from '../core/model.ts';
 import type { DesiredEndpoint } from '../core/plan/model.ts';
 import { LandlineError } from '../errors.ts';
-import { type Host, isKernelError, type Link } from '../host/index.ts';
+import { type Host, homeNetns, isKernelError, type Link } from '../host/index.ts';
 import { refusal, unless } from './refusals.ts';
 
 /** An endpoint of a network on a NIC. */
@@ -126,7 +126,7 @@ function namespacesInUse(host: Host, own: number | undefined): readonly string[]
     const inode = inodeOf(host, path);
     if (inode !== undefined && !found.has(inode)) found.set(inode, path);
   }
-  for (const inode of [own, host.netnsInode('/proc/self/ns/net')]) if (inode !== undefined) found.delete(inode);
+  for (const inode of [own, host.netnsInode(homeNetns)]) if (inode !== undefined) found.delete(inode);
   return [...found.values()];
 }
 

@@ -3,6 +3,7 @@
  * that an address of ours is his hears that it is not. The host's own environments are heard like anybody else.
  */
 import type { Lease, Network } from '../core/model.ts';
+import { homeNetns } from '../host/index.ts';
 import { formatIpv4, type Ipv4 } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
 import { decodeArp } from '../wire/arp/arp.ts';
@@ -19,8 +20,6 @@ const followMs = 5_000;
 
 /** Who has which address is asked of the ledger so often at most, in milliseconds: a LAN may have hundreds of frames in a second. */
 const freshMs = 1_000;
-
-const home = '/proc/self/ns/net';
 
 export interface Defence {
   close(): void;
@@ -92,7 +91,7 @@ export function openDefence(world: World): Defence {
   const listen = (network: string, index: number): Listening => {
     const ended = Promise.withResolvers<void>();
     world.host
-      .within(home, async (inside) => {
+      .within(homeNetns, async (inside) => {
         inside.openArp(index, (frame) => hear(network, frame));
         await ended.promise;
       })

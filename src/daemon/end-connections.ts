@@ -4,7 +4,7 @@
  * and sent on from the new generation's link. So whoever connects again after his reset meets the new one.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Host, isKernelError, type NetnsRef, type PacketSocket } from '../host/index.ts';
+import { type Host, homeNetns, isKernelError, type NetnsRef, type PacketSocket } from '../host/index.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
 import { WireError } from '../wire/bytes.ts';
 import { withTcpChecksum } from '../wire/tcp/whole.ts';
@@ -12,8 +12,6 @@ import { withTcpChecksum } from '../wire/tcp/whole.ts';
 /** Resets are with us within so many milliseconds of the end of their connections: they pass one veth. */
 const patienceMs = 100;
 const lookEveryMs = 2;
-
-const hostNetns = '/proc/self/ns/net';
 
 export interface FormerSandbox {
   readonly netns: NetnsRef;
@@ -38,7 +36,7 @@ export async function endConnections(
   addresses: readonly Ipv4[],
 ): Promise<number> {
   return host.within(successor, (next) =>
-    host.within(hostNetns, (home) =>
+    host.within(homeNetns, (home) =>
       host.within(former.netns, async (before) => {
         const links = await next.kernel.listLinks();
         let passed = 0;

@@ -4,7 +4,7 @@
  * itself had the address a moment ago.
  */
 import type { Network } from '../core/model.ts';
-import type { Host } from '../host/index.ts';
+import { type Host, homeNetns } from '../host/index.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
 import { openEars } from './ears.ts';
@@ -35,7 +35,7 @@ export function probesAhead(host: Host): ProbesAhead {
   const run = async ({ bridge, probe: profile }: Network, address: Ipv4, mac: Mac): Promise<Finding | undefined> => {
     const link = bridge === undefined ? undefined : await host.kernel.getLink(bridge);
     if (link === undefined || !link.up) return undefined;
-    return host.within('/proc/self/ns/net', async (inside) => {
+    return host.within(homeNetns, async (inside) => {
       const ears = openEars(inside, link.index);
       try {
         const ahead = profile === 'fast' ? 'ahead' : profile;

@@ -4,6 +4,7 @@ import os from 'node:os';
 import type { EnvironmentSpec, Lease, SandboxSpec } from '../core/model.ts';
 import type { SandboxView, SandboxWish } from '../engine/index.ts';
 import { LandlineError } from '../errors.ts';
+import { homeNetns } from '../host/index.ts';
 import { formatIpv4 } from '../net/ipv4.ts';
 import { nearest } from '../net/name.ts';
 import { joinOf } from './lan-join.ts';
@@ -11,9 +12,6 @@ import { isPrivate, networksOf, networksWithResolvers } from './networks.ts';
 import { startTimeOf } from './processes.ts';
 import { localNames, sandboxView } from './wish.ts';
 import { netnsPath, type World } from './world.ts';
-
-/** The host's own namespace, as any process of the daemon sees it. */
-const hostNetns = '/proc/self/ns/net';
 
 /** An environment may join one that has joined another: so many deep. */
 const mostJoins = 8;
@@ -35,7 +33,7 @@ export function sandboxPath(world: World, spec: EnvironmentSpec, depth = 0): str
     case undefined:
       return spec.engine === 'docker' ? world.engine.sandboxes?.path(spec.name) : netnsPath(world, spec.name);
     case 'host':
-      return hostNetns;
+      return homeNetns;
     case 'environment': {
       const other = joinedSpec(world, sandbox);
       return other === undefined || depth >= mostJoins ? undefined : sandboxPath(world, other, depth + 1);

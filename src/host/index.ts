@@ -257,7 +257,7 @@ export interface Kernel {
 /** Path of a network namespace: `/run/landline/netns/shop`, `/proc/4711/ns/net`, `/proc/self/fd/9`. */
 export type NetnsRef = string;
 
-/** The daemon's own namespace, as a place to move a link to. */
+/** The namespace of this process, which is the host's: to work in, and to move a link to. */
 export const homeNetns: NetnsRef = '/proc/self/ns/net';
 
 /** A namespace that lives until this is closed, whatever becomes of its processes and of the file that it was bound to. */

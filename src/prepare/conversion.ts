@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Belongings, belongingsOf, type LinkRef } from '../core/bridge/belongings.ts';
 import { planMove } from '../core/bridge/move.ts';
 import { rawOf } from '../core/bridge/raw.ts';
-import { openHost } from '../host/index.ts';
+import { homeNetns, openHost } from '../host/index.ts';
 import { ipv4FromBytes } from '../net/ipv4.ts';
 import { ipv6FromBytes } from '../net/ipv6.ts';
 import { arpAnnouncement, encodeArp } from '../wire/arp/arp.ts';
@@ -142,7 +142,7 @@ export async function announce(link: LinkRef, mac: string, addresses: Pick<Belon
   const as = linkSysctls(link.name).get('ipv6/conf/forwarding') === '1' ? 'router' : 'host';
   const six = addressesOf(addresses, 10).map((it) => encodeNdp(ndpAnnouncement(mac, ipv6FromBytes(it), as)));
   try {
-    await host.within('/proc/self/ns/net', async ({ openArp, openNdp }) => {
+    await host.within(homeNetns, async ({ openArp, openNdp }) => {
       const [arp, ndp] = [openArp(link.index), openNdp(link.index)];
       try {
         for (let round = 0; round < 3; round += 1) {
