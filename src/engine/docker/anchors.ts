@@ -6,7 +6,7 @@ import type { Processor } from './anchor/program.ts';
 import type { DockerClient } from './client.ts';
 import { filterOf, generationIn, joinedLabel, labelsOf, madeLabel, serviceLabel } from './labels.ts';
 import { dockerNetworkName, joiningCreate, joinText, openLanNetworks } from './lan-networks.ts';
-import { isStuck } from './start-error.ts';
+import { beginOrReplace } from './start-error.ts';
 import type { Container, ContainerCreate } from './types.ts';
 
 export interface Anchors extends Sandboxes {
@@ -113,18 +113,15 @@ export function openAnchors({ docker, installation, at, nameOf, image, pull, inT
       const { environment, join } = view;
       const before = await inspect(environment);
       const require = (networkId?: string): Promise<string> => requireContainer(view, networkId);
-      const begin = async (): Promise<string> => {
+      const begin = async (isSecond: boolean): Promise<string> => {
+        if (isSecond) await remove(environment);
         const id = await (join === undefined ? require() : lans.joined(join, require));
         const left = before?.Config.Labels[joinedLabel];
         if (left !== undefined && left !== joinedName(join)) await lans.tidy();
         await inTurn(() => docker.containers.start(id));
         return id;
       };
-      const id = await begin().catch(async (error: unknown) => {
-        if (!isStuck(error)) throw error;
-        await remove(environment);
-        return begin();
-      });
+      const id = await beginOrReplace(begin);
       note(environment, await docker.containers.inspect(id));
     },
   };

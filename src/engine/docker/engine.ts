@@ -36,7 +36,7 @@ import {
 } from './labels.ts';
 import { listenTo } from './listen.ts';
 import { keepLog, readFormer, readServiceLogs, takeOverLog, untilTold } from './service-logs.ts';
-import { isStuck, startError } from './start-error.ts';
+import { beginOrReplace, isStuck, startError } from './start-error.ts';
 import { stateFolder } from './state-folder.ts';
 import { currentOf, endedByItself, generationOf, type Holder, statusOf } from './status.ts';
 import { stopContainer } from './stop.ts';
@@ -309,19 +309,20 @@ export function openDockerEngine(options: DockerEngineOptions): Engine {
     const running = (await containersOf(view.environment, service.name)).find((it) => it.State.Running);
     if (running !== undefined) throw new Error(`${view.environment}/${service.name} runs already`);
     await requireImage(environment, service, service.container?.pullPolicy === 'never' ? 'never' : 'missing');
-    const id = await requireContainer(view, service, digest);
-    try {
-      await inTurn(() => docker.containers.start(id));
-    } catch (error) {
-      if (isStuck(error)) {
-        stuck.add(id);
-        return start(view, service, digest);
-      }
-      // A former one that is kept is started again by whoever kept it; one that was never started is of no use.
-      if ((await docker.containers.inspect(id).catch(() => undefined))?.State.Status === 'created')
-        await docker.containers.remove(id);
-      throw startError(error, environment, service);
-    }
+    const begin = async (isSecond: boolean): Promise<string> => {
+      const id = await requireContainer(view, service, digest);
+      await inTurn(() => docker.containers.start(id)).catch(async (error: unknown) => {
+        if (isStuck(error)) stuck.add(id);
+        // Its volumes are for the one in its place.
+        const isReplaced = isStuck(error) && !isSecond;
+        // A former one that is kept is started again by whoever kept it; one that was never started is of no use.
+        if (!isReplaced && (await docker.containers.inspect(id).catch(() => undefined))?.State.Status === 'created')
+          await docker.containers.remove(id);
+        throw startError(error, environment, service);
+      });
+      return id;
+    };
+    const id = await beginOrReplace(begin);
     folder.setNote(placeOf(view.environment), service.name, undefined);
     folder.setDigest(placeOf(view.environment), service.name, { container: id, digest });
     await clearFormer(view.environment, service.name);

@@ -1,4 +1,4 @@
-/** What Docker says of a container that it cannot start, as an error of the catalogue. Pure. */
+/** What Docker says of a container that it cannot start, as an error of the catalogue; and what is still to be tried. */
 import type { ServiceSpec } from '../../core/model.ts';
 import { isLandlineError, LandlineError } from '../../errors.ts';
 
@@ -11,6 +11,18 @@ const taskLeft = /task \S+ already exists|id already in use/;
 
 /** Whether only another container in this one's place will start. */
 export const isStuck = (error: unknown): boolean => isLandlineError(error, 'DOCKER_REFUSED') && taskLeft.test(error.details.says);
+
+/**
+ * Begins, and once more where only another container will start. Once: one that was made just now and does not start
+ * either is no leftover, and each try would make one more.
+ * @param begin told whether this is the second time
+ */
+export async function beginOrReplace<T>(begin: (isSecond: boolean) => Promise<T>): Promise<T> {
+  return begin(false).catch((error: unknown) => {
+    if (!isStuck(error)) throw error;
+    return begin(true);
+  });
+}
 
 export function startError(error: unknown, environment: string, { name: service, command, container }: ServiceSpec): unknown {
   if (!isLandlineError(error, 'DOCKER_REFUSED')) return error;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LandlineError } from '../../errors.ts';
-import { isStuck, startError } from './start-error.ts';
+import { beginOrReplace, isStuck, startError } from './start-error.ts';
 import { currentOf, type EndNote, endedByItself, generationOf, type Holder, statusOf } from './status.ts';
 import type { Container, ContainerState } from './types.ts';
 
@@ -76,16 +76,17 @@ test('of the containers of a service the one that runs counts, else the one that
   assert.equal(currentOf([made]), undefined);
 });
 
+const service = {
+  name: 'web',
+  command: ['serve'],
+  environment: {},
+  dependsOn: [],
+  restart: 'no',
+  stopGraceMs: 1,
+  container: { image: 'a' },
+} as const;
+
 test("Docker's words for a program, a user or a group that is not there become errors of the catalogue", () => {
-  const service = {
-    name: 'web',
-    command: ['serve'],
-    environment: {},
-    dependsOn: [],
-    restart: 'no',
-    stopGraceMs: 1,
-    container: { image: 'a' },
-  } as const;
   const codeFor = (says: string): string => {
     const error = startError(new LandlineError('DOCKER_REFUSED', { doing: 'start', status: 400, says }), 'shop', service);
     return error instanceof LandlineError ? `${error.code} ${JSON.stringify(error.details)}` : String(error);
@@ -104,8 +105,26 @@ test("Docker's words for a program, a user or a group that is not there become e
   assert.match(codeFor('driver failed'), /^DOCKER_REFUSED/);
 });
 
+const refused = (says: string): LandlineError => new LandlineError('DOCKER_REFUSED', { doing: 'start', status: 500, says });
+
+test('in the place of a container that never starts again another one is tried, and no third', async () => {
+  const tries = async (...outcomes: readonly string[]): Promise<string> => {
+    const begun: boolean[] = [];
+    const outcome = await beginOrReplace(async (isSecond) => {
+      const says = outcomes[begun.push(isSecond) - 1] ?? 'begun too often';
+      // As the engine throws it.
+      if (says !== 'runs') throw startError(refused(says), 'shop', service);
+      return says;
+    }).catch((error: unknown) => (error instanceof LandlineError ? error.code : String(error)));
+    return `${begun.join()} ${outcome}`;
+  };
+  assert.equal(await tries('runs'), 'false runs');
+  assert.equal(await tries('id already in use', 'runs'), 'false,true runs');
+  assert.equal(await tries('id already in use', 'id already in use'), 'false,true DOCKER_REFUSED');
+  assert.equal(await tries('driver failed'), 'false DOCKER_REFUSED');
+});
+
 test('a container whose task outlived a dockerd that ended in the middle of its start is never started again', () => {
-  const refused = (says: string): LandlineError => new LandlineError('DOCKER_REFUSED', { doing: 'start', status: 500, says });
   assert.ok(isStuck(refused('task b7ffa0375ae6: already exists')));
   assert.ok(isStuck(refused('id already in use')));
   assert.ok(!isStuck(refused('transport is closing: unavailable')));
