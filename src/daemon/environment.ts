@@ -126,10 +126,10 @@ export function environmentLoop(
       const quick = startedAt !== undefined && endedAt - startedAt < steadyAfterMs;
       const before = memory.get(service.name);
       const quickEnds = quick ? (before?.quickEnds ?? -1) + 1 : 0;
-      const { restarts = 0, retries = 0 } = before ?? former.get(service.name) ?? {};
-      const counts = { restarts, retries, quickEnds };
       const unseen = service.exitStatus === undefined ? ({ unseen: true } as const) : {};
-      memory.set(service.name, { ...counts, endedAt, startAnyway: false, stopped: false, ...unseen });
+      // A daemon that was killed may have stopped it, for its start anew.
+      const stopped = service.stopped === true;
+      memory.set(service.name, { ...countsOf(service.name), quickEnds, endedAt, startAnyway: false, stopped, ...unseen });
       world.events.tell('service ended', { environment: name, service: service.name, status: service.exitStatus ?? 'unknown' });
     }
   };
@@ -190,30 +190,45 @@ export function environmentLoop(
     const onExchanged = (ms: number): void => {
       exchangeMs = ms;
     };
+    // Before it: where the daemon is killed in between, better one start too few than one too many.
+    if (step.do === 'start-service') await writeCounts(step.service.spec.name);
     await runStep({ world, spec, onAttached, onProbed: (ms) => (probedMs = ms), probedMs, onExchanged }, step);
     if (step.do === 'start-service') await noteStart(step.service.spec.name);
   };
 
   /** That it ends now is no end of its own. */
   const noteStop = (service: string): void => {
-    memory.set(service, { restarts: restartsOf(service), quickEnds: 0, endedAt: Date.now(), startAnyway: false, stopped: true });
+    memory.set(service, { ...countsOf(service), quickEnds: 0, endedAt: Date.now(), startAnyway: false, stopped: true });
   };
 
   const noteStart = async (service: string): Promise<void> => {
     starts.set(service, Date.now());
     const before = memory.get(service);
     if (before === undefined) return;
-    const { unseen = false, retries: so = 0, ...rest } = before;
-    const asked = before.startAnyway || before.stopped;
-    const restarts = before.restarts + (asked ? 0 : 1);
-    // What was taken down with its sandbox or the machine has not failed.
-    const retries = asked ? 0 : so + (unseen ? 0 : 1);
-    memory.set(service, { ...rest, startAnyway: false, stopped: false, restarts, retries });
-    if (place === 'aside' || (restarts === before.restarts && retries === so)) return;
+    const { unseen: _, ...rest } = before;
+    const counts = countsWithStart(before);
+    memory.set(service, { ...rest, ...counts, startAnyway: false, stopped: false });
+    // Somebody may have asked for it while it was being started.
+    await put(service, counts);
+  };
+
+  const writeCounts = async (service: string): Promise<void> => {
+    const before = memory.get(service);
+    if (before !== undefined) await put(service, countsWithStart(before));
+  };
+
+  /** Into the ledger, where it says otherwise. A second generation is none of its business. */
+  const put = async (service: string, { restarts, retries }: Restarts): Promise<void> => {
+    if (place === 'aside') return;
+    const written = world.store.restartsOf(name).get(service);
+    if ((written?.restarts ?? 0) === restarts && (written?.retries ?? 0) === retries) return;
     await world.store.together(() => world.store.putRestarts({ environment: name, service, restarts, retries }));
   };
 
-  const restartsOf = (service: string): number => (memory.get(service) ?? former.get(service))?.restarts ?? 0;
+  const countsOf = (service: string): Restarts => {
+    const { restarts = 0, retries = 0 } = memory.get(service) ?? former.get(service) ?? {};
+    return { restarts, retries };
+  };
 
   const round = async (): Promise<void> => {
     for (let count = 0; count < mostRounds; count += 1) {
@@ -326,7 +341,7 @@ export function environmentLoop(
     get exchangeMs() {
       return exchangeMs;
     },
-    restarts: restartsOf,
+    restarts: (service) => countsOf(service).restarts,
     startsAgain: (spec, exitStatus) => startsAgain(spec, exitStatus, memory.get(spec.name)),
     renew: (services) => {
       times = undefined;
@@ -340,6 +355,13 @@ export function environmentLoop(
       await running;
     },
   };
+}
+
+/** With the start that comes now. */
+function countsWithStart({ restarts, retries = 0, startAnyway, stopped, unseen }: ServiceMemory): Restarts {
+  if (startAnyway || stopped) return { restarts, retries: 0 };
+  // What was taken down with its sandbox or the machine has not failed.
+  return { restarts: restarts + 1, retries: retries + (unseen === true ? 0 : 1) };
 }
 
 function waitText({ service, condition }: Dependency): string {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { EnvironmentSpec } from '../core/model.ts';
 import { asLandlineError, isLandlineError } from '../errors.ts';
 import { keepContainers } from './container-keeper.ts';
 import { daemonOn } from './daemon.ts';
@@ -228,6 +229,69 @@ test('a service whose description changes is started anew, and that is no restar
   assert.equal((await world.engine.observe('shop'))[0]?.pid, 1002);
   assert.equal(loop.restarts('web'), 0);
   assert.ok(!told.some((it) => it.startsWith('service ended')), told.join('\n'));
+});
+
+/** Its first service ends by itself `count` times, and runs again after each. */
+async function failing({ machine, world }: Daemon, wake: () => void, count: number): Promise<void> {
+  for (let end = 0; end < count; end += 1) {
+    machine.end('shop', 'web', 1);
+    wake();
+    await until(async () => (await world.engine.observe('shop'))[0]?.state === 'running', 'it runs again');
+  }
+}
+
+const limitedTo3 = (command = ['forever']): EnvironmentSpec =>
+  specOf('shop', 'pool', [serviceOf('web', command, { restart: 'on-failure', restartLimit: 3 })]);
+
+test('asked for anew, a service has failed no time, also for the next daemon', async (t) => {
+  const it = await daemon(t);
+  const { environments, world } = it;
+  const written = (): unknown => world.store.restartsOf('shop').get('web');
+  const { loop } = await environments.up(limitedTo3(), options);
+  const wake = (): void => loop.wake();
+  const asks: readonly [string, () => Promise<unknown>][] = [
+    ['restart', () => environments.restart('shop', undefined, options)],
+    [
+      'stop and start',
+      async () => {
+        await environments.stop('shop', undefined);
+        await environments.start('shop', undefined, options);
+      },
+    ],
+    ['up with a change', () => environments.up(limitedTo3(['stubborn']), options)],
+  ];
+  for (const [index, [how, ask]] of asks.entries()) {
+    await failing(it, wake, 2);
+    assert.deepEqual(written(), { restarts: 2 * (index + 1), retries: 2 }, `before ${how}`);
+    await ask();
+    assert.deepEqual(written(), { restarts: 2 * (index + 1), retries: 0 }, how);
+  }
+});
+
+test('a service that the former daemon had stopped, for its start anew, has not failed', async (t) => {
+  const it = await daemon(t);
+  const { loop } = await it.environments.up(limitedTo3(), options);
+  await failing(it, () => loop.wake(), 2);
+  await it.environments.close();
+  await it.world.engine.stop('shop', 'web', { signal: 'SIGTERM', graceMs: 20 });
+  const next = openEnvironments(it.world);
+  t.after(() => next.close());
+  await next.resume('shop');
+  assert.deepEqual(it.world.store.restartsOf('shop').get('web'), { restarts: 2, retries: 0 });
+});
+
+test('a start by `restart` is counted in the ledger before it begins, so that no end of the daemon loses it', async (t) => {
+  const it = await daemon(t);
+  const { engine, store } = it.world;
+  const { loop } = await it.environments.up(limitedTo3(), options);
+  const { start } = engine;
+  const counts: unknown[] = [];
+  engine.start = async (...words) => {
+    counts.push(store.restartsOf('shop').get('web')?.retries);
+    await start(...words);
+  };
+  await failing(it, () => loop.wake(), 3);
+  assert.deepEqual(counts, [1, 2, 3]);
 });
 
 test('services that are to be stopped are stopped side by side', async (t) => {

@@ -88,6 +88,7 @@ export async function swap(
     await next.build(options.timeoutMs);
     await next.close();
     await loops.endLoop(name);
+    forgetRetries(world, name);
     // From here on it is this generation: the loop puts it onto the LAN in place of the other.
     world.store.putEnvironment(spec, 'up', Date.now());
     world.swaps.delete(name);
@@ -109,6 +110,12 @@ export async function swap(
   } finally {
     world.swaps.delete(name);
   }
+}
+
+/** Who asks for a swap asks for every service anew: the new generation has failed no time yet. */
+function forgetRetries({ store }: World, environment: string): void {
+  for (const [service, { restarts }] of store.restartsOf(environment))
+    store.putRestarts({ environment, service, restarts, retries: 0 });
 }
 
 function givenUp(environment: string, error: unknown): LandlineError {
