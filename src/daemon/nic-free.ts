@@ -81,10 +81,14 @@ async function whyWayOut({ kernel }: Host, { index }: Link): Promise<Use | undef
 
 /** The connection of whoever administers the host is one of these. */
 async function whyReached({ kernel }: Host, { index }: Link): Promise<Use | undefined> {
-  const own = (await kernel.listAddresses()).filter((it) => it.link === index).map((it) => it.address.address);
+  const isOn = (it: { readonly link: number }): boolean => it.link === index;
+  const own = [
+    ...(await kernel.listAddresses()).filter(isOn).map((it) => formatIpv4(it.address.address)),
+    ...(await kernel.listAddresses6()).filter(isOn).map((it) => it.address.address),
+  ];
   const connected = own.length === 0 ? new Set() : await connectedAddresses();
   const address = own.find((it) => connected.has(it));
   if (address === undefined) return undefined;
   const instead = 'end it first, or name another NIC: what a NIC has of addresses does not come back with it';
-  return { use: `a connection of the host's own is on its address ${formatIpv4(address)}`, instead };
+  return { use: `a connection of the host's own is on its address ${address}`, instead };
 }

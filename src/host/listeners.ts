@@ -1,6 +1,7 @@
 /** Which ports of the daemon's namespace programs wait at (proc_net(5)) and whose they are, and where connections are. */
 import fs from 'node:fs/promises';
-import { type Ipv4, ipv4FromBytes } from '../net/ipv4.ts';
+import { formatIpv4, type Ipv4, ipv4FromBytes } from '../net/ipv4.ts';
+import { ipv6FromBytes } from '../net/ipv6.ts';
 
 /** A socket that waits at a port. */
 export interface ListeningSocket {
@@ -42,15 +43,14 @@ async function read(file: string): Promise<string> {
 /** TCP_ESTABLISHED. */
 const connectedState = '01';
 
-/** Addresses of the host that TCP connections are on at this moment, IPv4's alone. */
-export async function connectedAddresses(): Promise<ReadonlySet<Ipv4>> {
+/** Addresses of the host that TCP connections are on at this moment, as text; those of a link-local address without their link. */
+export async function connectedAddresses(): Promise<ReadonlySet<string>> {
   const tables = await Promise.all(['tcp', 'tcp6'].map(read));
   const found = tables
     .flatMap((table) => table.split('\n'))
     .flatMap((line) => {
       const [, local, , state] = line.trim().split(/\s+/);
-      const where = state === connectedState ? parseAddress(local?.split(':')[0] ?? '') : undefined;
-      return where?.address ?? [];
+      return state === connectedState && local !== undefined ? addressText(local.split(':')[0] ?? '') : [];
     });
   return new Set(found);
 }
@@ -64,6 +64,12 @@ function parse(protocol: 'tcp' | 'udp', text: string): ListeningSocket[] {
     if (where === undefined) return [];
     return [{ protocol, ...where, port: Number.parseInt(port, 16), socket: Number(inode) }];
   });
+}
+
+/** Of either family; one of IPv4 that is mapped into IPv6 is IPv4's. */
+function addressText(hex: string): string {
+  const { address } = parseAddress(hex) ?? {};
+  return address === undefined ? ipv6FromBytes(Buffer.from(hex, 'hex').swap32()) : formatIpv4(address);
 }
 
 /** `0100007F`, `0000000000000000FFFF00000100007F`: words in the host's order. Undefined for an IPv6 address alone. */

@@ -162,13 +162,19 @@ test('pipework --direct-phys: the NIC itself, and home again as it was, whatever
         assert.match(await other('ens33', red), /^1 landline: NIC_IN_USE: .*port of br0/);
         addNic(it, 'ens35');
         assert.match(await other('ens35', '-i', 'theirs', red), /^1 landline: INTERFACE_TAKEN/);
+        const connect = async (address: string, port: number): Promise<void> => {
+          it.start('host', ['sh', '-c', `sleep 9 | busybox nc -l -p ${port}`]);
+          const client = `until { exec 3<>/dev/tcp/${address}/${port}; } 2>/dev/null; do sleep 0.05; done; sleep 9`;
+          it.start('host', ['bash', '-c', client]);
+          const isConnected = async (): Promise<boolean> =>
+            (await it.read('host', ['ss', '-Htn', 'state', 'established', `dport = ${port}`])) !== '';
+          await until(isConnected, 'somebody has connected to the host by way of the NIC');
+        };
+        await it.read('host', ['ip', 'address', 'add', 'fd00:11::35/64', 'dev', 'ens35', 'nodad']);
+        await connect('fd00:11::35', 2226);
+        assert.match(await other('ens35', red), /^1 landline: NIC_IN_USE: .*connection .* fd00:11::35/);
         await it.read('host', ['ip', 'address', 'add', '192.168.11.35/23', 'dev', 'ens35']);
-        it.start('host', ['sh', '-c', 'sleep 9 | busybox nc -l -p 2222']);
-        const connect = 'until { exec 3<>/dev/tcp/192.168.11.35/2222; } 2>/dev/null; do sleep 0.05; done; sleep 9';
-        it.start('host', ['bash', '-c', connect]);
-        const isConnected = async (): Promise<boolean> =>
-          / 230BA8C0:\w+ 230BA8C0:08AE 01 /.test(await it.read('host', ['cat', '/proc/net/tcp']));
-        await until(isConnected, 'somebody has connected to the host by way of the NIC');
+        await connect('192.168.11.35', 2222);
         assert.match(await other('ens35', red), /^1 landline: NIC_IN_USE: .*connection .* 192\.168\.11\.35/);
         assert.doesNotMatch(await it.read('host', ['ip', '-netns', 'red', 'link']), /ens35|eth1/);
       },
