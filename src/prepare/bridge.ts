@@ -427,7 +427,7 @@ function writeBootFiles(current: Conversion): void {
   const [why = ''] = stderr.split('\n');
   const reason = `the files of the next boot could not be written${why === '' ? '' : `: ${why}`}`;
   const back = goBack(current, reason);
-  throw new LandlineError('BRIDGE_FAILED', { reason, back, folder });
+  throw new LandlineError('BRIDGE_FAILED', { reason, back, folder: currentFolder(current) });
 }
 
 /** What {@link mend} does, for the daemon at its start. @returns how the host stands; undefined where there is nothing to mend */

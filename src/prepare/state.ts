@@ -105,9 +105,10 @@ export function begin(
 /** The conversion never was: nothing has changed, and `current` leads where it led. */
 export function abandon(stateDir: string, it: Conversion, former: Conversion | undefined): void {
   take(it, 'taken');
-  fs.rmSync(it.folder, { recursive: true, force: true });
+  // Before its folder goes: at no moment `current` leads nowhere, as if the host had never been converted.
   if (former === undefined) fs.rmSync(path.join(stateFolder(stateDir), 'current'), { force: true });
   else leadTo(stateDir, path.basename(former.folder));
+  fs.rmSync(it.folder, { recursive: true, force: true });
 }
 
 /** Where `current` leads, whatever became of it. */
