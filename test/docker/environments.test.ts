@@ -34,13 +34,13 @@ async function pinging(
   address: string,
   work: () => Promise<void>,
 ): Promise<{ sent: number; lost: number }> {
-  const ping = office.start('pc', ['sh', '-c', `echo $$ >/tmp/ping.pid; exec ping -i 0.02 ${address}`]);
+  const ping = office.start('pc', ['sh', '-c', `echo $$ >/tmp/ping-${process.pid}; exec ping -i 0.02 ${address}`]);
   let said = '';
   ping.stdout.setEncoding('utf8').on('data', (text: string) => (said += text));
   const ended = new Promise((resolve) => ping.on('close', resolve));
   await until(() => said.includes('icmp_seq=5'), 'it is pinged');
   await work();
-  await office.read('pc', ['sh', '-c', 'kill -INT $(cat /tmp/ping.pid)']);
+  await office.read('pc', ['sh', '-c', `kill -INT $(cat /tmp/ping-${process.pid}; rm /tmp/ping-${process.pid})`]);
   await ended;
   const [, sent = '0', received = '0'] = /(\d+) packets transmitted, (\d+) received/.exec(said) ?? [];
   assert.ok(Number(sent) > 10, said.slice(-300));

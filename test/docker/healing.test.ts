@@ -51,8 +51,9 @@ const pidOf = (view: EnvironmentView, name: string): number | null | undefined =
 
 /** Asks the pc for an address ten times a second while something is done. @returns every MAC that answered */
 async function listening(office: DockerOffice, address: string, work: () => Promise<unknown>): Promise<readonly string[]> {
-  const ask = `echo $$ >/tmp/ask.pid; while :; do arping -q -c 1 -w 1 -I eth0 ${address}; sleep 0.1; done`;
-  const tape = office.start('pc', ['sh', '-c', 'echo $$ >/tmp/tape.pid; exec tcpdump -enl -i eth0 arp 2>&1']);
+  const take = (name: string): string => `cat /tmp/${name}-${process.pid}; rm /tmp/${name}-${process.pid}`;
+  const ask = `echo $$ >/tmp/ask-${process.pid}; while :; do arping -q -c 1 -w 1 -I eth0 ${address}; sleep 0.1; done`;
+  const tape = office.start('pc', ['sh', '-c', `echo $$ >/tmp/tape-${process.pid}; exec tcpdump -enl -i eth0 arp 2>&1`]);
   let said = '';
   tape.stdout.setEncoding('utf8').on('data', (text: string) => (said += text));
   await until(() => said.includes('listening on'), 'the wire is recorded');
@@ -64,7 +65,7 @@ async function listening(office: DockerOffice, address: string, work: () => Prom
   // What heals at once is asked a few times more.
   await until(() => askedNow() > 5, 'the pc has asked more than five times', 10_000);
   await sleep(700);
-  await office.read('pc', ['sh', '-c', 'kill $(cat /tmp/ask.pid); sleep 0.2; kill -INT $(cat /tmp/tape.pid)']);
+  await office.read('pc', ['sh', '-c', `kill $(${take('ask')}); sleep 0.2; kill -INT $(${take('tape')})`]);
   await ended;
   const asked = askedNow();
   const answers = [...said.matchAll(new RegExp(`> (?!ff:ff)\\S+ .*Reply ${escaped} is-at ([0-9a-f:]{17})`, 'g'))];

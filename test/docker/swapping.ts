@@ -66,8 +66,10 @@ export async function outside(
   work: () => Promise<unknown>,
   { machine, address }: Outside = pc,
 ): Promise<Heard> {
+  // The machines of all labs have one /tmp.
+  const fileOf = (name: string): string => `/tmp/${machine}-${name}-${process.pid}.pid`;
   const run = (name: string, script: string): { ended: Promise<unknown>; said: () => string } => {
-    const child = office.start(machine, ['sh', '-c', `echo $$ >/tmp/${machine}-${name}.pid; ${script}`]);
+    const child = office.start(machine, ['sh', '-c', `echo $$ >${fileOf(name)}; ${script}`]);
     let said = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => (said += text));
     return { ended: new Promise((resolve) => child.on('close', resolve)), said: () => said };
@@ -80,7 +82,7 @@ export async function outside(
   await until(() => ping.said().includes('icmp_seq=20') && talk.said().includes('\n'), 'it is pinged');
   await work();
   await sleep(300);
-  const of = (name: string): string => `$(cat /tmp/${machine}-${name}.pid)`;
+  const of = (name: string): string => `$(cat ${fileOf(name)}; rm ${fileOf(name)})`;
   const end = `kill ${of('asking')} ${of('talk')}; kill -INT ${of('ping')}; sleep 0.2; kill -INT ${of('tape')}`;
   await office.read(machine, ['sh', '-c', end]);
   await Promise.all([tape, ping, asking, talk].map((it) => it.ended));
