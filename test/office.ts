@@ -231,3 +231,14 @@ export async function listen(office: Pick<Office, 'api'>): Promise<EventLog> {
 export const answering = (port: number, text: string): { readonly command: readonly string[] } => ({
   command: ['busybox', 'nc', '-ll', '-p', String(port), '-e', 'echo', text],
 });
+
+/** A configuration: the office's LAN, with IPv6. More networks may follow. */
+export const ipv6Office = `networks:
+  office:
+    bridge: br0
+    subnet: 192.168.10.0/23
+    gateway: 192.168.11.1
+    subnet6: 2001:db8:10::/64
+    gateway6: 2001:db8:10::1
+    pool: [192.168.11.100-192.168.11.250]
+`;

@@ -4,10 +4,8 @@ import fs from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SOCK_DESTROY, SOCK_DIAG_BY_FAMILY } from '../../src/wire/diag/inet-diag.ts';
 import { decodeMessages } from '../../src/wire/netlink/message.ts';
-import { writeCapture } from '../support/captures.ts';
 import { datagramToJson } from '../support/diag-notation.ts';
-import { traceCommand } from './strace.ts';
-import { today, versions } from './versions.ts';
+import { keepTraced, traceCommand } from './strace.ts';
 
 const folder = new URL('../../src/wire/diag/captures/', import.meta.url);
 
@@ -31,15 +29,7 @@ export async function captureDiag(): Promise<void> {
     const found = datagrams.find((it) => `${it.direction} ${decodeMessages(it.bytes)[0]?.type}` === wanted);
     if (found === undefined) throw new Error(`nothing was ${wanted}`);
     const { bytes } = found;
-    writeCapture(folder, {
-      name,
-      command,
-      recorder: versions('strace', 'iproute2'),
-      date: today(),
-      bytes,
-      value: datagramToJson(bytes),
-    });
-    console.log(`${name}: ${bytes.length} bytes`);
+    keepTraced(folder, { name, command, bytes, value: datagramToJson(bytes) }, 'iproute2');
   }
   talk.kill();
 }

@@ -9,10 +9,8 @@ import {
   NFT_MSG_NEWGEN,
 } from '../../src/wire/netfilter/netfilter.ts';
 import { decodeMessages } from '../../src/wire/netlink/message.ts';
-import { writeCapture } from '../support/captures.ts';
 import { datagramToJson } from '../support/netfilter-notation.ts';
-import { type Datagram, traceCommand } from './strace.ts';
-import { today, versions } from './versions.ts';
+import { type Datagram, keepTraced, traceCommand } from './strace.ts';
 
 const folder = new URL('../../src/wire/netfilter/captures/', import.meta.url);
 
@@ -72,13 +70,5 @@ function firstOf(datagrams: readonly Datagram[], type: number): Datagram {
 }
 
 function write(name: string, { command, program }: Case, { bytes }: Datagram): void {
-  writeCapture(folder, {
-    name,
-    command,
-    recorder: versions('strace', program),
-    date: today(),
-    bytes,
-    value: datagramToJson(bytes),
-  });
-  console.log(`${name}: ${bytes.length} bytes`);
+  keepTraced(folder, { name, command, bytes, value: datagramToJson(bytes) }, program);
 }

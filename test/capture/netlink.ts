@@ -12,11 +12,9 @@ import {
   NLMSG_ERROR,
 } from '../../src/wire/netlink/message.ts';
 import { RTM_GETNSID } from '../../src/wire/netlink/namespace.ts';
-import { type Capture, writeCapture } from '../support/captures.ts';
 import { datagramToJson } from '../support/netlink-notation.ts';
 import { agree } from './agree.ts';
-import { type Datagram, parseTrace, straceOptions, traceCommand } from './strace.ts';
-import { today, versions } from './versions.ts';
+import { type Datagram, keepTraced, parseTrace, straceOptions, traceCommand } from './strace.ts';
 
 const folder = new URL('../../src/wire/netlink/captures/', import.meta.url);
 
@@ -166,16 +164,8 @@ function isPlainAcknowledgement({ direction, bytes }: Datagram): boolean {
 
 function write(name: string, command: string, { bytes, reading }: Datagram): void {
   const compared = agree(bytes, reading);
-  const capture: Capture = {
-    name,
-    command,
-    recorder: versions('strace', 'iproute2'),
-    date: today(),
-    bytes,
-    value: datagramToJson(bytes),
-  };
-  writeCapture(folder, capture);
-  console.log(`${name}: ${bytes.length} bytes, ${compared} attributes as strace reads them`);
+  const remark = `, ${compared} attributes as strace reads them`;
+  keepTraced(folder, { name, command, bytes, value: datagramToJson(bytes) }, 'iproute2', remark);
 }
 
 /** What is multicast while a port comes up, gets an address and a route, and goes. */

@@ -2,7 +2,9 @@
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import { ByteReader } from '../../src/wire/bytes.ts';
+import { type Capture, writeCapture } from '../support/captures.ts';
 import { parseTerm, type Term } from './strace-text.ts';
+import { today, versions } from './versions.ts';
 
 export interface Datagram {
   readonly direction: 'sent' | 'received';
@@ -61,4 +63,10 @@ function withoutTail(request: Uint8Array): Uint8Array {
 function dumpedBytes(call: string): Uint8Array {
   const lines = [...call.matchAll(/^ \| [0-9a-f]{5} {2}(.{49})/gm)].map(([, digits = '']) => digits);
   return new Uint8Array(Buffer.from(lines.join('').replace(/\s/g, ''), 'hex'));
+}
+
+/** Writes what was traced of a program of Debian's. @param remark of the one line that is printed */
+export function keepTraced(folder: URL, it: Omit<Capture, 'recorder' | 'date'>, program: string, remark = ''): void {
+  writeCapture(folder, { ...it, recorder: versions('strace', program), date: today() });
+  console.log(`${it.name}: ${it.bytes.length} bytes${remark}`);
 }

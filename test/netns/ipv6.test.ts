@@ -1,17 +1,7 @@
 /** A static IPv6 address beside the IPv4 one: reached, probed, announced, kept, and nobody else's. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Office, refusalOf, until, withOffice } from '../office.ts';
-
-const configuration = `networks:
-  office:
-    bridge: br0
-    subnet: 192.168.10.0/23
-    gateway: 192.168.11.1
-    subnet6: 2001:db8:10::/64
-    gateway6: 2001:db8:10::1
-    pool: [192.168.11.100-192.168.11.250]
-`;
+import { ipv6Office, type Office, refusalOf, until, withOffice } from '../office.ts';
 
 const address = '2001:db8:10::101';
 
@@ -28,7 +18,7 @@ async function giveIpv6(it: Office, machine: string, own: string): Promise<void>
 
 test('IPv6 on a LAN: a colleague opens it, a squatter is named, and what is taken away comes back', async (t) => {
   await withOffice(t, {}, async (it) => {
-    await it.configure(configuration);
+    await it.configure(ipv6Office);
     await giveIpv6(it, 'pc', '2001:db8:10::20/64');
     await giveIpv6(it, 'server', '2001:db8:10::102/64');
     const opens = async (): Promise<boolean> =>

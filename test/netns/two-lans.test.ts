@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { UpView } from '../../src/api/contract.ts';
-import { codeOf, type Office, until, withOffice } from '../office.ts';
+import { codeOf, ipv6Office, type Office, until, withOffice } from '../office.ts';
 
 const services = { web: { command: ['busybox', 'httpd', '-f', '-p', '80', '-h', '.'] } };
 
@@ -23,15 +23,7 @@ const sixes = [
 ];
 
 /** The office's own, with IPv6 on both LANs. */
-const withIpv6 = `networks:
-  office:
-    bridge: br0
-    subnet: 192.168.10.0/23
-    gateway: 192.168.11.1
-    subnet6: 2001:db8:10::/64
-    gateway6: 2001:db8:10::1
-    pool: [192.168.11.100-192.168.11.250]
-  depot:
+const withIpv6 = `${ipv6Office}  depot:
     bridge: br1
     subnet: 10.60.0.0/24
     gateway: 10.60.0.1
